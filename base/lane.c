@@ -1,0 +1,125 @@
+/* See lane.h. */
+#include "base/lane.h"
+
+/* Enough that many guests which do not answer (each blocks one thread until its time limit) leave
+ * room for the others; threads are made on demand and end when idle. */
+#define POOL_THREADS 256
+
+typedef struct Task {
+	LaneFn fn;
+	gpointer data;
+	Lane *lane; /* a reference; NULL for a task beside the lanes */
+} Task;
+
+struct Lane {
+	gint refs;
+	GMutex lock;
+	GQueue waiting;	  /* of Task; under lock */
+	gboolean running; /* a task of this lane is on the pool; under lock */
+};
+
+static GPrivate current = G_PRIVATE_INIT(NULL);
+
+static void run_task(gpointer data, gpointer unused);
+
+static GThreadPool *pool(void)
+{
+	static gsize once;
+	static GThreadPool *made;
+	if (g_once_init_enter(&once)) {
+		made = g_thread_pool_new(run_task, NULL, POOL_THREADS, FALSE, NULL);
+		g_once_init_leave(&once, 1);
+	}
+	return made;
+}
+
+static void run_task(gpointer data, G_GNUC_UNUSED gpointer unused)
+{
+	Task *task = data;
+	Lane *lane = task->lane;
+	g_private_set(&current, lane);
+	task->fn(task->data);
+	g_private_set(&current, NULL);
+	g_free(task);
+	if (!lane)
+		return;
+	g_mutex_lock(&lane->lock);
+	Task *next = g_queue_pop_head(&lane->waiting);
+	lane->running = next != NULL;
+	g_mutex_unlock(&lane->lock);
+	if (next)
+		g_thread_pool_push(pool(), next, NULL);
+	lane_unref(lane);
+}
+
+Lane *lane_new(void)
+{
+	Lane *lane = g_new0(Lane, 1);
+	lane->refs = 1;
+	g_mutex_init(&lane->lock);
+	g_queue_init(&lane->waiting);
+	return lane;
+}
+
+Lane *lane_ref(Lane *lane)
+{
+	g_atomic_int_inc(&lane->refs);
+	return lane;
+}
+
+void lane_unref(Lane *lane)
+{
+	if (!g_atomic_int_dec_and_test(&lane->refs))
+		return;
+	g_mutex_clear(&lane->lock);
+	g_free(lane);
+}
+
+void lane_post(Lane *lane, LaneFn fn, gpointer data)
+{
+	Task *task = g_new(Task, 1);
+	*task = (Task){ .fn = fn, .data = data, .lane = lane_ref(lane) };
+	g_mutex_lock(&lane->lock);
+	gboolean start = !lane->running;
+	if (start)
+		lane->running = TRUE;
+	else
+		g_queue_push_tail(&lane->waiting, task);
+	g_mutex_unlock(&lane->lock);
+	if (start)
+		g_thread_pool_push(pool(), task, NULL);
+}
+
+gboolean lane_is_current(const Lane *lane)
+{
+	return lane && g_private_get(&current) == lane;
+}
+
+void lane_beside(LaneFn fn, gpointer data)
+{
+	Task *task = g_new(Task, 1);
+	*task = (Task){ .fn = fn, .data = data };
+	g_thread_pool_push(pool(), task, NULL);
+}
+
+typedef struct MainTask {
+	LaneFn fn;
+	gpointer data;
+} MainTask;
+
+static gboolean run_on_main(gpointer data)
+{
+	MainTask *task = data;
+	task->fn(task->data);
+	return G_SOURCE_REMOVE;
+}
+
+void lane_to_main(LaneFn fn, gpointer data)
+{
+	MainTask *task = g_new(MainTask, 1);
+	*task = (MainTask){ .fn = fn, .data = data };
+	g_autoptr(GSource) source = g_idle_source_new();
+	g_source_set_priority(source, G_PRIORITY_DEFAULT);
+	g_source_set_callback(source, run_on_main, task, g_free);
+	g_source_attach(source, NULL);
+}

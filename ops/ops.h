@@ -1,0 +1,109 @@
+/* Verbs: one row states everything about one verb, and every door (REST, command line, libvirt's
+ * protocol) reads the row: route, options, help, completion, OpenAPI and manual follow from it.
+ * dispatch.c is the only door inward: it finds the target, checks the caller, logs, runs on the
+ * right lane and reports.
+ *
+ * Neighbours: core/ below (live objects); wire/ and cli/ above. cli/ uses the rows only to read
+ * arguments and to show results; it never calls their functions. */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "shape/shape.h"
+
+typedef struct Op Op;
+typedef struct OpCall OpCall;
+typedef struct Core Core;
+typedef struct CoreGuest CoreGuest;
+
+typedef enum OpTarget {
+	OP_ON_DAEMON, /* no target */
+	OP_ON_GUEST,  /* first word of the command line, {guest} in the route: name, uuid or id */
+} OpTarget;
+
+typedef enum OpPerm {
+	OP_PERM_READ,	/* anyone who may connect, also read-only */
+	OP_PERM_SECRET, /* reads what may hold secrets or keys: full connections only */
+	OP_PERM_WRITE,	/* changes something */
+} OpPerm;
+
+typedef enum OpLane {
+	OP_READ,   /* on the main loop, from snapshots: must not block */
+	OP_LANE,   /* on the target's lane, after what was asked before; may block */
+	OP_BESIDE, /* on a pool thread, beside a busy lane; may block */
+} OpLane;
+
+/* How the command line shows the result. */
+typedef enum OpShow {
+	OP_SHOW_MESSAGE, /* .said, with {NAME} replaced by members of args, of the result, or {guest} */
+	OP_SHOW_TEXT,	 /* the result's member "text" as it is */
+	OP_SHOW_TABLE,	 /* the result's only list as a table; columns are the item's rows with .doc */
+	OP_SHOW_FIELDS,	 /* "Label:  value" lines, the label is the row's .doc */
+	OP_SHOW_STREAM,	 /* a byte stream in both directions: the connection is handed over */
+	OP_SHOW_CUSTOM,	 /* cli/ has a function of this name; see cli/show.c */
+} OpShow;
+
+struct Op {
+	const char *name;   /* "start"; a two-word verb such as "image build" has the blank */
+	const char *alias;  /* virsh's name where it differs: "dominfo"; or NULL */
+	const char *family; /* heading in help: "Guests", "Images", "Host" */
+	const char *method; /* REST: "GET", "POST", "DELETE", ... */
+	const char *route;  /* "/v1/guests/{guest}/start" */
+	OpTarget target;
+	OpPerm perm;
+	OpLane lane;
+	const Shape *args;   /* struct beginning with ShapeHead; NULL: none */
+	const Shape *result; /* NULL: none */
+	OpShow show;
+	gboolean is_job;  /* long: shows progress, can be cancelled */
+	const char *said; /* what success says: "Domain '{guest}' started" */
+	const char *doc;  /* one line, no full stop */
+	/* Fills call->result (and call->stream_fd for streams). Runs where .lane says. */
+	gboolean (*fn)(OpCall *call, GError **error);
+};
+
+/* Who is calling. */
+typedef struct OpCaller {
+	uid_t uid;
+	pid_t pid; /* 0 where unknown (TCP) */
+	gboolean read_only;
+	const char *door; /* "rest", "libvirt": for the log; static */
+} OpCaller;
+
+/* One call of a verb. Made by a door, owned by dispatch.c from op_dispatch() until `done` has
+ * returned. Members are touched by one thread at a time: the door's, then the verb's, then main. */
+struct OpCall {
+	const Op *op;
+	OpCaller caller;
+	Core *core;
+	char *target;	  /* the name as the caller gave it; NULL for OP_ON_DAEMON */
+	CoreGuest *guest; /* resolved by dispatch.c */
+	gpointer args;	  /* of op->args, defaults filled in; never NULL where op->args is not */
+	gpointer result;  /* of op->result; made by dispatch.c before fn runs */
+	Notes notes;	  /* warnings for the caller */
+	int stream_fd;	  /* OP_SHOW_STREAM: one end of a socketpair; -1 otherwise */
+	GCancellable *cancel;
+	/* Long verbs tell how far they are; set by the door or NULL; called on any thread.
+	 * @fraction is 0..1, negative where unknown; @text is one line. Use op_progress(). */
+	void (*progress)(OpCall *call, double fraction, const char *text);
+	/* Called once, on the main loop's thread. @error is NULL on success. */
+	void (*done)(OpCall *call, const GError *error);
+	gpointer door_data;
+};
+
+/* Every verb, grouped by family; static. The list of families stands in ops/table.c. */
+const Op *const *op_table(guint *n);
+/* The verb of that name or alias, also with '-' for the blank ("image-build"); NULL: none. */
+const Op *op_find(const char *name);
+
+/* A new call: defaults are filled in by op_dispatch(), not here. Main loop's thread. */
+OpCall *op_call_new(Core *core, const Op *op);
+/* Takes @call; calls call->done exactly once, never before it returns to the main loop... except
+ * for OP_READ verbs, whose done runs before op_dispatch() returns. Main loop's thread. */
+void op_dispatch(OpCall *call);
+/* For verbs: tells how far a long one is. Any thread. */
+void op_progress(OpCall *call, double fraction, const char *format, ...) G_GNUC_PRINTF(3, 4);
+
+/* HTTP status and process exit code of an error; ops/errors.c. Any thread. */
+int op_http_status(const GError *error);
+int op_exit_code(const GError *error);
