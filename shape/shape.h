@@ -208,9 +208,16 @@ gpointer shape_from_json(const Shape *shape, struct json_t *json, GError **error
 /* ---- args.c ---- */
 
 /* Reads command-line words into @object: positional rows by place, others as --name VALUE,
- * --name=VALUE, --flag, --no-flag (TRI), -o VALUE. Words after "--" are positional. */
+ * --name=VALUE, --flag, --no-flag (TRI), -o VALUE, -oVALUE. Positional rows may be named too. Words
+ * after "--" are positional. A row of kind XML is called "file" here: the word stands for a file
+ * whose content the caller of this function puts in its place. Required rows are looked for. */
 gboolean shape_from_args(const Shape *shape, gpointer object, int argc, char *const *argv,
 			 GError **error);
+/* One argument from text, as on a command line or in a query: booleans as yes/no, on/off, true/false,
+ * 1/0 or nothing; sizes with a unit ("4G"); STRINGS gain one more. @error has no place. */
+gboolean shape_arg_from_text(const Row *row, gpointer object, const char *text, GError **error);
+/* "disk-size": the name of @row on a command line; the caller frees it. */
+char *shape_arg_name(const Row *row);
 
 /* ---- docs.c ---- */
 
@@ -221,6 +228,9 @@ struct json_t *shape_schema(const Shape *shape, struct json_t *components);
 char *shape_synopsis(const Shape *shape);
 /* One paragraph per argument for --help, each "  --all   doc". The caller frees it. */
 char *shape_help(const Shape *shape);
+/* "SECONDS": the word that stands for the value of an argument, by its kind or name; the caller frees
+ * it; NULL for switches. */
+char *shape_arg_value(const Row *row);
 
 /* ---- random.c: property tests and fuzzing ---- */
 
