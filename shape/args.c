@@ -52,7 +52,7 @@ static gboolean size_from_word(const Row *row, gpointer member, const char *text
 gboolean shape_arg_from_text(const Row *row, gpointer object, const char *text, GError **error)
 {
 	gpointer member = (char *)object + row->offset;
-	gboolean on;
+	gboolean on = FALSE;
 	switch (row->kind) {
 	case ROW_FLAG:
 		if (!bool_from_text(text, &on, error))

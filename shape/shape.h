@@ -25,8 +25,9 @@ typedef struct ShapeExtra ShapeExtra;
 
 /* First member of every shaped struct: where it stood in its document, and what no row knows. */
 typedef struct ShapeHead {
-	ShapeExtra *extra; /* XML without a row, kept for printing; see xml.c */
-	int line;	   /* line of the XML element; 0 where there was none */
+	ShapeExtra *extra;	/* XML without a row, kept for printing; see xml.c */
+	ShapeExtra *last_extra; /* end of that list */
+	int line;		/* line of the XML element; 0 where there was none */
 } ShapeHead;
 
 typedef enum RowKind {	/* the C type of the member */

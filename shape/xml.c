@@ -1,0 +1,539 @@
+/* XML by rows: reading along the tree of elements that a shape describes, keeping what no row knows
+ * in its place, and printing in libvirt's manner. See shape.h and tree.h.
+ *
+ * Reading is bounded: 4 MiB (libvirt's own limit for a string on the wire, REMOTE_STRING_MAX), no
+ * DTD, no entities, no network, libxml2's limits of depth (256). */
+#include "base/error.h"
+#include "shape/tree.h"
+
+#include <libxml/parser.h>
+#include <libxml/tree.h>
+#include <string.h>
+
+#define XML_LIMIT (4 * 1024 * 1024)
+
+/* ---- reading ---- */
+
+typedef struct Reader {
+	GString *path; /* "devices/disk[2]" */
+	const char *what;
+	Notes *notes;
+	GError **error;
+} Reader;
+
+static gboolean read_struct(Reader *reader, const Shape *shape, xmlNode *x, gpointer object);
+
+static const char *text_of(const void *xml_string)
+{
+	return xml_string ? (const char *)xml_string : "";
+}
+
+/* Puts "what: path, line N: " before the message of @error. */
+static gboolean misplaced(Reader *reader, const xmlNode *x, const char *attribute)
+{
+	g_autofree char *line = g_strdup_printf("line %ld", xmlGetLineNo(x));
+	const char *slash = attribute && reader->path->len ? "/" : "";
+	g_prefix_error(reader->error, "%s%s%s%s%s%s%s%s: ", text_of(reader->what),
+		       reader->what ? ": " : "", reader->path->str, slash, attribute ? "@" : "",
+		       text_of(attribute), reader->path->len || attribute ? ", " : "", line);
+	return FALSE;
+}
+
+/* "qemu:commandline": prefix and name, as rows have them. */
+static char *qualified(const xmlNode *x)
+{
+	if (x->ns && x->ns->prefix)
+		return g_strdup_printf("%s:%s", x->ns->prefix, x->name);
+	return g_strdup((const char *)x->name);
+}
+
+/* The element as text, with every namespace that it needs declared on it. */
+static char *element_text(xmlNode *x)
+{
+	xmlDoc *doc = xmlNewDoc((const xmlChar *)"1.0");
+	xmlNode *copy = xmlDocCopyNode(x, doc, 1);
+	xmlDocSetRootElement(doc, copy);
+	xmlBuffer *buffer = xmlBufferCreate();
+	xmlNodeDump(buffer, doc, copy, 0, 0);
+	char *text = g_strdup((const char *)xmlBufferContent(buffer));
+	xmlBufferFree(buffer);
+	xmlFreeDoc(doc);
+	return text;
+}
+
+/* The text directly inside @x, or NULL where there is only white space (and @verbatim is off). */
+static char *own_text(xmlNode *x, gboolean verbatim)
+{
+	GString *text = NULL;
+	for (xmlNode *c = x->children; c; c = c->next) {
+		if (c->type != XML_TEXT_NODE && c->type != XML_CDATA_SECTION_NODE)
+			continue;
+		if (!text)
+			text = g_string_new(NULL);
+		g_string_append(text, text_of(c->content));
+	}
+	if (!text)
+		return NULL;
+	char *own = g_string_free(text, FALSE);
+	if (!verbatim)
+		g_strstrip(own);
+	if (*own || verbatim)
+		return own;
+	g_free(own);
+	return NULL;
+}
+
+static gboolean set_value(Reader *reader, const TreeRow *entry, char *object, xmlNode *x,
+			  const char *text)
+{
+	char *at = object + entry->base;
+	if (entry->row->kind != ROW_SIZE)
+		return row_from_text(entry->row, at, text, reader->error);
+	xmlChar *unit = xmlGetNoNsProp(x, (const xmlChar *)"unit");
+	guint64 bytes = 0;
+	gboolean ok = size_from_text(text, (const char *)unit, entry->row->words, &bytes,
+				     reader->error);
+	xmlFree(unit);
+	if (ok)
+		*(OptUint *)(at + entry->row->offset) = OPT_UINT(bytes);
+	return ok;
+}
+
+static xmlAttr *find_attr(xmlNode *x, const char *name)
+{
+	for (xmlAttr *a = x->properties; a; a = a->next)
+		if (!a->ns && g_str_equal((const char *)a->name, name))
+			return a;
+	return NULL;
+}
+
+/* In the order of the rows, so that a discriminator is known before the rows that depend on it. */
+static gboolean read_attrs(Reader *reader, const TreeNode *node, xmlNode *x, char *object)
+{
+	for (guint i = 0; i < node->attrs->len; i++) {
+		const TreeRow *entry = &g_array_index(node->attrs, TreeRow, i);
+		xmlAttr *attr = find_attr(x, entry->name);
+		if (!attr || !row_applies(entry->owner, entry->row, object + entry->base))
+			continue;
+		xmlChar *text = xmlNodeListGetString(x->doc, attr->children, 1);
+		gboolean empty = !text || !*text;
+		/* an empty attribute says nothing, as libvirt's virXMLPropString callers have it */
+		gboolean ok = (empty && !(entry->row->flags & ROW_EMPTY_OK) &&
+			       entry->row->kind == ROW_STRING) ||
+			      set_value(reader, entry, object, x, text_of(text));
+		xmlFree(text);
+		if (!ok)
+			return misplaced(reader, x, entry->name);
+	}
+	return TRUE;
+}
+
+static void keep_attrs(const TreeNode *node, xmlNode *x, char *object)
+{
+	for (xmlAttr *a = x->properties; a; a = a->next) {
+		const char *name = (const char *)a->name;
+		if (!a->ns && (tree_row(node->attrs, name, object) ||
+			       (node->has_unit && g_str_equal(name, "unit"))))
+			continue;
+		xmlChar *value = xmlNodeListGetString(x->doc, a->children, 1);
+		extra_add((ShapeHead *)object, node, -1,
+			  a->ns && a->ns->prefix ? g_strdup_printf("%s:%s", a->ns->prefix, name)
+						 : g_strdup(name),
+			  g_strdup(text_of(value)));
+		xmlFree(value);
+	}
+}
+
+static gboolean read_text(Reader *reader, const TreeNode *node, xmlNode *x, char *object)
+{
+	const TreeRow *entry = tree_row(node->content, NULL, object);
+	gboolean verbatim = entry && (entry->row->flags & ROW_VERBATIM);
+	g_autofree char *text = own_text(x, verbatim);
+	if (!text)
+		return TRUE;
+	if (entry)
+		return set_value(reader, entry, object, x, text) || misplaced(reader, x, NULL);
+	g_autofree char *shown = g_utf8_substring(text, 0, MIN(40, g_utf8_strlen(text, -1)));
+	notes_add(reader->notes, "stray text \"%s\" in <%s>, line %ld, is ignored", shown, x->name,
+		  xmlGetLineNo(x));
+	return TRUE;
+}
+
+/* An element that is an object, a list item, a word or a subtree of its own. */
+static gboolean read_sub(Reader *reader, const TreeRow *entry, xmlNode *x, char *object)
+{
+	const Row *row = entry->row;
+	char *at = object + entry->base + row->offset;
+	if (row->kind == ROW_XML) {
+		*(char **)at = element_text(x);
+		return TRUE;
+	}
+	if (row->kind == ROW_STRINGS) {
+		g_autofree char *text = own_text(x, row->flags & ROW_VERBATIM);
+		return !text || row_from_text(row, object + entry->base, text, reader->error);
+	}
+	gpointer item = shape_new(row->of);
+	if (row->kind == ROW_LIST) {
+		shape_append((GPtrArray **)at, row->of, item);
+		g_string_append_printf(reader->path, "[%u]", shape_len(*(GPtrArray **)at));
+	} else {
+		*(gpointer *)at = item;
+	}
+	return read_struct(reader, row->of, x, item);
+}
+
+/* Whether @x is a second one of what may stand once: it is then kept like an unknown element. */
+static gboolean is_surplus(const TreeNode *kid, const TreeRow *sub, guint8 *seen, char *object)
+{
+	if (sub && (sub->row->kind == ROW_LIST || sub->row->kind == ROW_STRINGS))
+		return FALSE;
+	if (sub)
+		return row_is_set(sub->row, object + sub->base);
+	return seen[kid->index]++ != 0;
+}
+
+static gboolean read_node(Reader *reader, const TreeNode *node, xmlNode *x, char *object);
+
+static gboolean read_kid(Reader *reader, const TreeNode *kid, const TreeRow *sub, xmlNode *x,
+			 char *object)
+{
+	gsize len = reader->path->len;
+	g_string_append_printf(reader->path, "%s%s", len ? "/" : "", kid->name);
+	gboolean ok = sub ? read_sub(reader, sub, x, object) : read_node(reader, kid, x, object);
+	g_string_truncate(reader->path, len);
+	return ok;
+}
+
+static gboolean read_kids(Reader *reader, const TreeNode *node, xmlNode *x, char *object)
+{
+	guint8 *seen = g_newa(guint8, node->kids->len + 1);
+	memset(seen, 0, node->kids->len + 1);
+	int last = -1;
+	for (xmlNode *c = x->children; c; c = c->next) {
+		if (c->type != XML_ELEMENT_NODE)
+			continue;
+		g_autofree char *name = qualified(c);
+		const TreeNode *kid = tree_kid(node, name);
+		const TreeRow *sub = kid ? tree_row(kid->sub, NULL, object) : NULL;
+		gboolean applies = kid && (sub || !kid->sub->len || kid->attrs->len);
+		if (!applies || is_surplus(kid, sub, seen, object)) {
+			extra_add((ShapeHead *)object, node, last, NULL, element_text(c));
+			continue;
+		}
+		last = (int)kid->index;
+		if (!read_kid(reader, kid, sub, c, object))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+/* Reads @x into the members of @object whose paths lead to @node. */
+static gboolean read_node(Reader *reader, const TreeNode *node, xmlNode *x, char *object)
+{
+	for (guint i = 0; i < node->presence->len; i++) {
+		const TreeRow *entry = &g_array_index(node->presence, TreeRow, i);
+		*(gboolean *)(object + entry->base + entry->row->offset) = TRUE;
+	}
+	if (!read_attrs(reader, node, x, object) || !read_text(reader, node, x, object))
+		return FALSE;
+	keep_attrs(node, x, object);
+	return read_kids(reader, node, x, object);
+}
+
+static gboolean read_struct(Reader *reader, const Shape *shape, xmlNode *x, gpointer object)
+{
+	((ShapeHead *)object)->line = (int)xmlGetLineNo(x);
+	return read_node(reader, shape_tree(shape), x, object);
+}
+
+/* ---- the document ---- */
+
+static void note_first(void *data, xmlErrorPtr e)
+{
+	GError **error = data;
+	if (*error || e->level < XML_ERR_ERROR)
+		return;
+	g_autofree char *text = g_strstrip(g_strdup(text_of(e->message)));
+	fail(error, LODGE_ERROR_INVALID, "line %d: not well-formed XML: %s", e->line, text);
+}
+
+static xmlDoc *parse(const char *xml, gsize length, const char *what, GError **error)
+{
+	g_autoptr(GError) first = NULL;
+	const char *named = what ? what : "", *colon = what ? ": " : "";
+	if (length > XML_LIMIT) {
+		fail(error, LODGE_ERROR_INVALID, "%s%sthe XML is larger than 4 MiB", named, colon);
+		return NULL;
+	}
+	xmlParserCtxt *parser = xmlNewParserCtxt();
+	xmlSetStructuredErrorFunc(&first, note_first);
+	xmlDoc *doc = xmlCtxtReadMemory(parser, xml, (int)length, NULL, NULL,
+					XML_PARSE_NONET | XML_PARSE_NOWARNING |
+						XML_PARSE_BIG_LINES);
+	xmlSetStructuredErrorFunc(NULL, NULL);
+	xmlFreeParserCtxt(parser);
+	if (doc && !first && !doc->intSubset && !doc->extSubset && xmlDocGetRootElement(doc))
+		return doc;
+	if (doc && !first)
+		fail(&first, LODGE_ERROR_INVALID, "a DTD (<!DOCTYPE>) is not allowed: remove it");
+	if (!first)
+		fail(&first, LODGE_ERROR_INVALID, "not well-formed XML");
+	g_prefix_error(&first, "%s%s", named, colon);
+	g_propagate_error(error, g_steal_pointer(&first));
+	xmlFreeDoc(doc);
+	return NULL;
+}
+
+gpointer shape_from_xml(const Shape *shape, const char *root, const char *xml, gssize length,
+			const char *what, Notes *notes, GError **error)
+{
+	xmlDoc *doc = parse(xml, length < 0 ? strlen(xml) : (gsize)length, what, error);
+	if (!doc)
+		return NULL;
+	g_autoptr(GError) local = NULL;
+	Reader reader = { .path = g_string_new(NULL), .what = what, .notes = notes,
+			  .error = &local };
+	xmlNode *x = xmlDocGetRootElement(doc);
+	gpointer object = shape_new(shape);
+	gboolean ok = TRUE;
+	if (root && !g_str_equal((const char *)x->name, root)) {
+		fail(&local, LODGE_ERROR_INVALID, "the root element is <%s>, not <%s>", x->name,
+		     root);
+		ok = misplaced(&reader, x, NULL);
+	}
+	ok = ok && read_struct(&reader, shape, x, object);
+	g_string_free(reader.path, TRUE);
+	xmlFreeDoc(doc);
+	if (ok)
+		return object;
+	g_propagate_error(error, g_steal_pointer(&local));
+	shape_free(shape, object);
+	return NULL;
+}
+
+/* ---- printing ---- */
+
+typedef struct Writer {
+	GString *out;
+	guint flags;
+	guint depth;
+} Writer;
+
+static void escape(GString *out, const char *text)
+{
+	for (const char *c = text; *c; c++) {
+		switch (*c) {
+		case '<':
+			g_string_append(out, "&lt;");
+			break;
+		case '>':
+			g_string_append(out, "&gt;");
+			break;
+		case '&':
+			g_string_append(out, "&amp;");
+			break;
+		case '\'':
+			g_string_append(out, "&apos;");
+			break;
+		case '"':
+			g_string_append(out, "&quot;");
+			break;
+		case '\n':
+		case '\r':
+		case '\t':
+			g_string_append_printf(out, "&#%d;", *c);
+			break;
+		default:
+			/* other control characters cannot stand in XML at all */
+			if ((guchar)*c >= ' ')
+				g_string_append_c(out, *c);
+		}
+	}
+}
+
+static void indent(Writer *writer)
+{
+	for (guint i = 0; i < writer->depth; i++)
+		g_string_append(writer->out, "  ");
+}
+
+static gboolean is_shown(const Writer *writer, const TreeRow *entry, const char *object)
+{
+	const Row *row = entry->row;
+	if ((row->flags & ROW_LIVE) && !(writer->flags & SHAPE_XML_LIVE))
+		return FALSE;
+	if ((row->flags & ROW_SECRET) && !(writer->flags & SHAPE_XML_SECRETS))
+		return FALSE;
+	return row_applies(entry->owner, row, object + entry->base) &&
+	       row_is_set(row, object + entry->base);
+}
+
+static void put_attr(Writer *writer, const char *name, const char *value)
+{
+	g_string_append_printf(writer->out, " %s='", name);
+	escape(writer->out, value);
+	g_string_append_c(writer->out, '\'');
+}
+
+/* Sizes are kept in bytes and printed in the unit of their row, if that loses nothing. */
+static char *size_text(Writer *writer, const Row *row, const char *object)
+{
+	guint64 bytes = ((const OptUint *)(object + row->offset))->v;
+	guint64 scale = 1;
+	const char *unit = row->words ? row->words : "bytes";
+	if (!size_from_text("1", unit, NULL, &scale, NULL) || bytes % scale) {
+		scale = 1;
+		unit = "bytes";
+	}
+	put_attr(writer, "unit", unit);
+	return g_strdup_printf("%" G_GUINT64_FORMAT, bytes / scale);
+}
+
+static char *value_text(Writer *writer, const TreeRow *entry, const char *object)
+{
+	return entry->row->kind == ROW_SIZE
+		       ? size_text(writer, entry->row, object + entry->base)
+		       : row_to_text(entry->row, object + entry->base);
+}
+
+static gboolean write_attrs(Writer *writer, const TreeNode *node, const char *object)
+{
+	gboolean any = FALSE;
+	for (guint i = 0; i < node->attrs->len; i++) {
+		const TreeRow *entry = &g_array_index(node->attrs, TreeRow, i);
+		if (!is_shown(writer, entry, object))
+			continue;
+		g_autofree char *text = value_text(writer, entry, object);
+		put_attr(writer, entry->name, text);
+		any = TRUE;
+	}
+	for (const ShapeExtra *e = ((const ShapeHead *)object)->extra; e; e = e->next) {
+		if (e->parent != node || !e->name)
+			continue;
+		put_attr(writer, e->name, e->text);
+		any = TRUE;
+	}
+	return any;
+}
+
+/* Kept elements that stood behind the known kid @after. */
+static gboolean write_extras(Writer *writer, const TreeNode *node, const char *object, int after)
+{
+	gboolean any = FALSE;
+	for (const ShapeExtra *e = ((const ShapeHead *)object)->extra; e; e = e->next) {
+		if (e->parent != node || e->name || e->after != after)
+			continue;
+		indent(writer);
+		g_string_append(writer->out, e->text);
+		g_string_append_c(writer->out, '\n');
+		any = TRUE;
+	}
+	return any;
+}
+
+static gboolean write_element(Writer *writer, const TreeNode *node, const char *name,
+			      const char *object, gboolean always);
+
+static void write_struct(Writer *writer, const Shape *shape, const char *name, const char *object)
+{
+	write_element(writer, shape_tree(shape), name, object, TRUE);
+}
+
+static void write_words(Writer *writer, const char *name, const GPtrArray *words)
+{
+	for (guint i = 0; i < words->len; i++) {
+		indent(writer);
+		g_string_append_printf(writer->out, "<%s>", name);
+		escape(writer->out, g_ptr_array_index(words, i));
+		g_string_append_printf(writer->out, "</%s>\n", name);
+	}
+}
+
+static gboolean write_sub(Writer *writer, const TreeRow *entry, const char *name,
+			  const char *object)
+{
+	if (!is_shown(writer, entry, object))
+		return FALSE;
+	const Row *row = entry->row;
+	const char *at = object + entry->base + row->offset;
+	if (row->kind == ROW_XML) {
+		indent(writer);
+		g_string_append_printf(writer->out, "%s\n", *(char *const *)at);
+	} else if (row->kind == ROW_STRINGS) {
+		write_words(writer, name, *(GPtrArray *const *)at);
+	} else if (row->kind == ROW_LIST) {
+		const GPtrArray *list = *(GPtrArray *const *)at;
+		for (guint i = 0; i < list->len; i++)
+			write_struct(writer, row->of, name, g_ptr_array_index(list, i));
+	} else {
+		write_struct(writer, row->of, name, *(const char *const *)at);
+	}
+	return TRUE;
+}
+
+static gboolean write_kids(Writer *writer, const TreeNode *node, const char *object)
+{
+	gboolean extras = ((const ShapeHead *)object)->extra != NULL;
+	gboolean any = extras && write_extras(writer, node, object, -1);
+	for (guint i = 0; i < node->kids->len; i++) {
+		const TreeNode *kid = g_ptr_array_index(node->kids, i);
+		const TreeRow *sub = tree_row(kid->sub, NULL, object);
+		any |= sub ? write_sub(writer, sub, kid->name, object)
+			   : write_element(writer, kid, kid->name, object, FALSE);
+		any |= extras && write_extras(writer, node, object, (int)i);
+	}
+	return any;
+}
+
+static gboolean is_present(const Writer *writer, const TreeNode *node, const char *object)
+{
+	for (guint i = 0; i < node->presence->len; i++)
+		if (is_shown(writer, &g_array_index(node->presence, TreeRow, i), object))
+			return TRUE;
+	return FALSE;
+}
+
+/* One element with its attributes, text and children; leaves no trace where there is nothing to
+ * say and @always is off. */
+static gboolean write_element(Writer *writer, const TreeNode *node, const char *name,
+			      const char *object, gboolean always)
+{
+	gsize start = writer->out->len;
+	indent(writer);
+	g_string_append_printf(writer->out, "<%s", name);
+	const TreeRow *entry = tree_row(node->content, NULL, object);
+	gboolean has_text = entry && is_shown(writer, entry, object);
+	g_autofree char *text = has_text ? value_text(writer, entry, object) : NULL;
+	gboolean any = write_attrs(writer, node, object) | is_present(writer, node, object);
+	g_string_append_c(writer->out, '>');
+	gsize inside = writer->out->len;
+	if (text)
+		escape(writer->out, text);
+	gsize kids_at = writer->out->len;
+	g_string_append_c(writer->out, '\n');
+	writer->depth++;
+	gboolean kids = write_kids(writer, node, object);
+	writer->depth--;
+	if (!any && !text && !kids && !always) {
+		g_string_truncate(writer->out, start);
+		return FALSE;
+	}
+	if (kids)
+		indent(writer);
+	else
+		g_string_truncate(writer->out, kids_at);
+	if (kids || text) {
+		g_string_append_printf(writer->out, "</%s>\n", name);
+	} else {
+		g_string_truncate(writer->out, inside - 1);
+		g_string_append(writer->out, "/>\n");
+	}
+	return TRUE;
+}
+
+char *shape_to_xml(const Shape *shape, const char *root, gconstpointer object, guint flags)
+{
+	Writer writer = { .out = g_string_new(NULL), .flags = flags };
+	write_struct(&writer, shape, root, object);
+	return g_string_free(writer.out, FALSE);
+}
