@@ -1,0 +1,18 @@
+/* Unix sockets by path: to listen and to connect, however long the path is.
+ * Neighbours: qmp.h connects with it; wire/ and engine/ listen with it. */
+#pragma once
+
+#include <glib.h>
+#include <sys/types.h>
+
+/* A listening stream socket at @path with permission bits @mode from its first moment; close-on-exec,
+ * non-blocking, the caller's. A stale socket there is replaced; a live one is IN_USE, and anything
+ * that is no socket EXISTS. -1 on failure. Any thread. */
+int socket_listen(const char *path, mode_t mode, GError **error);
+
+/* A connection to the socket at @path; close-on-exec, non-blocking, the caller's. -1 on failure:
+ * NOT_FOUND where there is none, GONE where nobody listens. Any thread. */
+int socket_connect(const char *path, GError **error);
+
+/* Who is at the other end of a unix socket. Any thread. */
+gboolean socket_peer(int fd, pid_t *pid, uid_t *uid, GError **error);
