@@ -299,10 +299,8 @@ static gboolean collect(int from, int pidfd, gint64 deadline, GString *text)
 	char buffer[4096];
 	for (;;) {
 		gint64 left = deadline - g_get_monotonic_time();
-		int n = poll(watch, 2, left > 0 ? (int)(left / 1000) + 1 : 0);
-		if (n < 0 && errno != EINTR)
-			return FALSE;
-		if (n == 0)
+		int n = left > 0 ? poll(watch, 2, (int)MIN(left / 1000 + 1, G_MAXINT)) : 0;
+		if (n == 0 || (n < 0 && errno != EINTR))
 			return FALSE;
 		ssize_t got = n > 0 && watch[0].revents ? read(from, buffer, sizeof buffer) : -1;
 		if (got > 0 && text->len + (gsize)got <= OUTPUT_MAX)
