@@ -12,6 +12,15 @@
 
 #define XML_LIMIT (4 * 1024 * 1024)
 
+/* Namespaces whose elements have rows, under the prefix that the rows use; declared on the root as
+ * libvirt does (its schemas: domaincommon.rng, network.rng). */
+static const struct {
+	const char *prefix, *uri;
+} namespaces[] = {
+	{ "qemu", "http://libvirt.org/schemas/domain/qemu/1.0" },
+	{ "dnsmasq", "http://libvirt.org/schemas/network/dnsmasq/1.0" },
+};
+
 /* ---- reading ---- */
 
 typedef struct Reader {
@@ -42,6 +51,9 @@ static gboolean misplaced(Reader *reader, const xmlNode *x, const char *attribut
 /* "qemu:commandline": prefix and name, as rows have them. */
 static char *qualified(const xmlNode *x)
 {
+	for (guint i = 0; x->ns && i < G_N_ELEMENTS(namespaces); i++)
+		if (!g_strcmp0((const char *)x->ns->href, namespaces[i].uri))
+			return g_strdup_printf("%s:%s", namespaces[i].prefix, x->name);
 	if (x->ns && x->ns->prefix)
 		return g_strdup_printf("%s:%s", x->ns->prefix, x->name);
 	return g_strdup((const char *)x->name);
@@ -531,9 +543,23 @@ static gboolean write_element(Writer *writer, const TreeNode *node, const char *
 	return TRUE;
 }
 
+static void declare_namespaces(GString *out)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(namespaces); i++) {
+		g_autofree char *use = g_strdup_printf("<%s:", namespaces[i].prefix);
+		if (!strstr(out->str, use))
+			continue;
+		g_autofree char *text = g_strdup_printf(" xmlns:%s='%s'", namespaces[i].prefix,
+							namespaces[i].uri);
+		gsize end = strcspn(out->str, ">");
+		g_string_insert(out, (gssize)end - (end && out->str[end - 1] == '/'), text);
+	}
+}
+
 char *shape_to_xml(const Shape *shape, const char *root, gconstpointer object, guint flags)
 {
 	Writer writer = { .out = g_string_new(NULL), .flags = flags };
 	write_struct(&writer, shape, root, object);
+	declare_namespaces(writer.out);
 	return g_string_free(writer.out, FALSE);
 }
