@@ -1,5 +1,40 @@
 /* Entry: hands the command line to the daemon or to the command. */
-int main(void)
+#include "cli/cli.h"
+#include "daemon/daemon.h"
+
+#include <glib.h>
+#include <string.h>
+
+/* `lodge --root DIR daemon` is `lodge daemon --root DIR`. */
+static int daemon_word(int argc, char *const *argv)
 {
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "daemon") == 0)
+			return i;
+		if (strcmp(argv[i], "--root") == 0)
+			i++;
+		else if (!g_str_has_prefix(argv[i], "--root="))
+			return 0;
+	}
 	return 0;
+}
+
+/* The words of the daemon: all but the program's name and "daemon". */
+static int run_daemon(int argc, char *const *argv, int at)
+{
+	g_autofree char **words = g_new0(char *, (gsize)argc + 1);
+	int n = 0;
+	for (int i = 1; i < argc; i++)
+		if (i != at)
+			words[n++] = argv[i];
+	return daemon_main(n, words);
+}
+
+int main(int argc, char **argv)
+{
+	g_autofree char *name = g_path_get_basename(argc > 0 ? argv[0] : "lodge");
+	int at = daemon_word(argc, argv);
+	if (at > 0 || strcmp(name, "lodged") == 0)
+		return run_daemon(argc, argv, at);
+	return cli_main(argc, argv);
 }

@@ -9,6 +9,7 @@
 
 #include <gio/gio.h>
 
+#include "base/error.h"
 #include "shape/shape.h"
 
 typedef struct Op Op;
@@ -31,6 +32,8 @@ typedef enum OpLane {
 	OP_READ,   /* on the main loop, from snapshots: must not block */
 	OP_LANE,   /* on the target's lane, after what was asked before; may block */
 	OP_BESIDE, /* on a pool thread, beside a busy lane; may block */
+	OP_LATER,  /* on the main loop; fn begins the work and op_finish() ends the call later. For
+		    * verbs that wait: they hold no thread */
 } OpLane;
 
 /* How the command line shows the result. */
@@ -91,19 +94,40 @@ struct OpCall {
 	gpointer door_data;
 };
 
-/* Every verb, grouped by family; static. The list of families stands in ops/table.c. */
+/* Every verb, grouped by family; static. The list of families stands in ops/table.c. Any thread. */
 const Op *const *op_table(guint *n);
-/* The verb of that name or alias, also with '-' for the blank ("image-build"); NULL: none. */
+/* The verb of that name or alias, also with '-' for the blank ("image-build"); NULL: none. Any
+ * thread. */
 const Op *op_find(const char *name);
 
-/* A new call: defaults are filled in by op_dispatch(), not here. Main loop's thread. */
+/* A new call with empty arguments and a fresh GCancellable; the door fills target, args, caller,
+ * progress, done and door_data, then gives it to op_dispatch(), or frees it (op_call_free). Defaults
+ * are filled in by op_dispatch(). Main loop's thread. */
 OpCall *op_call_new(Core *core, const Op *op);
-/* Takes @call; calls call->done exactly once, never before it returns to the main loop... except
- * for OP_READ verbs, whose done runs before op_dispatch() returns. Main loop's thread. */
+void op_call_free(OpCall *call);
+/* Takes @call and calls call->done exactly once: before it returns where the verb is OP_READ or the
+ * call is refused, later from the main loop otherwise; @call is freed after done has returned. A
+ * door whose client went away cancels call->cancel and still gets done. Main loop's thread. */
 void op_dispatch(OpCall *call);
+/* For OP_LATER verbs: ends @call, once; takes @error (NULL: success). Main loop's thread, also from
+ * within fn. */
+void op_finish(OpCall *call, GError *error);
 /* For verbs: tells how far a long one is. Any thread. */
 void op_progress(OpCall *call, double fraction, const char *format, ...) G_GNUC_PRINTF(3, 4);
 
-/* HTTP status and process exit code of an error; ops/errors.c. Any thread. */
+/* One row per error code: what doors say. */
+typedef struct OpErrorRow {
+	int http_status;
+	int exit_code;
+	const char *doc; /* for manual and --help */
+} OpErrorRow;
+
+/* The code of any GError, ours or GIO's; ops/errors.c. Any thread. */
+LodgeError op_error_of(const GError *error);
+/* HTTP status and process exit code of an error. Any thread. */
 int op_http_status(const GError *error);
 int op_exit_code(const GError *error);
+/* The row of @code; static. Any thread. */
+const OpErrorRow *op_error_row(LodgeError code);
+/* The code of that name (see lodge_error_name), INTERNAL where there is none. Any thread. */
+LodgeError op_error_code(const char *name);

@@ -1,0 +1,94 @@
+/* What the files of the command share. One thread. */
+#pragma once
+
+#include "base/paths.h"
+#include "cli/cli.h"
+#include "cli/http.h"
+#include "ops/ops.h"
+
+#include <jansson.h>
+
+/* One command line. */
+typedef struct Cli {
+	Paths *paths;	 /* of the daemon that is talked to */
+	gboolean json;	 /* results as JSON */
+	gboolean no_start; /* never start a daemon */
+} Cli;
+
+/* A verb of the command: one of the daemon's, or one that runs here. */
+typedef struct Verb {
+	Op op;	/* as for the daemon; without route and fn where it runs here */
+	/* What runs; NULL: call the daemon and show the result. @args is of op.args. Returns the exit
+	 * code. */
+	int (*run)(Cli *cli, const Op *op, const char *target, gpointer args);
+} Verb;
+
+/* ---- verbs.c ---- */
+
+/* Every verb in the order of help. */
+const Verb *const *cli_verbs(guint *n);
+/* The verb that @argv begins with (one or two words); *words tells how many. NULL: none. */
+const Verb *cli_find_verb(int argc, char *const *argv, int *words);
+/* The name most like @name, or NULL where none is. */
+const char *cli_nearest_verb(const char *name);
+
+/* ---- words.c ---- */
+
+/* Reads the words behind a verb. *args (cli_args_free) is of op->args, NULL where that is; *target is
+ * the caller's. */
+gboolean cli_read_words(const Op *op, int argc, char *const *argv, char **target, gpointer *args,
+			GError **error);
+void cli_args_free(const Op *op, gpointer args);
+/* The words of @op with its target: "DOMAIN [--paused]"; the caller frees it. */
+char *cli_synopsis(const Op *op);
+
+/* ---- find.c ---- */
+
+/* A connection to the daemon, which is started where none runs. NULL on failure. */
+Http *cli_connect(Cli *cli, GError **error);
+
+/* ---- call.c ---- */
+
+typedef struct Reply {
+	json_t *json; /* the result's members; NULL where .raw was asked for */
+	char *raw;    /* the body as it came */
+	gsize length;
+} Reply;
+
+void reply_clear(Reply *reply);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Reply, reply_clear)
+
+/* Calls the daemon; warnings go to standard error, progress to a terminal. FALSE with the daemon's
+ * error. */
+gboolean cli_call(Cli *cli, const Op *op, const char *target, gconstpointer args, Reply *reply,
+		  GError **error);
+/* Opens a stream verb: the socket, which the caller owns, or -1; @early gains what came already. */
+int cli_stream(Cli *cli, const Op *op, const char *target, gconstpointer args, GByteArray *early,
+	       GError **error);
+/* Prints "error: .." and returns the exit code. */
+int cli_failed(const GError *error);
+
+/* ---- show.c ---- */
+
+/* Prints the result of @op as its row says. */
+void show_result(const Op *op, const char *target, gconstpointer args, json_t *result);
+/* Writes all of @bytes to standard output; FALSE where nobody reads it. */
+gboolean show_bytes(const char *bytes, gsize length);
+
+/* ---- help.c, man.c, complete.c ---- */
+
+void help_overview(void);
+void help_family(const char *family);
+void help_verb(const Op *op);
+int run_help(Cli *cli, const Op *op, const char *target, gpointer args);
+int run_man(Cli *cli, const Op *op, const char *target, gpointer args);
+int run_completion(Cli *cli, const Op *op, const char *target, gpointer args);
+int run_complete(Cli *cli, const Op *op, const char *target, gpointer args);
+extern const Shape help_args, completion_args, complete_args;
+
+/* ---- console.c, edit.c, files.c: verbs that run here ---- */
+
+int run_console(Cli *cli, const Op *op, const char *target, gpointer args);
+int run_events(Cli *cli, const Op *op, const char *target, gpointer args);
+int run_edit(Cli *cli, const Op *op, const char *target, gpointer args);
+int run_screenshot(Cli *cli, const Op *op, const char *target, gpointer args);

@@ -1,0 +1,122 @@
+/* Every verb of the command: the daemon's, from their rows, and those that run here. */
+#include "cli/internal.h"
+
+#include <string.h>
+
+/* Verbs of the command itself. `daemon` stands here for its help alone: main() has taken it. */
+static const Verb own[] = {
+	{ .op = { .name = "help", .family = "Command", .args = &help_args, .doc = "Show help" },
+	  .run = run_help },
+	{ .op = { .name = "completion", .family = "Command", .args = &completion_args,
+		  .doc = "Print a shell's completion script" },
+	  .run = run_completion },
+	{ .op = { .name = "complete", .args = &complete_args,
+		  .doc = "Print what may stand next on a command line" },
+	  .run = run_complete },
+	{ .op = { .name = "man", .family = "Command", .doc = "Print the manual page (roff)" },
+	  .run = run_man },
+};
+
+/* Verbs of the daemon whose result needs more than its row says. */
+static const struct {
+	const char *name;
+	int (*run)(Cli *cli, const Op *op, const char *target, gpointer args);
+} special[] = {
+	{ NULL, NULL },
+};
+
+static gpointer special_of(const char *name)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(special); i++)
+		if (special[i].name && g_str_equal(special[i].name, name))
+			return special[i].run;
+	return NULL;
+}
+
+const Verb *const *cli_verbs(guint *n)
+{
+	static GPtrArray *all;
+	guint count;
+	const Op *const *ops = op_table(&count);
+	if (!all) {
+		all = g_ptr_array_new();
+		for (guint i = 0; i < count; i++) {
+			Verb *verb = g_new0(Verb, 1);
+			verb->op = *ops[i];
+			verb->run = special_of(ops[i]->name);
+			g_ptr_array_add(all, verb);
+		}
+		for (guint i = 0; i < G_N_ELEMENTS(own); i++)
+			g_ptr_array_add(all, (gpointer)&own[i]);
+	}
+	*n = all->len;
+	return (const Verb *const *)all->pdata;
+}
+
+/* Whether @word and, for a name of two words, @next are @name, or @word is it with a dash. */
+static gboolean is_name(const char *name, const char *word, const char *next, int *words)
+{
+	const char *blank = name ? strchr(name, ' ') : NULL;
+	*words = 1;
+	if (!name || !blank)
+		return name && g_str_equal(name, word);
+	size_t first = (size_t)(blank - name);
+	if (strncmp(name, word, first) != 0)
+		return FALSE;
+	if (word[first] == '-')
+		return g_str_equal(blank + 1, word + first + 1);
+	*words = 2;
+	return word[first] == '\0' && next && g_str_equal(blank + 1, next);
+}
+
+const Verb *cli_find_verb(int argc, char *const *argv, int *words)
+{
+	guint n;
+	const Verb *const *all = cli_verbs(&n);
+	for (guint i = 0; i < n && argc > 0; i++) {
+		const char *next = argc > 1 ? argv[1] : NULL;
+		if (is_name(all[i]->op.name, argv[0], next, words) ||
+		    is_name(all[i]->op.alias, argv[0], next, words))
+			return all[i];
+	}
+	return NULL;
+}
+
+/* Levenshtein's distance of short words. */
+static guint distance(const char *a, const char *b)
+{
+	guint row[64];
+	size_t la = strlen(a), lb = strlen(b);
+	if (la >= G_N_ELEMENTS(row) || lb >= G_N_ELEMENTS(row))
+		return G_MAXUINT;
+	for (guint i = 0; i <= lb; i++)
+		row[i] = i;
+	for (guint i = 1; i <= la; i++) {
+		guint diagonal = row[0];
+		row[0] = i;
+		for (guint k = 1; k <= lb; k++) {
+			guint change = diagonal + (a[i - 1] != b[k - 1]);
+			diagonal = row[k];
+			row[k] = MIN(change, MIN(row[k], row[k - 1]) + 1);
+		}
+	}
+	return row[lb];
+}
+
+const char *cli_nearest_verb(const char *name)
+{
+	guint n, best = 3; /* more than two changes are another word */
+	const char *nearest = NULL;
+	const Verb *const *all = cli_verbs(&n);
+	for (guint i = 0; i < n; i++) {
+		const char *const names[] = { all[i]->op.name, all[i]->op.alias };
+		for (guint k = 0; k < 2 && all[i]->op.family; k++) {
+			guint d = names[k] ? distance(name, names[k]) : best;
+			if (d < best) {
+				best = d;
+				nearest = names[k];
+			}
+		}
+	}
+	return nearest;
+}

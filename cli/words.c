@@ -1,0 +1,85 @@
+/* The words behind a verb: its target and its arguments in one go, so that options may stand before the
+ * guest's name. The target is an argument row in front of the verb's own. */
+#include "cli/internal.h"
+#include "base/error.h"
+
+#include <string.h>
+
+/* Room for the target before the verb's struct; keeps its alignment. */
+#define FRONT 16
+
+static Row *rows_with_target(const Op *op, guint *n)
+{
+	guint own = op->args ? op->args->n : 0;
+	Row *rows = g_new0(Row, own + 1);
+	*n = 0;
+	if (op->target == OP_ON_GUEST)
+		rows[(*n)++] = (Row){ .kind = ROW_STRING, .name = "domain", .doc = "name, uuid or id",
+				      .flags = ROW_POSITIONAL | ROW_REQUIRED };
+	for (guint i = 0; i < own; i++) {
+		rows[*n] = op->args->rows[i];
+		rows[(*n)++].offset += FRONT;
+	}
+	return rows;
+}
+
+static gboolean read_file(char **member, GError **error)
+{
+	g_autofree char *path = g_steal_pointer(member);
+	gsize length;
+	const char *from = g_str_equal(path, "-") ? "/dev/stdin" : path;
+	g_autoptr(GError) why = NULL;
+	if (!g_file_get_contents(from, member, &length, &why))
+		return fail(error, LODGE_ERROR_INVALID, "cannot read %s: %s", path, why->message);
+	if (strlen(*member) != length)
+		return fail(error, LODGE_ERROR_INVALID, "%s has a NUL byte in it", path);
+	return TRUE;
+}
+
+/* Files in place of their names. */
+static gboolean read_files(const Op *op, gpointer args, GError **error)
+{
+	for (guint i = 0; op->args && i < op->args->n; i++) {
+		const Row *row = &op->args->rows[i];
+		char **member = (char **)((char *)args + row->offset);
+		if (row->kind == ROW_XML && *member && !read_file(member, error))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+/* Frees with the rows of the verb's own shape. */
+void cli_args_free(const Op *op, gpointer args)
+{
+	if (!args)
+		return;
+	if (op->args)
+		shape_clear(op->args, args);
+	g_free((char *)args - FRONT);
+}
+
+gboolean cli_read_words(const Op *op, int argc, char *const *argv, char **target, gpointer *args,
+			GError **error)
+{
+	guint n;
+	g_autofree Row *rows = rows_with_target(op, &n);
+	Shape shape = { .name = op->name, .rows = rows, .n = n };
+	char *object = g_malloc0(FRONT + (op->args ? op->args->size : 0));
+	gboolean ok = shape_from_args(&shape, object, argc, argv, error) &&
+		      read_files(op, object + FRONT, error);
+	g_autofree char *given = op->target == OP_ON_GUEST ? *(char **)object : NULL;
+	if (!ok) {
+		cli_args_free(op, object + FRONT);
+		return FALSE;
+	}
+	*target = g_steal_pointer(&given);
+	*args = object + FRONT;
+	return TRUE;
+}
+
+char *cli_synopsis(const Op *op)
+{
+	g_autofree char *own = op->args ? shape_synopsis(op->args) : g_strdup("");
+	const char *target = op->target == OP_ON_GUEST ? "DOMAIN" : "";
+	return g_strconcat(target, *target && *own ? " " : "", own, NULL);
+}

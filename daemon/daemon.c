@@ -1,0 +1,247 @@
+/* The daemon: folders, lock, configuration, sockets, and the main loop until a signal ends it. Guests
+ * run on without it. Neighbours: wires core/ and wire/; main.c calls it. */
+#include "daemon/daemon.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/paths.h"
+#include "daemon/config.h"
+#include "host/socket.h"
+#include "wire/rest/rest.h"
+
+#include <config.h> /* the build's, not our neighbour */
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <grp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FIRST_HANDED_FD 3 /* sd_listen_fds(3) */
+
+typedef struct DaemonArgs {
+	ShapeHead head;
+	char *root;
+	gboolean foreground;
+	gboolean detach;
+} DaemonArgs;
+
+static const Row args_rows[] = {
+	STRING(DaemonArgs, root, NULL, .doc = "keep everything below this folder"),
+	FLAG(DaemonArgs, foreground, NULL, .doc = "stay in the foreground, which it does anyway"),
+	FLAG(DaemonArgs, detach, NULL, .doc = "return when the daemon answers, and leave it running"),
+};
+static const Shape args_shape = SHAPE("daemon", DaemonArgs, args_rows);
+
+typedef struct Daemon {
+	Paths *paths;
+	Config *config;
+	int lock_fd;
+	int ready_fd; /* the waiting parent of a detached daemon; -1 */
+	GMainLoop *loop;
+	RestServer *rest;
+} Daemon;
+
+/* ---- before it listens ---- */
+
+static gboolean take_lock(Daemon *daemon, GError **error)
+{
+	g_autofree char *path = g_build_filename(daemon->paths->run, "daemon.lock", NULL);
+	autofd int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return fail_errno(error, errno, "cannot open %s", path);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		char pid[32] = "";
+		if (read(fd, pid, sizeof pid - 1) < 0)
+			pid[0] = '\0';
+		return fail(error, LODGE_ERROR_IN_USE, "a daemon with pid %s runs here already (it holds %s)",
+			    g_strchomp(pid), path);
+	}
+	g_autofree char *pid = g_strdup_printf("%d\n", getpid());
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, strlen(pid), 0) < 0)
+		return fail_errno(error, errno, "cannot write %s", path);
+	daemon->lock_fd = fd_steal(&fd);
+	return TRUE;
+}
+
+/* Many guests and clients need many descriptors. */
+static void raise_limits(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		log_warning(NULL, "cannot raise the limit of open files: %s", g_strerror(errno));
+}
+
+static gboolean open_log(Daemon *daemon, GError **error)
+{
+	g_autofree char *path = g_build_filename(daemon->paths->log, "lodge.log", NULL);
+	log_set_level((LogLevel)(daemon->config->log_level - 1));
+	return log_to_file(path, error);
+}
+
+/* ---- sockets ---- */
+
+/* The socket of root's daemon belongs to a group of administrators where there is one. */
+static mode_t socket_mode(const Daemon *daemon, gid_t *gid)
+{
+	*gid = (gid_t)-1;
+	if (geteuid() != 0)
+		return 0600;
+	const char *name = daemon->config->group ? daemon->config->group : "lodge";
+	struct group *group = getgrnam(name);
+	if (!group && daemon->config->group)
+		log_warning(NULL, "there is no group \"%s\": the socket is for root alone", name);
+	if (!group)
+		return 0600;
+	*gid = group->gr_gid;
+	return 0660;
+}
+
+/* Sockets that systemd opened before it started us. Returns how many. */
+static guint take_handed_sockets(Daemon *daemon)
+{
+	const char *pid = g_getenv("LISTEN_PID");
+	const char *count = g_getenv("LISTEN_FDS");
+	guint n = 0;
+	if (pid && count && g_ascii_strtoll(pid, NULL, 10) == getpid())
+		n = (guint)CLAMP(g_ascii_strtoll(count, NULL, 10), 0, 16);
+	for (guint i = 0; i < n; i++) {
+		int fd = FIRST_HANDED_FD + (int)i;
+		if (fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
+			rest_listen(daemon->rest, fd, FALSE);
+	}
+	g_unsetenv("LISTEN_PID");
+	g_unsetenv("LISTEN_FDS");
+	return n;
+}
+
+static gboolean open_socket(Daemon *daemon, GError **error)
+{
+	if (take_handed_sockets(daemon) > 0)
+		return TRUE;
+	const char *path = daemon->paths->socket;
+	gid_t gid;
+	mode_t mode = socket_mode(daemon, &gid);
+	int fd = socket_listen(path, mode, error);
+	if (fd < 0)
+		return FALSE;
+	rest_listen(daemon->rest, fd, FALSE);
+	if (gid != (gid_t)-1 && chown(path, (uid_t)-1, gid) < 0)
+		return fail_errno(error, errno, "cannot give %s to its group", path);
+	return TRUE;
+}
+
+/* ---- the parent of a detached daemon ---- */
+
+/* Forks; the parent waits until the child is ready or has ended, and returns the exit code. In the
+ * child returns -1 and sets *ready_fd. Errors of the child go to the standard error it still has. */
+static int detach(int *ready_fd)
+{
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return 1;
+	pid_t pid = fork();
+	if (pid < 0)
+		return 1;
+	if (pid == 0) {
+		close(ends[0]);
+		setsid();
+		*ready_fd = ends[1];
+		return -1;
+	}
+	close(ends[1]);
+	char byte;
+	ssize_t n;
+	do
+		n = read(ends[0], &byte, 1);
+	while (n < 0 && errno == EINTR);
+	return n == 1 ? 0 : 1;
+}
+
+static void tell_parent(Daemon *daemon)
+{
+	if (daemon->ready_fd < 0)
+		return;
+	autofd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (int fd = 0; null >= 0 && fd <= 2; fd++)
+		dup2(null, fd);
+	if (write(daemon->ready_fd, "r", 1) < 0)
+		log_warning(NULL, "nobody waited for this daemon");
+	fd_clear(&daemon->ready_fd);
+}
+
+/* ---- life ---- */
+
+static gboolean on_signal(gpointer data)
+{
+	g_main_loop_quit(data);
+	return G_SOURCE_CONTINUE;
+}
+
+static gboolean daemon_open(Daemon *daemon, const DaemonArgs *args, GError **error)
+{
+	daemon->paths = paths_new(args->root);
+	if (!paths_make(daemon->paths, error) || !take_lock(daemon, error))
+		return FALSE;
+	g_autofree char *file = g_build_filename(daemon->paths->etc, "lodge.conf", NULL);
+	daemon->config = config_read(file, error);
+	if (!daemon->config || !open_log(daemon, error))
+		return FALSE;
+	raise_limits();
+	daemon->rest = rest_new(NULL, error);
+	return daemon->rest && open_socket(daemon, error);
+}
+
+static void daemon_run(Daemon *daemon)
+{
+	g_unix_signal_add(SIGTERM, on_signal, daemon->loop);
+	g_unix_signal_add(SIGINT, on_signal, daemon->loop);
+	log_info(NULL, "lodge %s serves %s", LODGE_VERSION, daemon->paths->socket);
+	tell_parent(daemon);
+	g_main_loop_run(daemon->loop);
+	log_info(NULL, "ends; guests run on");
+}
+
+static void daemon_close(Daemon *daemon)
+{
+	if (daemon->rest && daemon->loop)
+		unlink(daemon->paths->socket);
+	rest_free(daemon->rest);
+	g_clear_pointer(&daemon->loop, g_main_loop_unref);
+	config_free(daemon->config);
+	paths_free(daemon->paths);
+	fd_clear(&daemon->lock_fd);
+}
+
+static int report(const GError *error)
+{
+	log_error(NULL, "%s", error->message);
+	return op_exit_code(error);
+}
+
+int daemon_main(int argc, char *const *argv)
+{
+	g_autoptr(GError) error = NULL;
+	DaemonArgs args = { 0 };
+	Daemon daemon = { .lock_fd = -1, .ready_fd = -1 };
+	if (!shape_from_args(&args_shape, &args, argc, argv, &error))
+		return report(error);
+	int code = args.detach ? detach(&daemon.ready_fd) : -1;
+	if (code >= 0)
+		return code;
+	signal(SIGPIPE, SIG_IGN);
+	umask(0077);
+	if (daemon_open(&daemon, &args, &error)) {
+		daemon.loop = g_main_loop_new(NULL, FALSE);
+		daemon_run(&daemon);
+	}
+	daemon_close(&daemon);
+	shape_clear(&args_shape, &args);
+	return error ? report(error) : 0;
+}

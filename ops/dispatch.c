@@ -1,0 +1,164 @@
+/* The only door inward: every call of every door goes through op_dispatch(), which checks the caller
+ * and the arguments, finds the target, runs the verb where its row says, logs, and reports.
+ * Neighbours: doors in wire/ above, core/ below. */
+#include "base/lane.h"
+#include "base/log.h"
+#include "ops/ops.h"
+
+#include <unistd.h>
+
+/* What dispatch.c alone knows of a call. */
+typedef struct Running {
+	OpCall call; /* first: the doors' view */
+	gint64 since;
+	GError *error;
+} Running;
+
+OpCall *op_call_new(Core *core, const Op *op)
+{
+	Running *running = g_new0(Running, 1);
+	OpCall *call = &running->call;
+	call->op = op;
+	call->core = core;
+	call->stream_fd = -1;
+	call->cancel = g_cancellable_new();
+	call->caller.door = "none";
+	if (op->args)
+		call->args = shape_new(op->args);
+	return call;
+}
+
+void op_call_free(OpCall *call)
+{
+	Running *running = (Running *)call;
+	if (call->op->args)
+		shape_free(call->op->args, call->args);
+	if (call->op->result)
+		shape_free(call->op->result, call->result);
+	if (call->stream_fd >= 0)
+		close(call->stream_fd);
+	g_free(call->target);
+	notes_clear(&call->notes);
+	g_object_unref(call->cancel);
+	g_clear_error(&running->error);
+	g_free(running);
+}
+
+void op_progress(OpCall *call, double fraction, const char *format, ...)
+{
+	if (!call->progress)
+		return;
+	va_list args;
+	va_start(args, format);
+	g_autofree char *text = g_strdup_vprintf(format, args);
+	va_end(args);
+	call->progress(call, fraction, text);
+}
+
+/* ---- the end of a call ---- */
+
+static void log_call(const Running *running)
+{
+	const OpCall *call = &running->call;
+	gboolean writes = call->op->perm == OP_PERM_WRITE;
+	double ms = (double)(g_get_monotonic_time() - running->since) / 1000.0;
+	g_autofree char *object = call->target ? g_strdup_printf("guest %s", call->target) : NULL;
+	log_line(writes ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, object,
+		 "%s by uid %u, pid %d (%s): %s, %.1f ms", call->op->name, call->caller.uid,
+		 call->caller.pid, call->caller.door,
+		 running->error ? running->error->message : "done", ms);
+}
+
+static void report(gpointer data)
+{
+	Running *running = data;
+	log_call(running);
+	if (running->call.done)
+		running->call.done(&running->call, running->error);
+	op_call_free(&running->call);
+}
+
+void op_finish(OpCall *call, GError *error)
+{
+	Running *running = (Running *)call;
+	running->error = error;
+	report(running);
+}
+
+/* ---- running ---- */
+
+static void run_fn(Running *running)
+{
+	OpCall *call = &running->call;
+	if (g_cancellable_is_cancelled(call->cancel)) {
+		fail(&running->error, LODGE_ERROR_ABORTED, "%s: the caller went away",
+		     call->op->name);
+		return;
+	}
+	if (!call->op->fn(call, &running->error) && !running->error)
+		fail(&running->error, LODGE_ERROR_INTERNAL, "%s failed without a reason",
+		     call->op->name);
+}
+
+static void run_on_thread(gpointer data)
+{
+	Running *running = data;
+	run_fn(running);
+	lane_to_main(report, running);
+}
+
+/* fn may have ended the call already: nothing of it is touched after success. */
+static void run_later(Running *running)
+{
+	GError *error = NULL;
+	if (!running->call.op->fn(&running->call, &error))
+		op_finish(&running->call, error);
+}
+
+static void run(Running *running)
+{
+	switch (running->call.op->lane) {
+	case OP_READ:
+		run_fn(running);
+		report(running);
+		break;
+	case OP_LANE:
+	case OP_BESIDE:
+		lane_beside(run_on_thread, running);
+		break;
+	case OP_LATER:
+		run_later(running);
+		break;
+	}
+}
+
+/* ---- what comes before ---- */
+
+static gboolean may(const OpCall *call, GError **error)
+{
+	if (!call->caller.read_only || call->op->perm == OP_PERM_READ)
+		return TRUE;
+	return fail(error, LODGE_ERROR_DENIED, "%s is not allowed on a read-only connection",
+		    call->op->name);
+}
+
+static gboolean check_args(OpCall *call, GError **error)
+{
+	if (!call->op->args)
+		return TRUE;
+	shape_defaults(call->op->args, call->args);
+	return shape_check(call->op->args, call->args, &call->notes, error);
+}
+
+void op_dispatch(OpCall *call)
+{
+	Running *running = (Running *)call;
+	running->since = g_get_monotonic_time();
+	if (!may(call, &running->error) || !check_args(call, &running->error)) {
+		report(running);
+		return;
+	}
+	if (call->op->result)
+		call->result = shape_new(call->op->result);
+	run(running);
+}

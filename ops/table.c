@@ -1,0 +1,42 @@
+/* The list of families and the search in it. To add a verb: one row and one function in a family's
+ * file. To add a family: its file and one line here and in families.h. */
+#include "ops/families.h"
+
+#include <string.h>
+
+static const OpFamily *const families[] = {
+	&op_family_daemon,
+};
+
+const Op *const *op_table(guint *n)
+{
+	static GPtrArray *all;
+	if (g_once_init_enter(&all)) {
+		GPtrArray *list = g_ptr_array_new();
+		for (guint f = 0; f < G_N_ELEMENTS(families); f++)
+			for (guint i = 0; i < families[f]->n; i++)
+				g_ptr_array_add(list, (gpointer)&families[f]->ops[i]);
+		g_once_init_leave(&all, list);
+	}
+	*n = all->len;
+	return (const Op *const *)all->pdata;
+}
+
+/* "image-build" is "image build". */
+static gboolean same_name(const char *own, const char *name)
+{
+	for (; own && *own; own++, name++)
+		if (*own != *name && !(*own == ' ' && *name == '-'))
+			return FALSE;
+	return own && *name == '\0';
+}
+
+const Op *op_find(const char *name)
+{
+	guint n;
+	const Op *const *all = op_table(&n);
+	for (guint i = 0; i < n; i++)
+		if (same_name(all[i]->name, name) || same_name(all[i]->alias, name))
+			return all[i];
+	return NULL;
+}
