@@ -131,6 +131,21 @@ void extra_add(ShapeHead *head, const TreeNode *parent, int after, char *name, c
 	head->last_extra = extra;
 }
 
+char *place_text(const Place *place)
+{
+	GString *text = g_string_new(NULL);
+	for (const Place *p = place; p; p = p->up) {
+		g_autofree char *index = p->index ? g_strdup_printf("[%u]", p->index) : NULL;
+		if (!*p->label && !index)
+			continue;
+		if (text->len && text->str[0] != '[')
+			g_string_prepend_c(text, '/');
+		g_string_prepend(text, index ? index : "");
+		g_string_prepend(text, p->label);
+	}
+	return g_string_free(text, FALSE);
+}
+
 static void count(const Shape *shape, GHashTable *seen, guint *total)
 {
 	if (!g_hash_table_add(seen, (gpointer)shape))

@@ -36,6 +36,16 @@ struct ShapeExtra {
 	char *text;		/* attribute's value or the element as XML */
 };
 
+/* Where a reader is, as a chain of frames on the stack: costs nothing until a message needs it. */
+typedef struct Place {
+	const struct Place *up;
+	const char *label; /* "" for rows embedded without a path */
+	guint index;	   /* 1.. of a list's item; 0: none */
+} Place;
+
+/* "devices/disk[2]"; the caller frees it. Never NULL. */
+char *place_text(const Place *place);
+
 /* The tree of @shape; lives as long as the program. Any thread. */
 const TreeNode *shape_tree(const Shape *shape);
 /* The kid named @name or NULL. */

@@ -24,7 +24,7 @@ static const struct {
 /* ---- reading ---- */
 
 typedef struct Reader {
-	GString *path; /* "devices/disk[2]" */
+	const Place *at; /* the element being read */
 	const char *what;
 	Notes *notes;
 	GError **error;
@@ -40,23 +40,26 @@ static const char *text_of(const void *xml_string)
 /* Puts "what: path, line N: " before the message of @error. */
 static gboolean misplaced(Reader *reader, const xmlNode *x, const char *attribute)
 {
-	g_autofree char *line = g_strdup_printf("line %ld", xmlGetLineNo(x));
-	const char *slash = attribute && reader->path->len ? "/" : "";
-	g_prefix_error(reader->error, "%s%s%s%s%s%s%s%s: ", text_of(reader->what),
-		       reader->what ? ": " : "", reader->path->str, slash, attribute ? "@" : "",
-		       text_of(attribute), reader->path->len || attribute ? ", " : "", line);
+	g_autofree char *path = place_text(reader->at);
+	g_prefix_error(reader->error, "%s%s%s%s%s%s%sline %ld: ", text_of(reader->what),
+		       reader->what ? ": " : "", path, attribute && *path ? "/" : "",
+		       attribute ? "@" : "", text_of(attribute), attribute || *path ? ", " : "",
+		       xmlGetLineNo(x));
 	return FALSE;
 }
 
-/* "qemu:commandline": prefix and name, as rows have them. */
-static char *qualified(const xmlNode *x)
+/* "qemu:commandline": prefix and name, as rows have them. @buffer holds it where it must be made. */
+static const char *qualified(const xmlNode *x, char **buffer)
 {
-	for (guint i = 0; x->ns && i < G_N_ELEMENTS(namespaces); i++)
+	if (!x->ns)
+		return (const char *)x->name;
+	const char *prefix = (const char *)x->ns->prefix;
+	for (guint i = 0; i < G_N_ELEMENTS(namespaces); i++)
 		if (!g_strcmp0((const char *)x->ns->href, namespaces[i].uri))
-			return g_strdup_printf("%s:%s", namespaces[i].prefix, x->name);
-	if (x->ns && x->ns->prefix)
-		return g_strdup_printf("%s:%s", x->ns->prefix, x->name);
-	return g_strdup((const char *)x->name);
+			prefix = namespaces[i].prefix;
+	if (!prefix)
+		return (const char *)x->name;
+	return *buffer = g_strdup_printf("%s:%s", prefix, x->name);
 }
 
 /* The element as text, with every namespace that it needs declared on it. */
@@ -76,23 +79,20 @@ static char *element_text(xmlNode *x)
 /* The text directly inside @x, or NULL where there is only white space (and @verbatim is off). */
 static char *own_text(xmlNode *x, gboolean verbatim)
 {
-	GString *text = NULL;
+	GString *own = NULL;
 	for (xmlNode *c = x->children; c; c = c->next) {
 		if (c->type != XML_TEXT_NODE && c->type != XML_CDATA_SECTION_NODE)
 			continue;
-		if (!text)
-			text = g_string_new(NULL);
-		g_string_append(text, text_of(c->content));
+		const char *part = text_of(c->content);
+		if (!verbatim && !own && !part[strspn(part, " \t\r\n")])
+			continue;
+		if (!own)
+			own = g_string_new(NULL);
+		g_string_append(own, part);
 	}
-	if (!text)
+	if (!own)
 		return NULL;
-	char *own = g_string_free(text, FALSE);
-	if (!verbatim)
-		g_strstrip(own);
-	if (*own || verbatim)
-		return own;
-	g_free(own);
-	return NULL;
+	return verbatim ? g_string_free(own, FALSE) : g_strstrip(g_string_free(own, FALSE));
 }
 
 static gboolean set_value(Reader *reader, const TreeRow *entry, char *object, xmlNode *x,
@@ -172,7 +172,8 @@ static gboolean read_text(Reader *reader, const TreeNode *node, xmlNode *x, char
 }
 
 /* An element that is an object, a list item, a word or a subtree of its own. */
-static gboolean read_sub(Reader *reader, const TreeRow *entry, xmlNode *x, char *object)
+static gboolean read_sub(Reader *reader, Place *here, const TreeRow *entry, xmlNode *x,
+			 char *object)
 {
 	const Row *row = entry->row;
 	char *at = object + entry->base + row->offset;
@@ -187,7 +188,7 @@ static gboolean read_sub(Reader *reader, const TreeRow *entry, xmlNode *x, char 
 	gpointer item = shape_new(row->of);
 	if (row->kind == ROW_LIST) {
 		shape_append((GPtrArray **)at, row->of, item);
-		g_string_append_printf(reader->path, "[%u]", shape_len(*(GPtrArray **)at));
+		here->index = shape_len(*(GPtrArray **)at);
 	} else {
 		*(gpointer *)at = item;
 	}
@@ -209,10 +210,12 @@ static gboolean read_node(Reader *reader, const TreeNode *node, xmlNode *x, char
 static gboolean read_kid(Reader *reader, const TreeNode *kid, const TreeRow *sub, xmlNode *x,
 			 char *object)
 {
-	gsize len = reader->path->len;
-	g_string_append_printf(reader->path, "%s%s", len ? "/" : "", kid->name);
-	gboolean ok = sub ? read_sub(reader, sub, x, object) : read_node(reader, kid, x, object);
-	g_string_truncate(reader->path, len);
+	const Place *up = reader->at;
+	Place here = { .up = up, .label = kid->name };
+	reader->at = &here;
+	gboolean ok = sub ? read_sub(reader, &here, sub, x, object)
+			  : read_node(reader, kid, x, object);
+	reader->at = up;
 	return ok;
 }
 
@@ -224,8 +227,8 @@ static gboolean read_kids(Reader *reader, const TreeNode *node, xmlNode *x, char
 	for (xmlNode *c = x->children; c; c = c->next) {
 		if (c->type != XML_ELEMENT_NODE)
 			continue;
-		g_autofree char *name = qualified(c);
-		const TreeNode *kid = tree_kid(node, name);
+		g_autofree char *buffer = NULL;
+		const TreeNode *kid = tree_kid(node, qualified(c, &buffer));
 		const TreeRow *sub = kid ? tree_row(kid->sub, NULL, object) : NULL;
 		gboolean applies = kid && (sub || !kid->sub->len || kid->attrs->len);
 		if (!applies || is_surplus(kid, sub, seen, object)) {
@@ -303,8 +306,7 @@ gpointer shape_from_xml(const Shape *shape, const char *root, const char *xml, g
 	if (!doc)
 		return NULL;
 	g_autoptr(GError) local = NULL;
-	Reader reader = { .path = g_string_new(NULL), .what = what, .notes = notes,
-			  .error = &local };
+	Reader reader = { .what = what, .notes = notes, .error = &local };
 	xmlNode *x = xmlDocGetRootElement(doc);
 	gpointer object = shape_new(shape);
 	gboolean ok = TRUE;
@@ -314,7 +316,6 @@ gpointer shape_from_xml(const Shape *shape, const char *root, const char *xml, g
 		ok = misplaced(&reader, x, NULL);
 	}
 	ok = ok && read_struct(&reader, shape, x, object);
-	g_string_free(reader.path, TRUE);
 	xmlFreeDoc(doc);
 	if (ok)
 		return object;
