@@ -1,0 +1,122 @@
+/* What runs guests: a vtable of about ten functions, and the words in which core/ and engines
+ * speak. engine.c is its one boundary: it asserts, logs and passes on.
+ *
+ * Every function but kill() runs on the guest's lane and may block (with a time limit on whatever
+ * it waits for). Engines report upward through the EngineSink given at start, from any thread;
+ * core/ posts what it hears to the lane.
+ *
+ * Neighbours: core/ above; model/ and host/ below; qemu/ and fake/ implement it. */
+#pragma once
+
+#include "base/paths.h"
+#include "model/guest.h"
+
+typedef enum GuestState { /* libvirt's virDomainState, numbers included */
+	GUEST_NOSTATE,
+	GUEST_RUNNING,
+	GUEST_BLOCKED,
+	GUEST_PAUSED,
+	GUEST_SHUTDOWN, /* being shut down */
+	GUEST_SHUTOFF,
+	GUEST_CRASHED,
+	GUEST_PMSUSPENDED,
+} GuestState;
+
+/* Why it is in that state; libvirt's reasons by name. One list: what counts depends on the state. */
+typedef enum GuestReason {
+	REASON_UNKNOWN,
+	REASON_BOOTED,
+	REASON_MIGRATED,
+	REASON_RESTORED,
+	REASON_FROM_SNAPSHOT,
+	REASON_UNPAUSED,
+	REASON_SAVE_CANCELED,
+	REASON_WAKEUP,
+	REASON_CRASHED,
+	REASON_USER,
+	REASON_SAVING,
+	REASON_DUMPING,
+	REASON_IO_ERROR,
+	REASON_WATCHDOG,
+	REASON_SHUTTING_DOWN,
+	REASON_STARTING_UP,
+	REASON_SHUTDOWN,
+	REASON_DESTROYED,
+	REASON_SAVED,
+	REASON_FAILED,
+	REASON_DAEMON,
+	REASON_PANICKED,
+} GuestReason;
+
+extern const EnumTable guest_states;  /* "running", "paused", "shut off", ... (virsh's words) */
+extern const EnumTable guest_reasons; /* "booted", "user", "destroyed", ... */
+
+typedef enum EngineSignal {
+	ENGINE_PAUSE,
+	ENGINE_RESUME,
+	ENGINE_RESET,
+	ENGINE_SHUTDOWN, /* ACPI power button */
+	ENGINE_REBOOT,	 /* power button, then start again instead of ending */
+	ENGINE_NMI,
+} EngineSignal;
+
+typedef enum EngineOpen {
+	ENGINE_CONSOLE,	   /* bytes of a serial port, console or channel named by alias */
+	ENGINE_SCREENSHOT, /* a PNG, complete when it is returned */
+	ENGINE_GRAPHICS,   /* a connection to the VNC or SPICE server */
+} EngineOpen;
+
+typedef struct EngineRun EngineRun; /* one running guest, as its engine sees it */
+
+/* Called by the engine, from any thread; @owner is the sink's. Strings live for the call only. */
+typedef struct EngineSink {
+	gpointer owner;
+	void (*state)(gpointer owner, GuestState state, GuestReason reason);
+	/* The process is gone (or paused for good after a shutdown): stop() is to be called. */
+	void (*ended)(gpointer owner, GuestReason reason, const char *detail);
+	/* Anything else a listener may want: @name as libvirt calls it ("rtc-change", "watchdog",
+	 * "io-error", "balloon-change", "reboot", "agent-lifecycle", ...), @json its details. */
+	void (*event)(gpointer owner, const char *name, const char *json);
+	/* @alias printed @length bytes. */
+	void (*output)(gpointer owner, const char *alias, const char *bytes, gsize length);
+} EngineSink;
+
+typedef struct EngineConfig {
+	const Paths *paths;
+	const char *user;	 /* QEMU's user where the daemon is root; NULL: chosen by host/user.h */
+	const char *qemu;	 /* emulator where the definition's is not there; NULL: searched */
+	gboolean require_kvm;	 /* never fall back to emulation */
+} EngineConfig;
+
+typedef struct Engine {
+	const char *name;
+	/* Learns what the hypervisor can do; once, before anything else; any thread. */
+	gboolean (*probe)(const EngineConfig *config, Notes *notes, GError **error);
+	/* Completes and checks a definition: defaults, controllers, addresses, what another host's
+	 * document needs; notes say what was changed. Any thread. */
+	gboolean (*check)(Guest *guest, Notes *notes, GError **error);
+	/* Starts @live (a copy that the engine completes: aliases, ports, ptys, backing chains) with
+	 * its CPUs stopped unless @paused is off. Nothing is left behind on failure. */
+	EngineRun *(*start)(Guest *live, gboolean paused, const EngineSink *sink, Notes *notes,
+			    GError **error);
+	/* Takes up a guest that an earlier daemon started, from the state that record() gave. On
+	 * failure the guest is gone and *reason says how it ended. */
+	EngineRun *(*adopt)(Guest *live, const char *record, const EngineSink *sink,
+			    GuestState *state, GuestReason *reason, GError **error);
+	/* What adopt() needs, as JSON text the caller frees. Never fails. */
+	char *(*record)(EngineRun *run);
+	gboolean (*signal)(EngineRun *run, EngineSignal signal, GError **error);
+	/* An fd for @what; @name is an alias or NULL for the first. -1 on failure. */
+	int (*open)(EngineRun *run, EngineOpen what, const char *name, GError **error);
+	/* Ends the process at once. The only function that may run beside the lane, on any thread,
+	 * also twice; it touches nothing but the process handle. @graceful: SIGTERM first. */
+	gboolean (*kill)(EngineRun *run, gboolean graceful, GError **error);
+	/* Frees @run after the process ended and removes everything that start() made. */
+	void (*stop)(EngineRun *run);
+} Engine;
+
+extern const Engine qemu_engine;
+
+/* Boundary: the functions above with their preconditions asserted and their failures logged. */
+EngineRun *engine_start(const Engine *engine, Guest *live, gboolean paused, const EngineSink *sink,
+			Notes *notes, GError **error);
