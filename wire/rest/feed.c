@@ -53,7 +53,7 @@ static void wake(Feed *feed)
 	if (!feed->asleep || !feed->mhd)
 		return;
 	feed->asleep = FALSE;
-	MHD_resume_connection(feed->mhd);
+	rest_wake(feed->mhd);
 }
 
 static ssize_t read_feed(void *cls, G_GNUC_UNUSED uint64_t position, char *buffer, size_t max)

@@ -45,15 +45,27 @@ gboolean rest_args(OpCall *call, struct MHD_Connection *mhd, const GByteArray *b
 
 /* ---- server.c ---- */
 
-Core *rest_core(const RestServer *server);
+/* What the server serves. */
+typedef struct RestTable {
+	Core *core;
+	const Op *const *ops;
+	guint n;
+} RestTable;
+
+const RestTable *rest_table(const RestServer *server);
 RestConn *rest_conn_of(struct MHD_Connection *mhd);
+/* Wakes a connection that MHD_suspend_connection() put to sleep. */
+void rest_wake(struct MHD_Connection *mhd);
+/* Has MHD look after its connections soon: its epoll descriptor does not tell of those that were woken
+ * or whose stream ended. */
+void rest_poke(RestServer *server);
 
 /* ---- route.c ---- */
 
 /* The verb for @method and @path; *target is the {guest} segment, owned by the caller, or NULL. With
  * NULL, @error says why and *allow lists the methods that the path has, or is NULL. */
-const Op *route_find(const char *method, const char *path, char **target, char **allow,
-		     GError **error);
+const Op *route_find(const RestTable *table, const char *method, const char *path, char **target,
+		     char **allow, GError **error);
 
 /* ---- reply.c: bodies; each is made once and handed to MHD ---- */
 
@@ -67,7 +79,7 @@ json_t *reply_error(const GError *error, const Notes *notes);
 /* ---- openapi.c ---- */
 
 /* A new reference: the description of every route. */
-json_t *openapi(void);
+json_t *openapi(const RestTable *table);
 
 /* ---- feed.c: a reply that grows line by line ---- */
 

@@ -87,24 +87,23 @@ static json_t *operation(const Op *op, json_t *components)
 	return json;
 }
 
-json_t *openapi(void)
+json_t *openapi(const RestTable *table)
 {
-	guint n;
-	const Op *const *all = op_table(&n);
 	json_t *paths = json_object();
 	json_t *components = json_object();
 	json_object_set_new(components, "error",
 			    json_pack("{s:s, s:{s:{s:s, s:{s:{s:s}, s:{s:s}}}}}", "type", "object",
 				      "properties", "error", "type", "object", "properties", "code",
 				      "type", "string", "message", "type", "string"));
-	for (guint i = 0; i < n; i++) {
-		json_t *path = json_object_get(paths, all[i]->route);
-		g_autofree char *method = g_ascii_strdown(all[i]->method, -1);
+	for (guint i = 0; i < table->n; i++) {
+		const Op *op = table->ops[i];
+		json_t *path = json_object_get(paths, op->route);
+		g_autofree char *method = g_ascii_strdown(op->method, -1);
 		if (!path) {
 			path = json_object();
-			json_object_set_new(paths, all[i]->route, path);
+			json_object_set_new(paths, op->route, path);
 		}
-		json_object_set_new(path, method, operation(all[i], components));
+		json_object_set_new(path, method, operation(op, components));
 	}
 	return json_pack("{s:s, s:{s:s, s:s}, s:o, s:{s:o}}", "openapi", "3.1.0", "info", "title", "Lodge",
 			 "version", LODGE_VERSION, "paths", paths, "components", "schemas", components);

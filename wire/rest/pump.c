@@ -27,6 +27,7 @@ typedef struct Pump {
 	Side client, stream;
 	Way up, down; /* client -> stream, stream -> client */
 	struct MHD_UpgradeResponseHandle *upgrade;
+	RestServer *server;
 } Pump;
 
 static GPtrArray *pumps; /* every live one; for pump_stop_all() */
@@ -36,6 +37,7 @@ static void pump_end(Pump *pump)
 	if (!pumps || !g_ptr_array_remove_fast(pumps, pump))
 		return;
 	MHD_upgrade_action(pump->upgrade, MHD_UPGRADE_ACTION_CLOSE);
+	rest_poke(pump->server);
 	fd_clear(&pump->stream.fd);
 	g_source_destroy(&pump->source);
 	g_source_unref(&pump->source);
@@ -148,7 +150,7 @@ static void pump_finalize(GSource *source)
 }
 
 /* MHD's: the connection is ours now; @extra came behind the request's header. */
-static void on_upgrade(G_GNUC_UNUSED void *cls, G_GNUC_UNUSED struct MHD_Connection *mhd,
+static void on_upgrade(G_GNUC_UNUSED void *cls, struct MHD_Connection *mhd,
 		       void *slot, const char *extra, size_t extra_size, MHD_socket client,
 		       struct MHD_UpgradeResponseHandle *upgrade)
 {
@@ -158,6 +160,7 @@ static void on_upgrade(G_GNUC_UNUSED void *cls, G_GNUC_UNUSED struct MHD_Connect
 	pump->client.fd = client;
 	pump->stream.fd = request_take_stream(slot);
 	pump->upgrade = upgrade;
+	pump->server = rest_conn_of(mhd)->server;
 	pump->up.bytes = g_malloc(BUFFER_SIZE);
 	pump->down.bytes = g_malloc(BUFFER_SIZE);
 	pump->up.end = MIN(extra_size, BUFFER_SIZE);

@@ -64,7 +64,7 @@ static void wake(Request *request)
 	if (!request->asleep)
 		return;
 	request->asleep = FALSE;
-	MHD_resume_connection(request->mhd);
+	rest_wake(request->mhd);
 }
 
 /* ---- the call ---- */
@@ -150,7 +150,7 @@ static gboolean can_upgrade(const Request *request)
 
 static OpCall *make_call(Request *request, GError **error)
 {
-	OpCall *call = op_call_new(rest_core(request->conn->server), request->op);
+	OpCall *call = op_call_new(rest_table(request->conn->server)->core, request->op);
 	call->caller = request->conn->caller;
 	call->target = g_steal_pointer(&request->target);
 	if (rest_args(call, request->mhd, request->body, error))
@@ -240,11 +240,12 @@ static void find_op(Request *request, const char *method, const char *url)
 {
 	g_autoptr(GError) error = NULL;
 	g_autofree char *allow = NULL;
+	const RestTable *table = rest_table(request->conn->server);
 	if (g_str_equal(url, "/v1/openapi.json") && g_str_equal(method, "GET")) {
-		set_reply(request, MHD_HTTP_OK, reply_json(openapi()));
+		set_reply(request, MHD_HTTP_OK, reply_json(openapi(table)));
 		return;
 	}
-	request->op = route_find(method, url, &request->target, &allow, &error);
+	request->op = route_find(table, method, url, &request->target, &allow, &error);
 	if (request->op)
 		return;
 	set_error(request, allow ? MHD_HTTP_METHOD_NOT_ALLOWED : MHD_HTTP_NOT_FOUND, error, NULL);

@@ -19,9 +19,9 @@
 
 typedef struct RestServer RestServer;
 
-/* A server without sockets; the caller owns it (rest_free). @core is passed on to the verbs and must
- * outlive the server. */
-RestServer *rest_new(Core *core, GError **error);
+/* A server of the @n verbs @ops, without sockets; the caller owns it (rest_free). @core is passed on to
+ * the verbs. Both must outlive the server. */
+RestServer *rest_new(Core *core, const Op *const *ops, guint n, GError **error);
 /* Ends every connection; calls still running are not ended and report to nobody. */
 void rest_free(RestServer *server);
 

@@ -23,23 +23,21 @@ static gboolean fits(const char *route, const char *path, const char **value, si
 	return *route == '\0' && *path == '\0';
 }
 
-const Op *route_find(const char *method, const char *path, char **target, char **allow,
-		     GError **error)
+const Op *route_find(const RestTable *table, const char *method, const char *path, char **target,
+		     char **allow, GError **error)
 {
-	guint n;
-	const Op *const *all = op_table(&n);
 	g_autoptr(GString) methods = g_string_new(NULL);
 	*allow = *target = NULL;
-	for (guint i = 0; i < n; i++) {
+	for (guint i = 0; i < table->n; i++) {
 		const char *value;
 		size_t len = 0;
-		if (!fits(all[i]->route, path, &value, &len))
+		if (!fits(table->ops[i]->route, path, &value, &len))
 			continue;
-		if (g_str_equal(all[i]->method, method)) {
+		if (g_str_equal(table->ops[i]->method, method)) {
 			*target = value ? g_strndup(value, len) : NULL;
-			return all[i];
+			return table->ops[i];
 		}
-		g_string_append_printf(methods, "%s%s", methods->len ? ", " : "", all[i]->method);
+		g_string_append_printf(methods, "%s%s", methods->len ? ", " : "", table->ops[i]->method);
 	}
 	if (methods->len == 0) {
 		fail(error, LODGE_ERROR_NOT_FOUND, "there is nothing at %s; see /v1/openapi.json", path);

@@ -19,7 +19,7 @@ typedef struct Listener {
 } Listener;
 
 struct RestServer {
-	Core *core;
+	RestTable table;
 	struct MHD_Daemon *mhd;
 	GSource *source;
 	GPtrArray *listeners; /* of Listener */
@@ -33,12 +33,15 @@ typedef struct MhdSource {
 	GSource source;
 	struct MHD_Daemon *mhd;
 	gpointer tag;
+	gboolean poked;
 } MhdSource;
 
 static gboolean mhd_prepare(GSource *source, int *timeout)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
 	*timeout = -1;
+	if (((MhdSource *)source)->poked)
+		return TRUE;
 	if (MHD_get_timeout(((MhdSource *)source)->mhd, &ms) != MHD_YES)
 		return FALSE;
 	*timeout = (int)MIN(ms, G_MAXINT);
@@ -55,6 +58,7 @@ static gboolean mhd_check(GSource *source)
 static gboolean mhd_dispatch(GSource *source, G_GNUC_UNUSED GSourceFunc fn,
 			     G_GNUC_UNUSED gpointer data)
 {
+	((MhdSource *)source)->poked = FALSE;
 	MHD_run(((MhdSource *)source)->mhd);
 	return G_SOURCE_CONTINUE;
 }
@@ -81,9 +85,9 @@ static void mhd_log(G_GNUC_UNUSED void *cls, const char *format, va_list args)
 
 /* ---- clients ---- */
 
-Core *rest_core(const RestServer *server)
+const RestTable *rest_table(const RestServer *server)
 {
-	return server->core;
+	return &server->table;
 }
 
 guint rest_count(const RestServer *server)
@@ -96,6 +100,17 @@ RestConn *rest_conn_of(struct MHD_Connection *mhd)
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 	return info->socket_context;
+}
+
+void rest_wake(struct MHD_Connection *mhd)
+{
+	MHD_resume_connection(mhd);
+	rest_poke(rest_conn_of(mhd)->server);
+}
+
+void rest_poke(RestServer *server)
+{
+	((MhdSource *)server->source)->poked = TRUE;
 }
 
 /* A client that does not say what it wants, or says it a byte at a time, is hung up on. */
@@ -226,10 +241,10 @@ static struct MHD_Daemon *mhd_new(RestServer *server)
 		(unsigned int)REST_IDLE_SECONDS, MHD_OPTION_END);
 }
 
-RestServer *rest_new(Core *core, GError **error)
+RestServer *rest_new(Core *core, const Op *const *ops, guint n, GError **error)
 {
 	g_autoptr(RestServer) server = g_new0(RestServer, 1);
-	server->core = core;
+	server->table = (RestTable){ .core = core, .ops = ops, .n = n };
 	server->listeners = g_ptr_array_new_with_free_func(listener_free);
 	server->conns = g_hash_table_new_full(NULL, NULL, NULL, g_free);
 	server->mhd = mhd_new(server);
@@ -258,12 +273,12 @@ void rest_free(RestServer *server)
 		return;
 	g_clear_pointer(&server->listeners, g_ptr_array_unref);
 	server->listeners = g_ptr_array_new();
+	pump_stop_all();
+	abandon_requests(server);
 	if (server->source) {
 		g_source_destroy(server->source);
 		g_source_unref(server->source);
 	}
-	pump_stop_all();
-	abandon_requests(server);
 	if (server->mhd)
 		MHD_stop_daemon(server->mhd);
 	g_clear_handle_id(&server->sweep, g_source_remove);
