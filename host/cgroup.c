@@ -18,7 +18,8 @@
 
 const EnumTable cgroup_kinds = ENUM_TABLE("cgroup kind", "none", "v1", "v2");
 
-/* Worth joining; "name=systemd" so that systemd does not count the guest to the daemon's service. */
+/* Worth joining; "name=systemd" so that systemd does not count the guest to the daemon's service.
+ */
 static const char *const wanted[] = { "cpu",   "cpuacct", "memory", "pids",
 				      "blkio", "freezer", "io",	    "name=systemd" };
 
@@ -85,8 +86,8 @@ static const char *dir_with(const GPtrArray *hierarchies, const char *controller
 
 /* ---- where the tree goes ---- */
 
-/* Where the hierarchy with @controller ("" for version 2) is mounted, and which of its folders is on
- * top there. The caller frees both. */
+/* Where the hierarchy with @controller ("" for version 2) is mounted, and which of its folders is
+ * on top there. The caller frees both. */
 static gboolean find_mount(const char *mountinfo, const char *controller, char **at, char **top)
 {
 	g_auto(GStrv) lines = g_strsplit(mountinfo, "\n", -1);
@@ -99,8 +100,8 @@ static gboolean find_mount(const char *mountinfo, const char *controller, char *
 		if (g_strv_length(left) < 5 || g_strv_length(right) < 3)
 			continue;
 		gboolean fits = *controller ? g_str_equal(right[0], "cgroup") &&
-						      has_word(right[2], controller, ",") :
-					      g_str_equal(right[0], "cgroup2");
+						      has_word(right[2], controller, ",")
+					    : g_str_equal(right[0], "cgroup2");
 		if (!fits)
 			continue;
 		*top = g_strdup(left[3]);
@@ -217,9 +218,10 @@ static char *list_controllers(const CgroupTree *tree)
 	g_autoptr(GString) list = g_string_new(NULL);
 	for (guint i = 0; i < tree->hierarchies->len; i++) {
 		const Hierarchy *hierarchy = g_ptr_array_index(tree->hierarchies, i);
-		g_autofree char *words = tree->kind == CGROUP_V2 ?
-						 get(hierarchy->dir, "cgroup.subtree_control") :
-						 g_strdelimit(g_strdup(hierarchy->controllers), ",", ' ');
+		g_autofree char *words =
+			tree->kind == CGROUP_V2
+				? get(hierarchy->dir, "cgroup.subtree_control")
+				: g_strdelimit(g_strdup(hierarchy->controllers), ",", ' ');
 		if (words && *words && !g_str_has_prefix(words, "name="))
 			g_string_append_printf(list, "%s%s", list->len ? " " : "", words);
 	}
@@ -303,7 +305,8 @@ Cgroup *cgroup_make(const CgroupTree *tree, const char *guest, GError **error)
 		return NULL;
 	}
 	g_autoptr(GStrvBuilder) join = g_strv_builder_new();
-	g_autofree char *name = g_strconcat("guest-", guest, NULL); /* no clash with the files there */
+	g_autofree char *name =
+		g_strconcat("guest-", guest, NULL); /* no clash with the files there */
 	for (guint i = 0; i < tree->hierarchies->len; i++) {
 		const Hierarchy *above = g_ptr_array_index(tree->hierarchies, i);
 		Hierarchy *own = g_new(Hierarchy, 1);
@@ -375,7 +378,8 @@ static const struct {
 	[CGROUP_CPU_SHARES] = { "cpu", "cpu.shares", "cpu.weight", NULL, FORM_WEIGHT },
 	[CGROUP_CPU_PERIOD] = { "cpu", "cpu.cfs_period_us", "cpu.max", NULL, FORM_PERIOD },
 	[CGROUP_CPU_QUOTA] = { "cpu", "cpu.cfs_quota_us", "cpu.max", "-1", FORM_QUOTA },
-	[CGROUP_MEMORY_HARD] = { "memory", "memory.limit_in_bytes", "memory.max", "-1", FORM_PLAIN },
+	[CGROUP_MEMORY_HARD] = { "memory", "memory.limit_in_bytes", "memory.max", "-1",
+				 FORM_PLAIN },
 	[CGROUP_MEMORY_SOFT] = { "memory", "memory.soft_limit_in_bytes", "memory.high", "-1",
 				 FORM_PLAIN },
 	[CGROUP_PIDS] = { "pids", "pids.max", "pids.max", "max", FORM_PLAIN },
@@ -393,7 +397,8 @@ static char *write_v2(const char *dir, Form form, guint64 value)
 			*blank = '\0';
 		return g_strdup_printf("%s %" G_GUINT64_FORMAT, blank ? now : "max", value);
 	}
-	return value == G_MAXUINT64 ? g_strdup("max") : g_strdup_printf("%" G_GUINT64_FORMAT, value);
+	return value == G_MAXUINT64 ? g_strdup("max")
+				    : g_strdup_printf("%" G_GUINT64_FORMAT, value);
 }
 
 gboolean cgroup_set(const Cgroup *cgroup, CgroupKnob knob, guint64 value, GError **error)
@@ -404,11 +409,11 @@ gboolean cgroup_set(const Cgroup *cgroup, CgroupKnob knob, guint64 value, GError
 	if (!path || access(path, F_OK))
 		return fail(error, LODGE_ERROR_UNSUPPORTED,
 			    "this host has no control groups for \"%s\"", knobs[knob].controller);
-	g_autofree char *text = cgroup->kind == CGROUP_V2 ?
-					write_v2(dir, knobs[knob].v2_form, value) :
-				value == G_MAXUINT64 && knobs[knob].unbound_v1 ?
-					g_strdup(knobs[knob].unbound_v1) :
-					g_strdup_printf("%" G_GUINT64_FORMAT, value);
+	g_autofree char *text = cgroup->kind == CGROUP_V2
+					? write_v2(dir, knobs[knob].v2_form, value)
+				: value == G_MAXUINT64 && knobs[knob].unbound_v1
+					? g_strdup(knobs[knob].unbound_v1)
+					: g_strdup_printf("%" G_GUINT64_FORMAT, value);
 	return put(dir, file, text) || fail_errno(error, errno, "%s: cannot set %s", path, text);
 }
 
@@ -418,9 +423,9 @@ static OptUint number_in(const char *dir, const char *file)
 {
 	g_autofree char *text = dir ? get(dir, file) : NULL;
 	guint64 value;
-	return text && g_ascii_string_to_unsigned(text, 10, 0, G_MAXUINT64, &value, NULL) ?
-		       OPT_UINT(value) :
-		       (OptUint){ 0 };
+	return text && g_ascii_string_to_unsigned(text, 10, 0, G_MAXUINT64, &value, NULL)
+		       ? OPT_UINT(value)
+		       : (OptUint){ 0 };
 }
 
 CgroupUse cgroup_use(const Cgroup *cgroup)
@@ -433,7 +438,8 @@ CgroupUse cgroup_use(const Cgroup *cgroup)
 	CgroupUse use = { .memory_bytes = number_in(memory, "memory.current") };
 	g_autofree char *stat = get(cpu, "cpu.stat");
 	if (stat && g_str_has_prefix(stat, "usage_usec "))
-		use.cpu_ns = OPT_UINT(g_ascii_strtoull(stat + strlen("usage_usec "), NULL, 10) * 1000);
+		use.cpu_ns =
+			OPT_UINT(g_ascii_strtoull(stat + strlen("usage_usec "), NULL, 10) * 1000);
 	return use;
 }
 

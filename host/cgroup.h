@@ -58,7 +58,8 @@ typedef struct CgroupUse {
 /* What can be told; absent members cannot. Any thread. */
 CgroupUse cgroup_use(const Cgroup *cgroup);
 
-/* Every process in it, as an array of pid_t that the caller owns; empty where unknown. Any thread. */
+/* Every process in it, as an array of pid_t that the caller owns; empty where unknown. Any thread.
+ */
 GArray *cgroup_pids(const Cgroup *cgroup);
 
 /* Sends SIGKILL to every process in it. Does not wait. Any thread. */

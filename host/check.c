@@ -42,8 +42,8 @@ static char *size(OptUint bytes)
 {
 	if (!bytes.set)
 		return g_strdup("unknown");
-	return bytes.v < GIB ? g_strdup_printf("%" G_GUINT64_FORMAT " MiB", bytes.v >> 20) :
-			       g_strdup_printf("%.1f GiB", (double)bytes.v / (double)GIB);
+	return bytes.v < GIB ? g_strdup_printf("%" G_GUINT64_FORMAT " MiB", bytes.v >> 20)
+			     : g_strdup_printf("%.1f GiB", (double)bytes.v / (double)GIB);
 }
 
 static char *words(const GPtrArray *names)
@@ -56,21 +56,28 @@ static char *words(const GPtrArray *names)
 
 /* ---- CPU and KVM ---- */
 
+/* Other architectures have no flag for it. */
+static gboolean has_flag(const HostFacts *facts)
+{
+	return facts->cpu_virtualization || g_strcmp0(facts->arch, "x86_64") != 0;
+}
+
 static void check_cpu(const HostFacts *facts, HostCheck *check)
 {
 	const char *model = facts->cpu_model ? facts->cpu_model : facts->arch;
-	if (facts->cpu_virtualization || g_strcmp0(facts->arch, "x86_64") != 0) {
+	if (has_flag(facts)) {
 		good(check, g_strdup_printf("%s (%s)", model,
-					    facts->cpu_virtualization ? facts->cpu_virtualization :
-									facts->arch));
+					    facts->cpu_virtualization ? facts->cpu_virtualization
+								      : facts->arch));
 		return;
 	}
 	bad(check, HOST_MISSING, g_strdup_printf("%s, neither vmx nor svm", model),
-	    facts->hypervisor ?
-		    "this machine is a guest itself: switch nested virtualization on for it where it "
-		    "runs (CPU mode host-passthrough); until then guests run in slow emulation" :
-		    "switch on Intel VT-x or AMD-V (SVM) in the BIOS or UEFI setup; until then guests "
-		    "run in slow emulation");
+	    facts->hypervisor
+		    ? "this machine is a guest itself: switch nested virtualization on for it "
+		      "where it runs (CPU mode host-passthrough); until then guests run in slow "
+		      "emulation"
+		    : "switch on Intel VT-x or AMD-V (SVM) in the BIOS or UEFI setup; until then "
+		      "guests run in slow emulation");
 }
 
 static void check_modules(const HostFacts *facts, HostCheck *check)
@@ -84,9 +91,9 @@ static void check_modules(const HostFacts *facts, HostCheck *check)
 		good(check, g_strdup("built into the kernel"));
 		return;
 	}
-	const char *remedy = g_strcmp0(facts->cpu_virtualization, "svm") == 0 ? "modprobe kvm_amd" :
-			     facts->cpu_virtualization			      ? "modprobe kvm_intel" :
-										"see the CPU first";
+	const char *remedy = g_strcmp0(facts->cpu_virtualization, "svm") == 0 ? "modprobe kvm_amd"
+			     : facts->cpu_virtualization		      ? "modprobe kvm_intel"
+									      : "see the CPU first";
 	bad(check, HOST_MISSING, *names ? g_steal_pointer(&names) : g_strdup("not loaded"), remedy);
 }
 
@@ -97,11 +104,12 @@ static void check_kvm(const HostFacts *facts, HostCheck *check)
 		return;
 	}
 	const char *why = facts->kvm_why_not ? facts->kvm_why_not : "not usable";
-	const char *remedy = !facts->cpu_virtualization ? "see the CPU first" :
-			     strstr(why, "may not open") || strstr(why, "ermission") ?
-							  "chown root:kvm /dev/kvm; chmod 0660 /dev/kvm; "
-							  "for a person: adduser NAME kvm, then log in anew" :
-							  "see the KVM module first";
+	const char *remedy = "chown root:kvm /dev/kvm; chmod 0660 /dev/kvm; for a person: adduser "
+			     "NAME kvm, then log in anew";
+	if (!has_flag(facts))
+		remedy = "see the CPU first";
+	else if (!shape_len(facts->kvm_modules))
+		remedy = "see the KVM module first";
 	bad(check, HOST_MISSING, g_strdup(why), remedy);
 }
 
@@ -111,10 +119,11 @@ static void check_nested(const HostFacts *facts, HostCheck *check)
 		good(check, g_strdup("guests can be hosts themselves"));
 	else if (facts->nested == TRI_NO)
 		bad(check, HOST_WARNING, g_strdup("off: guests cannot be hosts themselves"),
-		    g_strcmp0(facts->cpu_virtualization, "svm") == 0 ?
-			    "echo 'options kvm_amd nested=1' > /etc/modprobe.d/kvm.conf; load kvm_amd anew" :
-			    "echo 'options kvm_intel nested=1' > /etc/modprobe.d/kvm.conf; load kvm_intel "
-			    "anew");
+		    g_strcmp0(facts->cpu_virtualization, "svm") == 0
+			    ? "echo 'options kvm_amd nested=1' > /etc/modprobe.d/kvm.conf; load "
+			      "kvm_amd anew"
+			    : "echo 'options kvm_intel nested=1' > /etc/modprobe.d/kvm.conf; load "
+			      "kvm_intel anew");
 	else
 		bad(check, HOST_WARNING, g_strdup("unknown: no KVM module is loaded"),
 		    "see the KVM module first");
@@ -127,8 +136,8 @@ static void check_iommu(const HostFacts *facts, HostCheck *check)
 		return;
 	}
 	bad(check, HOST_WARNING, g_strdup("none: PCI devices cannot be passed through"),
-	    "only for passthrough: switch on VT-d or AMD-Vi in the BIOS, add intel_iommu=on (Intel) to "
-	    "GRUB_CMDLINE_LINUX in /etc/default/grub, run update-grub, reboot");
+	    "only for passthrough: switch on VT-d or AMD-Vi in the BIOS, add intel_iommu=on "
+	    "(Intel) to GRUB_CMDLINE_LINUX in /etc/default/grub, run update-grub, reboot");
 }
 
 /* ---- memory and disk ---- */
@@ -151,13 +160,12 @@ static void check_hugepages(const HostFacts *facts, HostCheck *check)
 	SHAPE_EACH (HostPages, pages, facts->hugepages) {
 		g_autofree char *each = size(pages->size);
 		if (pages->total.v)
-			g_string_append_printf(text, "%s%" G_GUINT64_FORMAT " of %s (%" G_GUINT64_FORMAT
-						     " free)",
-					       text->len ? ", " : "", pages->total.v, each,
-					       pages->free.v);
+			g_string_append_printf(
+				text, "%s%" G_GUINT64_FORMAT " of %s (%" G_GUINT64_FORMAT " free)",
+				text->len ? ", " : "", pages->total.v, each, pages->free.v);
 	}
-	good(check, text->len ? g_string_free(g_steal_pointer(&text), FALSE) :
-				g_strdup("none set aside; sysctl vm.nr_hugepages=N does"));
+	good(check, text->len ? g_string_free(g_steal_pointer(&text), FALSE)
+			      : g_strdup("none set aside; sysctl vm.nr_hugepages=N does"));
 }
 
 static void check_disk(const HostFacts *facts, HostCheck *check)
@@ -181,12 +189,14 @@ static void check_disk(const HostFacts *facts, HostCheck *check)
 static void check_bridges(const HostFacts *facts, HostCheck *check)
 {
 	if (facts->tun != TRI_YES) {
-		bad(check, HOST_WARNING, g_strdup("/dev/net/tun cannot be opened: no bridged network"),
+		bad(check, HOST_WARNING,
+		    g_strdup("/dev/net/tun cannot be opened: no bridged network"),
 		    "modprobe tun; a person's daemon uses user-mode network");
 		return;
 	}
-	good(check, facts->bridges ? words(facts->bridges) :
-				     g_strdup("none yet; guests use user-mode network until one is made"));
+	good(check, facts->bridges
+			    ? words(facts->bridges)
+			    : g_strdup("none yet; guests use user-mode network until one is made"));
 }
 
 static void check_vhost(const HostFacts *facts, HostCheck *check)
@@ -216,7 +226,8 @@ static void check_cgroups(const HostFacts *facts, HostCheck *check)
 		return;
 	}
 	bad(check, HOST_WARNING,
-	    g_strdup_printf("none: %s", facts->cgroups_why_not ? facts->cgroups_why_not : "not looked at"),
+	    g_strdup_printf("none: %s",
+			    facts->cgroups_why_not ? facts->cgroups_why_not : "not looked at"),
 	    "guests run without limits; run the daemon as root, with /sys/fs/cgroup writable");
 }
 
@@ -226,13 +237,15 @@ static void check_qemu(const HostFacts *facts, HostCheck *check)
 {
 	if (!facts->qemu_version) {
 		bad(check, HOST_MISSING,
-		    facts->qemu ? g_strdup_printf("%s does not run", facts->qemu) : g_strdup("not found"),
+		    facts->qemu ? g_strdup_printf("%s does not run", facts->qemu)
+				: g_strdup("not found"),
 		    "apt install qemu-system-x86 qemu-utils");
 		return;
 	}
 	char *found = g_strdup_printf("%s, version %s", facts->qemu, facts->qemu_version);
 	if (g_ascii_strtoull(facts->qemu_version, NULL, 10) < QEMU_OLDEST)
-		bad(check, HOST_MISSING, found, "version " G_STRINGIFY(QEMU_OLDEST) " or later is needed");
+		bad(check, HOST_MISSING, found,
+		    "version " G_STRINGIFY(QEMU_OLDEST) " or later is needed");
 	else
 		good(check, found);
 }
@@ -240,7 +253,8 @@ static void check_qemu(const HostFacts *facts, HostCheck *check)
 static void check_machines(const HostFacts *facts, HostCheck *check)
 {
 	if (facts->machine_types.set)
-		good(check, g_strdup_printf("%" G_GUINT64_FORMAT " of QEMU", facts->machine_types.v));
+		good(check,
+		     g_strdup_printf("%" G_GUINT64_FORMAT " of QEMU", facts->machine_types.v));
 	else
 		bad(check, HOST_MISSING, g_strdup("none"), "see QEMU first");
 }
@@ -250,7 +264,8 @@ static void check_firmware(const HostFacts *facts, HostCheck *check)
 	if (facts->firmwares.v)
 		good(check, g_strdup_printf("%" G_GUINT64_FORMAT " images", facts->firmwares.v));
 	else
-		bad(check, HOST_WARNING, g_strdup("none: guests boot by BIOS only"), "apt install ovmf");
+		bad(check, HOST_WARNING, g_strdup("none: guests boot by BIOS only"),
+		    "apt install ovmf");
 }
 
 static void check_tpm(const HostFacts *facts, HostCheck *check)

@@ -89,9 +89,9 @@ static OptUint read_uint(const char *dir, const char *name, const char *file)
 {
 	g_autofree char *text = read_text("%s/%s/%s", dir, name, file);
 	guint64 value;
-	return text && g_ascii_string_to_unsigned(text, 10, 0, G_MAXUINT64, &value, NULL) ?
-		       OPT_UINT(value) :
-		       (OptUint){ 0 };
+	return text && g_ascii_string_to_unsigned(text, 10, 0, G_MAXUINT64, &value, NULL)
+		       ? OPT_UINT(value)
+		       : (OptUint){ 0 };
 }
 
 static Tri tri(gboolean yes)
@@ -179,7 +179,8 @@ static void count_topology(HostFacts *facts)
 {
 	static const char dir[] = "/sys/devices/system/cpu";
 	g_autoptr(GPtrArray) names = names_in(dir, "cpu");
-	g_autoptr(GHashTable) sockets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_autoptr(GHashTable)
+		sockets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	g_autoptr(GHashTable) cores = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	guint cpus = 0;
 	for (guint i = 0; i < names->len; i++) {
@@ -256,7 +257,8 @@ static void learn_hugepages(HostFacts *facts)
 	for (guint i = 0; i < names->len; i++) {
 		const char *name = g_ptr_array_index(names, i);
 		HostPages *pages = shape_new(&pages_shape);
-		pages->size = OPT_UINT(g_ascii_strtoull(name + strlen("hugepages-"), NULL, 10) * 1024);
+		pages->size =
+			OPT_UINT(g_ascii_strtoull(name + strlen("hugepages-"), NULL, 10) * 1024);
 		pages->total = read_uint(dir, name, "nr_hugepages");
 		pages->free = read_uint(dir, name, "free_hugepages");
 		shape_append(&facts->hugepages, &pages_shape, pages);

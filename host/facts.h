@@ -9,7 +9,7 @@
 typedef struct HostNode { /* a NUMA node */
 	ShapeHead head;
 	OptUint id;
-	char *cpus; /* "0-3" */
+	char *cpus;	      /* "0-3" */
 	OptUint memory, free; /* bytes */
 } HostNode;
 
@@ -36,10 +36,10 @@ typedef struct HostFacts {
 	OptUint iommu_groups;
 	int cgroups; /* CgroupKind */
 	char *cgroups_why_not, *cgroup_controllers;
-	Tri nftables; /* works for this daemon */
-	GPtrArray *bridges; /* names */
-	Tri tun, vhost_net; /* the devices can be opened */
-	char *images; /* folder of disk images */
+	Tri nftables;			   /* works for this daemon */
+	GPtrArray *bridges;		   /* names */
+	Tri tun, vhost_net;		   /* the devices can be opened */
+	char *images;			   /* folder of disk images */
 	OptUint images_total, images_free; /* bytes */
 	char *qemu, *qemu_version;
 	OptUint machine_types;
@@ -53,9 +53,9 @@ extern const Shape host_facts_shape;
 
 /* What only the daemon knows. */
 typedef struct HostAsk {
-	const char *images;	 /* folder whose space counts; NULL: not asked */
-	const char *qemu;	 /* the emulator; NULL: searched */
-	const char *user;	 /* configured account for QEMU; NULL: chosen */
+	const char *images;	/* folder whose space counts; NULL: not asked */
+	const char *qemu;	/* the emulator; NULL: searched */
+	const char *user;	/* configured account for QEMU; NULL: chosen */
 	const CgroupTree *tree; /* NULL: not asked */
 } HostAsk;
 

@@ -36,9 +36,9 @@ static guint64 number(const char *name)
 
 guint notify_take_sockets(void)
 {
-	guint n = number("LISTEN_PID") == (guint64)getpid() ?
-			  (guint)MIN(number("LISTEN_FDS"), SOCKETS_MAX) :
-			  0;
+	guint n = number("LISTEN_PID") == (guint64)getpid()
+			  ? (guint)MIN(number("LISTEN_FDS"), SOCKETS_MAX)
+			  : 0;
 	for (guint i = 0; i < n; i++)
 		if (fcntl(NOTIFY_FIRST_SOCKET + (int)i, F_SETFD, FD_CLOEXEC))
 			n = i;

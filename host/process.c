@@ -25,8 +25,7 @@ static ProcessEnd reap(int pidfd)
 	siginfo_t info = { 0 };
 	if (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG) || !info.si_pid)
 		return (ProcessEnd){ .known = FALSE };
-	int status = info.si_code == CLD_EXITED ? W_EXITCODE(info.si_status, 0) :
-						  info.si_status;
+	int status = info.si_code == CLD_EXITED ? W_EXITCODE(info.si_status, 0) : info.si_status;
 	return (ProcessEnd){ .known = TRUE, .status = status };
 }
 

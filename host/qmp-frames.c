@@ -123,9 +123,9 @@ gboolean qmp_frames_feed(QmpFrames *frames, const char *bytes, gsize length, Qmp
 			keep(frames, bytes, n);
 		if (!newline)
 			return TRUE;
-		gboolean ok = before ? take_line((const char *)frames->rest->data, frames->rest->len,
-						 fn, data, error) :
-				       take_line(bytes, n, fn, data, error);
+		gboolean ok = before ? take_line((const char *)frames->rest->data,
+						 frames->rest->len, fn, data, error)
+				     : take_line(bytes, n, fn, data, error);
 		if (!ok)
 			return FALSE;
 		forget(frames);

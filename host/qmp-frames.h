@@ -24,7 +24,7 @@ gboolean qmp_frames_feed(QmpFrames *frames, const char *bytes, gsize length, Qmp
 /* Frees what is kept, not the struct. */
 void qmp_frames_clear(QmpFrames *frames);
 
-/* Reads one JSON text. Whole numbers above INT64_MAX, which QEMU sends for unsigned 64-bit values and
- * jansson refuses, become reals (about 16 digits of them hold); all others stay exact. NULL on
+/* Reads one JSON text. Whole numbers above INT64_MAX, which QEMU sends for unsigned 64-bit values
+ * and jansson refuses, become reals (about 16 digits of them hold); all others stay exact. NULL on
  * failure. A new reference. Any thread. */
 json_t *qmp_json_load(const char *text, gsize length, GError **error);

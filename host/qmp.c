@@ -1,9 +1,9 @@
 /* See qmp.h.
  *
- * Reading: at most one thread is the reader. A caller that waits becomes it where nobody is; it then
- * takes EPOLLIN out of the epoll set, which the main loop watches, so that the main loop sleeps
- * on. When it has its answer it wakes another waiting caller or, with none left, lets the main loop
- * read again. Both steps are one system call and wake nobody needlessly.
+ * Reading: at most one thread is the reader. A caller that waits becomes it where nobody is; it
+ * then takes EPOLLIN out of the epoll set, which the main loop watches, so that the main loop
+ * sleeps on. When it has its answer it wakes another waiting caller or, with none left, lets the
+ * main loop read again. Both steps are one system call and wake nobody needlessly.
  *
  * Writing: under the lock, without blocking. What does not fit (QEMU is stopped) is queued and
  * sent by the main loop when there is room. */
@@ -30,7 +30,7 @@
 /* A caller that blocks; on its stack. */
 typedef struct Waiter {
 	GCond wake;
-	guint missing; /* answers */
+	guint missing;	  /* answers */
 	guint64 first_id; /* of its items, in a row */
 	QmpItem *items;
 } Waiter;
@@ -66,24 +66,24 @@ struct Qmp {
 	QmpHandlers handlers;
 	gpointer user;
 	int fd;
-	int epoll; /* watches fd, for the main loop */
+	int epoll;	  /* watches fd, for the main loop */
 	QmpFrames frames; /* the reader's */
 
-	GMutex lock;	     /* all below */
-	guint source;	     /* of the main loop, on .epoll; 0 once dead */
-	gboolean reading;    /* some thread is the reader */
-	guint32 armed;	     /* events in the epoll set */
-	GQueue waiters;	     /* of Waiter that sleep until their answer, or until they may read */
-	GHashTable *calls;   /* id -> Call */
+	GMutex lock;	   /* all below */
+	guint source;	   /* of the main loop, on .epoll; 0 once dead */
+	gboolean reading;  /* some thread is the reader */
+	guint32 armed;	   /* events in the epoll set */
+	GQueue waiters;	   /* of Waiter that sleep until their answer, or until they may read */
+	GHashTable *calls; /* id -> Call */
 	guint64 next_id;
-	GQueue out;	     /* of Queued */
+	GQueue out; /* of Queued */
 	gsize out_bytes;
 	GQueue deliveries;   /* of Delivery */
 	gboolean delivering; /* a task on the main loop will look at them */
 	gboolean closing;    /* qmp_close() was called: handlers rest */
 	gboolean greeted;
 	guint version;
-	GError *dead;	     /* why; NULL while it works */
+	GError *dead; /* why; NULL while it works */
 };
 
 /* ---- life ---- */
@@ -391,7 +391,8 @@ static void read_some(Qmp *qmp, int wait_ms)
 	else if (n == 0)
 		die_of(qmp, LODGE_ERROR_GONE, "QEMU has closed its monitor: it ended");
 	else if (n < 0 && errnum != EAGAIN && errnum != EINTR)
-		die_of(qmp, LODGE_ERROR_GONE, "the connection to QEMU broke: %s", g_strerror(errnum));
+		die_of(qmp, LODGE_ERROR_GONE, "the connection to QEMU broke: %s",
+		       g_strerror(errnum));
 }
 
 static int ms_until(gint64 deadline)
@@ -490,8 +491,8 @@ static gboolean may_send(const Qmp *qmp, const char *command, gsize length, GErr
 	}
 	if (qmp->out_bytes + length > QUEUE_MAX)
 		return fail(error, LODGE_ERROR_TIMEOUT,
-			    "%s: QEMU does not read its monitor any more (%s was not sent)", qmp->name,
-			    command);
+			    "%s: QEMU does not read its monitor any more (%s was not sent)",
+			    qmp->name, command);
 	return TRUE;
 }
 
@@ -536,8 +537,8 @@ static gboolean watch_socket(Qmp *qmp, GError **error)
 /* {"execute":...}: short, for QEMU reads byte by byte. Takes @arguments. */
 static void write_command(GString *to, const char *command, json_t *arguments, guint64 id)
 {
-	json_t *message = json_pack("{s:s, s:o*, s:I}", "execute", command, "arguments", arguments, "id",
-				    (json_int_t)id);
+	json_t *message = json_pack("{s:s, s:o*, s:I}", "execute", command, "arguments", arguments,
+				    "id", (json_int_t)id);
 	char *text = message ? json_dumps(message, JSON_COMPACT) : NULL;
 	g_string_append(to, text ? text : "{}");
 	g_string_append_c(to, '\n');
@@ -629,7 +630,8 @@ static void put_items(Qmp *qmp, Waiter *waiter, guint n, const GString *text, co
 	gsize from = 0;
 	for (guint i = 0; i < n; i++) {
 		const QmpItem *item = &waiter->items[i];
-		expect(qmp, (Call){ .id = waiter->first_id + i, .command = g_strdup(item->command),
+		expect(qmp, (Call){ .id = waiter->first_id + i,
+				    .command = g_strdup(item->command),
 				    .waiter = waiter });
 		if (i + 1 < n && item->fd <= 0 && item[1].fd <= 0)
 			continue;
@@ -648,8 +650,8 @@ static void give_up(Qmp *qmp, Waiter *waiter, guint n, int timeout_ms)
 			continue;
 		g_hash_table_steal(qmp->calls, &id);
 		g_autoptr(GError) late = NULL;
-		fail(&late, LODGE_ERROR_TIMEOUT, "%s: QEMU did not answer %s within %g s", qmp->name,
-		     call->command, timeout_ms / 1000.0);
+		fail(&late, LODGE_ERROR_TIMEOUT, "%s: QEMU did not answer %s within %g s",
+		     qmp->name, call->command, timeout_ms / 1000.0);
 		settle(qmp, call, NULL, late);
 	}
 }
@@ -736,8 +738,8 @@ static gboolean on_limit(gpointer data)
 	Call *call = g_hash_table_lookup(qmp->calls, &limit->id);
 	if (call) {
 		g_hash_table_steal(qmp->calls, &limit->id);
-		fail(&late, LODGE_ERROR_TIMEOUT, "%s: QEMU did not answer %s within %g s", qmp->name,
-		     call->command, limit->timeout_ms / 1000.0);
+		fail(&late, LODGE_ERROR_TIMEOUT, "%s: QEMU did not answer %s within %g s",
+		     qmp->name, call->command, limit->timeout_ms / 1000.0);
 		call->timer = 0;
 		settle(qmp, call, NULL, late);
 	}
@@ -748,7 +750,9 @@ static gboolean on_limit(gpointer data)
 void qmp_call_async(Qmp *qmp, const char *command, json_t *arguments, int timeout_ms, QmpReplyFn fn,
 		    gpointer user)
 {
-	Call call = { .id = take_ids(qmp, 1), .command = g_strdup(command), .fn = fn, .user = user };
+	Call call = {
+		.id = take_ids(qmp, 1), .command = g_strdup(command), .fn = fn, .user = user
+	};
 	g_autoptr(GString) text = g_string_new(NULL);
 	write_command(text, command, arguments, call.id);
 	Limit *limit = g_new(Limit, 1);

@@ -15,7 +15,8 @@
 #define BACKLOG 128
 
 /* Fills @address; *dir keeps the folder open for as long as the address is used, or is -1. */
-static gboolean fill_address(const char *path, struct sockaddr_un *address, int *dir, GError **error)
+static gboolean fill_address(const char *path, struct sockaddr_un *address, int *dir,
+			     GError **error)
 {
 	*address = (struct sockaddr_un){ .sun_family = AF_UNIX };
 	if (strlen(path) < sizeof address->sun_path) {
@@ -52,7 +53,8 @@ static gboolean make_way(const char *path, const struct sockaddr_un *address, GE
 	autofd int probe = new_socket(error);
 	if (probe < 0)
 		return FALSE;
-	if (connect(probe, (const struct sockaddr *)address, sizeof *address) == 0 || errno == EAGAIN)
+	if (connect(probe, (const struct sockaddr *)address, sizeof *address) == 0 ||
+	    errno == EAGAIN)
 		return fail(error, LODGE_ERROR_IN_USE, "%s: another process listens there", path);
 	if (unlink(path) && errno != ENOENT)
 		return fail_errno(error, errno, "%s: cannot remove the stale socket", path);

@@ -5,9 +5,9 @@
 #include <glib.h>
 #include <sys/types.h>
 
-/* A listening stream socket at @path with permission bits @mode from its first moment; close-on-exec,
- * non-blocking, the caller's. A stale socket there is replaced; a live one is IN_USE, and anything
- * that is no socket EXISTS. -1 on failure. Any thread. */
+/* A listening stream socket at @path with permission bits @mode from its first moment;
+ * close-on-exec, non-blocking, the caller's. A stale socket there is replaced; a live one is
+ * IN_USE, and anything that is no socket EXISTS. -1 on failure. Any thread. */
 int socket_listen(const char *path, mode_t mode, GError **error);
 
 /* A connection to the socket at @path; close-on-exec, non-blocking, the caller's. -1 on failure:

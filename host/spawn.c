@@ -229,8 +229,8 @@ static gboolean make_child(Plan *plan, SpawnChild *child, GError **error)
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &before);
 	int pidfd = -1;
-	pid_t pid = plan->how->cgroup > 0 ? clone_into_cgroup(plan, &pidfd) :
-					    clone_sharing(plan, &pidfd);
+	pid_t pid = plan->how->cgroup > 0 ? clone_into_cgroup(plan, &pidfd)
+					  : clone_sharing(plan, &pidfd);
 	int errnum = errno;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (pid < 0)
@@ -295,7 +295,8 @@ gboolean spawn(const Spawn *how, SpawnChild *child, GError **error)
 /* Reads until end of file and the end of the child; FALSE where @deadline comes first. */
 static gboolean collect(int from, int pidfd, gint64 deadline, GString *text)
 {
-	struct pollfd watch[] = { { .fd = from, .events = POLLIN }, { .fd = pidfd, .events = POLLIN } };
+	struct pollfd watch[] = { { .fd = from, .events = POLLIN },
+				  { .fd = pidfd, .events = POLLIN } };
 	char buffer[4096];
 	for (;;) {
 		gint64 left = deadline - g_get_monotonic_time();
@@ -328,15 +329,17 @@ gboolean spawn_run(const Spawn *how, int timeout_ms, char **out, int *status, GE
 	autofd int pidfd = child.pidfd;
 	fd_clear(&to);
 	g_autoptr(GString) text = g_string_new(NULL);
-	gboolean ended = collect(from, pidfd, g_get_monotonic_time() + timeout_ms * (gint64)1000, text);
+	gboolean ended =
+		collect(from, pidfd, g_get_monotonic_time() + timeout_ms * (gint64)1000, text);
 	if (!ended)
 		syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 	int wait_status = 0;
 	while (waitpid(child.pid, &wait_status, 0) < 0 && errno == EINTR)
 		;
 	if (!ended)
-		return fail(error, LODGE_ERROR_TIMEOUT, "%s: did not end within %d ms and was killed",
-			    how->argv[0], timeout_ms);
+		return fail(error, LODGE_ERROR_TIMEOUT,
+			    "%s: did not end within %d ms and was killed", how->argv[0],
+			    timeout_ms);
 	if (status)
 		*status = wait_status;
 	if (out)

@@ -2,7 +2,8 @@
  * cgroup and limits; nothing else is inherited. The child has a session of its own and no tie to
  * the daemon's life: guests outlive it.
  *
- * Neighbours: process.h watches and ends the child; cgroup.h says what to join; user.h whom to be. */
+ * Neighbours: process.h watches and ends the child; cgroup.h says what to join; user.h whom to be.
+ */
 #pragma once
 
 #include <sys/resource.h>
@@ -21,19 +22,21 @@ typedef struct SpawnLimit {
 } SpawnLimit;
 
 typedef struct Spawn {
-	const char *const *argv; /* NULL at the end; [0] is the program: absolute, or found in PATH */
-	const char *const *env;	 /* the whole environment, NULL at the end; NULL: empty */
+	const char *const
+		*argv; /* NULL at the end; [0] is the program: absolute, or found in PATH */
+	const char *const *env; /* the whole environment, NULL at the end; NULL: empty */
 	const SpawnFd *fds;
 	guint n_fds;
-	int output;		 /* becomes stdout and stderr; 0: /dev/null */
-	const char *cwd;	 /* NULL: "/" */
-	OptUint umask;		 /* 077 where not said */
-	const HostUser *user;	 /* NULL: the daemon's own */
-	const char *const *join; /* v1 cgroup files that the child writes itself into; may be NULL */
-	int cgroup;		 /* v2 cgroup directory that the child is born in; 0: none */
+	int output;	      /* becomes stdout and stderr; 0: /dev/null */
+	const char *cwd;      /* NULL: "/" */
+	OptUint umask;	      /* 077 where not said */
+	const HostUser *user; /* NULL: the daemon's own */
+	const char *const
+		*join; /* v1 cgroup files that the child writes itself into; may be NULL */
+	int cgroup;    /* v2 cgroup directory that the child is born in; 0: none */
 	const SpawnLimit *limits;
 	guint n_limits;
-	OptInt oom_score_adj; /* -1000..1000; lowering it needs root */
+	OptInt oom_score_adj;  /* -1000..1000; lowering it needs root */
 	gboolean same_session; /* short helpers only: stay in the daemon's session */
 } Spawn;
 
@@ -46,8 +49,8 @@ typedef struct SpawnChild {
  * and @error names program and stage. Blocks for about a millisecond. Any thread. */
 gboolean spawn(const Spawn *how, SpawnChild *child, GError **error);
 
-/* Runs the program, which gets no input, until it ends, or kills it after @timeout_ms. @out receives
- * what it wrote to stdout and stderr (at most 1 MiB; the caller frees it; may be NULL) and
+/* Runs the program, which gets no input, until it ends, or kills it after @timeout_ms. @out
+ * receives what it wrote to stdout and stderr (at most 1 MiB; the caller frees it; may be NULL) and
  * @status its wait status. FALSE only where it could not run or was killed for being late.
  * how->output is ignored. Blocks: not on the main loop's thread. */
 gboolean spawn_run(const Spawn *how, int timeout_ms, char **out, int *status, GError **error);

@@ -65,7 +65,9 @@ static HostUser *look_up(const char *name)
 static HostUser *own_account(void)
 {
 	HostUser *user = g_new0(HostUser, 1);
-	*user = (HostUser){ .name = g_strdup(g_get_user_name()), .uid = geteuid(), .gid = getegid() };
+	*user = (HostUser){ .name = g_strdup(g_get_user_name()),
+			    .uid = geteuid(),
+			    .gid = getegid() };
 	int n = getgroups(0, NULL);
 	user->groups = g_new0(gid_t, MAX(n, 0) + 1);
 	n = getgroups(MAX(n, 0), user->groups);
@@ -83,7 +85,8 @@ HostUser *host_user_for_qemu(const char *configured, GError **error)
 	if (!user)
 		fail(error, LODGE_ERROR_NOT_FOUND,
 		     "no account \"%s\" to run QEMU as; make it with: adduser --system --group %s",
-		     configured ? configured : candidates[0], configured ? configured : candidates[0]);
+		     configured ? configured : candidates[0],
+		     configured ? configured : candidates[0]);
 	return user;
 }
 
@@ -94,9 +97,9 @@ gboolean host_user_may(const HostUser *user, const char *path, int mode)
 	struct stat st;
 	if (stat(path, &st))
 		return FALSE;
-	int shift = st.st_uid == user->uid				      ? 6 :
-		    st.st_gid == user->gid || has_group(user, st.st_gid) ? 3 :
-									      0;
+	int shift = st.st_uid == user->uid				   ? 6
+		    : st.st_gid == user->gid || has_group(user, st.st_gid) ? 3
+									   : 0;
 	if (((st.st_mode >> shift) & (mode_t)mode) == (mode_t)mode)
 		return TRUE;
 	errno = EACCES;

@@ -22,8 +22,8 @@ HostUser *host_user_for_qemu(const char *configured, GError **error);
 /* Any thread; NULL is fine. */
 void host_user_free(HostUser *user);
 
-/* Whether a process of @user may open @path itself with @mode (R_OK | W_OK), by its permission bits;
- * folders above it are not looked at. errno says why not. Any thread. */
+/* Whether a process of @user may open @path itself with @mode (R_OK | W_OK), by its permission
+ * bits; folders above it are not looked at. errno says why not. Any thread. */
 gboolean host_user_may(const HostUser *user, const char *path, int mode);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(HostUser, host_user_free)

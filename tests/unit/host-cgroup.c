@@ -11,10 +11,12 @@ static CgroupTree *open_tree(void)
 {
 	g_autofree char *name = g_strdup_printf("lodge-test-%d", getpid());
 	CgroupTree *tree = cgroup_tree_open(name);
-	g_test_message("%s; controllers: %s; %s", enum_name(&cgroup_kinds, (int)cgroup_tree_kind(tree)),
+	g_test_message("%s; controllers: %s; %s",
+		       enum_name(&cgroup_kinds, (int)cgroup_tree_kind(tree)),
 		       cgroup_tree_controllers(tree),
 		       cgroup_tree_why_not(tree) ? cgroup_tree_why_not(tree) : "usable");
-	g_assert_true((cgroup_tree_kind(tree) == CGROUP_NONE) == (cgroup_tree_why_not(tree) != NULL));
+	g_assert_true((cgroup_tree_kind(tree) == CGROUP_NONE) ==
+		      (cgroup_tree_why_not(tree) != NULL));
 	return tree;
 }
 
@@ -56,10 +58,14 @@ static void test_bounds(void)
 		const char *controller;
 		guint64 value;
 	} cases[] = {
-		{ CGROUP_CPU_SHARES, "cpu", 512 },	    { CGROUP_CPU_PERIOD, "cpu", 50000 },
-		{ CGROUP_CPU_QUOTA, "cpu", 25000 },	    { CGROUP_CPU_QUOTA, "cpu", G_MAXUINT64 },
-		{ CGROUP_MEMORY_HARD, "memory", 1 << 30 },  { CGROUP_MEMORY_SOFT, "memory", 1 << 29 },
-		{ CGROUP_MEMORY_HARD, "memory", G_MAXUINT64 }, { CGROUP_PIDS, "pids", 100 },
+		{ CGROUP_CPU_SHARES, "cpu", 512 },
+		{ CGROUP_CPU_PERIOD, "cpu", 50000 },
+		{ CGROUP_CPU_QUOTA, "cpu", 25000 },
+		{ CGROUP_CPU_QUOTA, "cpu", G_MAXUINT64 },
+		{ CGROUP_MEMORY_HARD, "memory", 1 << 30 },
+		{ CGROUP_MEMORY_SOFT, "memory", 1 << 29 },
+		{ CGROUP_MEMORY_HARD, "memory", G_MAXUINT64 },
+		{ CGROUP_PIDS, "pids", 100 },
 	};
 	g_auto(GStrv) has = g_strsplit(cgroup_tree_controllers(tree), " ", -1);
 	for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {

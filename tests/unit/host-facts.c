@@ -1,5 +1,5 @@
-/* Tests of host/facts, host/check and host/notify. What a host has differs: they test what must hold
- * on each, and the judgement on facts made up here. */
+/* Tests of host/facts, host/check and host/notify. What a host has differs: they test what must
+ * hold on each, and the judgement on facts made up here. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>

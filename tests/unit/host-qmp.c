@@ -47,8 +47,8 @@ static void test_frames_refuse_rubbish(void)
 		QmpFrames frames = { 0 };
 		guint n = 0;
 		g_autoptr(GError) error = NULL;
-		g_assert_false(qmp_frames_feed(&frames, cases[i], strlen(cases[i]), count, &n,
-					       &error));
+		g_assert_false(
+			qmp_frames_feed(&frames, cases[i], strlen(cases[i]), count, &n, &error));
 		g_assert_error(error, LODGE_ERROR, LODGE_ERROR_ENGINE);
 		qmp_frames_clear(&frames);
 	}
@@ -153,15 +153,17 @@ static void say(const Peer *peer, const char *text)
 static void test_answers_and_events(void)
 {
 	Peer peer;
-	peer_open(&peer, READY "{\"event\":\"STOP\",\"timestamp\":{\"seconds\":1,\"microseconds\":5}}\n"
-			       "{\"return\":{\"running\":true},\"id\":1}\n");
+	peer_open(&peer,
+		  READY "{\"event\":\"STOP\",\"timestamp\":{\"seconds\":1,\"microseconds\":5}}\n"
+			"{\"return\":{\"running\":true},\"id\":1}\n");
 	g_autoptr(GError) error = NULL;
 	json_t *status = qmp_call(peer.qmp, "query-status", NULL, 5000, &error);
 	g_assert_no_error(error);
 	g_assert_true(json_is_true(json_object_get(status, "running")));
 	json_decref(status);
 	g_assert_cmpuint(qmp_version(peer.qmp), ==, 70209);
-	g_assert_cmpuint(peer.events, ==, 0); /* never on the caller's thread, here by chance main */
+	g_assert_cmpuint(peer.events, ==,
+			 0); /* never on the caller's thread, here by chance main */
 	turn_until(&peer.events, 1);
 	g_assert_cmpstr(peer.last, ==, "STOP@1000005");
 	say(&peer, "{\"event\":\"RESUME\"}\n"); /* nobody waits: the main loop reads */
@@ -181,9 +183,10 @@ static void test_error_classes(void)
 	for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
 		Peer peer;
 		peer_open(&peer, READY);
-		g_autofree char *text = g_strdup_printf("{\"error\":{\"class\":\"%s\",\"desc\":\"no\"},"
-							"\"id\":1}\n",
-							cases[i].class);
+		g_autofree char *text =
+			g_strdup_printf("{\"error\":{\"class\":\"%s\",\"desc\":\"no\"},"
+					"\"id\":1}\n",
+					cases[i].class);
 		say(&peer, text);
 		g_autoptr(GError) error = NULL;
 		g_assert_null(qmp_call(peer.qmp, "frob", NULL, 5000, &error));
@@ -222,10 +225,12 @@ static void test_peer_misbehaves(void)
 	expect_failure(READY "{\"return\": {\"half", FALSE, LODGE_ERROR_TIMEOUT);
 	expect_failure(READY "{\"return\": {\"half", TRUE, LODGE_ERROR_GONE);
 	expect_failure("", TRUE, LODGE_ERROR_GONE);
-	expect_failure(GREETING "{\"error\":{\"class\":\"GenericError\",\"desc\":\"x\"},\"id\":0}\n",
+	expect_failure(GREETING
+		       "{\"error\":{\"class\":\"GenericError\",\"desc\":\"x\"},\"id\":0}\n",
 		       FALSE, LODGE_ERROR_ENGINE);
-	expect_failure(READY "{\"return\":{},\"id\":99}\n{\"return\":{},\"id\":\"x\"}\n{\"id\":1}\n", FALSE,
-		       LODGE_ERROR_TIMEOUT);
+	expect_failure(READY
+		       "{\"return\":{},\"id\":99}\n{\"return\":{},\"id\":\"x\"}\n{\"id\":1}\n",
+		       FALSE, LODGE_ERROR_TIMEOUT);
 }
 
 static gpointer write_forever(gpointer data)
@@ -262,7 +267,8 @@ static void test_late_answer_is_dropped(void)
 	g_autoptr(GError) error = NULL;
 	g_assert_null(qmp_call(peer.qmp, "slow", NULL, 50, &error));
 	g_assert_error(error, LODGE_ERROR, LODGE_ERROR_TIMEOUT);
-	g_assert_cmpstr(error->message, ==, "guest \"web1\": QEMU did not answer slow within 0.05 s");
+	g_assert_cmpstr(error->message, ==,
+			"guest \"web1\": QEMU did not answer slow within 0.05 s");
 	say(&peer, "{\"return\":1,\"id\":1}\n{\"return\":2,\"id\":2}\n");
 	g_clear_error(&error);
 	json_t *two = qmp_call(peer.qmp, "fast", NULL, 5000, &error);
@@ -357,10 +363,18 @@ static gboolean machine_start(Machine *machine)
 	g_autoptr(GError) error = NULL;
 	autofd int listener = socket_listen(path, 0600, &error);
 	g_assert_no_error(error);
-	static const char *const argv[] = { "qemu-system-x86_64", "-nodefaults", "-machine", "none",
-					    "-S", "-display", "none", "-chardev",
-					    "socket,id=mon,fd=7,server=on,wait=off", "-mon",
-					    "chardev=mon,mode=control", NULL };
+	static const char *const argv[] = { "qemu-system-x86_64",
+					    "-nodefaults",
+					    "-machine",
+					    "none",
+					    "-S",
+					    "-display",
+					    "none",
+					    "-chardev",
+					    "socket,id=mon,fd=7,server=on,wait=off",
+					    "-mon",
+					    "chardev=mon,mode=control",
+					    NULL };
 	const SpawnFd fds[] = { { listener, 7 } };
 	g_assert_true(spawn(&(Spawn){ .argv = argv, .fds = fds, .n_fds = 1, .output = 2 },
 			    &machine->child, &error));

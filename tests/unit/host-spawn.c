@@ -1,5 +1,5 @@
-/* Tests of host/spawn, host/process and host/user: what a child inherits, how a start fails, and how
- * a process is known and ended. */
+/* Tests of host/spawn, host/process and host/user: what a child inherits, how a start fails, and
+ * how a process is known and ended. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
@@ -33,7 +33,8 @@ static char *shell(Spawn how, const char *script)
 static void test_world_is_small(void)
 {
 	static const char *const env[] = { "ONLY=this", NULL };
-	g_autofree char *out = shell((Spawn){ .env = env }, "env | grep -v -e ^PWD -e ^_= ; pwd; umask");
+	g_autofree char *out =
+		shell((Spawn){ .env = env }, "env | grep -v -e ^PWD -e ^_= ; pwd; umask");
 	g_assert_cmpstr(out, ==, "ONLY=this\n/\n0077");
 	g_autofree char *session = shell((Spawn){ 0 }, "read -r a b c d e f rest </proc/$$/stat; "
 						       "test $a = $f && echo own");
@@ -62,10 +63,12 @@ static int file_with(const char *text)
 	return fd;
 }
 
-/* a's number is b's target and the other way round, c goes to a high number, one more stays here. */
+/* a's number is b's target and the other way round, c goes to a high number, one more stays here.
+ */
 static void test_fds_collide(void)
 {
-	autofd int a = file_with("A"), b = file_with("B"), c = file_with("C"), leak = file_with("L");
+	autofd int a = file_with("A"), b = file_with("B"), c = file_with("C"),
+		   leak = file_with("L");
 	lseek(a, 0, SEEK_SET);
 	lseek(b, 0, SEEK_SET);
 	lseek(c, 0, SEEK_SET);
@@ -77,7 +80,8 @@ static void test_fds_collide(void)
 	const char *const argv[] = { "/bin/bash", "-c", script, NULL };
 	Spawn how = { .argv = argv, .fds = fds, .n_fds = G_N_ELEMENTS(fds) };
 	g_assert_true(spawn_run(&how, 20000, &out, NULL, NULL));
-	g_autofree char *seen = g_strdup_printf("ABC0 1 2 %d %d %d 200 ", MIN(a, b), MAX(a, b), leak + 1);
+	g_autofree char *seen =
+		g_strdup_printf("ABC0 1 2 %d %d %d 200 ", MIN(a, b), MAX(a, b), leak + 1);
 	/* bash keeps its script's terminal fd at 255 only where it is interactive */
 	g_assert_cmpstr(out, ==, seen);
 }
@@ -112,7 +116,8 @@ static void test_stages_of_failure(void)
 	g_autofree char *script = g_build_filename(folder, "script", NULL);
 	g_assert_true(g_file_set_contents(script, "#!/no/such/interpreter\n", -1, NULL));
 	g_assert_cmpint(chmod(script, 0755), ==, 0);
-	expect_failure((Spawn){ 0 }, "/no/such/program", LODGE_ERROR_NOT_FOUND, "/no/such/program: ");
+	expect_failure((Spawn){ 0 }, "/no/such/program", LODGE_ERROR_NOT_FOUND,
+		       "/no/such/program: ");
 	expect_failure((Spawn){ 0 }, script, LODGE_ERROR_NOT_FOUND, "cannot run it: ");
 	expect_failure((Spawn){ .cwd = "/no/such" }, "/bin/true", LODGE_ERROR_NOT_FOUND,
 		       "/bin/true: cannot enter its working directory: ");
@@ -131,8 +136,10 @@ static void test_stages_of_failure(void)
 static void test_limits(void)
 {
 	const SpawnLimit limits[] = { { RLIMIT_NOFILE, 300, 300 } };
-	g_autofree char *out = shell((Spawn){ .limits = limits, .n_limits = 1,
-					      .oom_score_adj = OPT_INT(500), .umask = OPT_UINT(027) },
+	g_autofree char *out = shell((Spawn){ .limits = limits,
+					      .n_limits = 1,
+					      .oom_score_adj = OPT_INT(500),
+					      .umask = OPT_UINT(027) },
 				     "ulimit -n; cat /proc/self/oom_score_adj; umask");
 	g_assert_cmpstr(out, ==, "300\n500\n0027");
 }
@@ -146,9 +153,10 @@ static void test_user(void)
 	g_autoptr(GError) error = NULL;
 	g_autoptr(HostUser) nobody = host_user_for_qemu("nobody", &error);
 	g_assert_no_error(error);
-	g_autofree char *out = shell((Spawn){ .user = nobody }, "id -u; id -g; grep CapEff /proc/self/status");
-	g_autofree char *wanted = g_strdup_printf("%u\n%u\nCapEff:\t0000000000000000", nobody->uid,
-						  nobody->gid);
+	g_autofree char *out =
+		shell((Spawn){ .user = nobody }, "id -u; id -g; grep CapEff /proc/self/status");
+	g_autofree char *wanted =
+		g_strdup_printf("%u\n%u\nCapEff:\t0000000000000000", nobody->uid, nobody->gid);
 	g_assert_cmpstr(out, ==, wanted);
 	g_assert_false(host_user_may(nobody, "/etc/shadow", R_OK));
 	g_assert_true(host_user_may(nobody, "/etc/passwd", R_OK));
@@ -242,8 +250,8 @@ static void test_kill_what_ignores_sigterm(void)
 	int ready[2];
 	g_assert_cmpint(pipe2(ready, O_CLOEXEC), ==, 0);
 	const SpawnFd fds[] = { { ready[1], 9 } };
-	const char *const argv[] = { "/bin/sh", "-c", "trap '' TERM; echo >&9; while :; do sleep 60; done",
-				     NULL };
+	const char *const argv[] = { "/bin/sh", "-c",
+				     "trap '' TERM; echo >&9; while :; do sleep 60; done", NULL };
 	SpawnChild child;
 	g_assert_true(spawn(&(Spawn){ .argv = argv, .fds = fds, .n_fds = 1 }, &child, NULL));
 	char byte;
