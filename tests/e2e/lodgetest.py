@@ -1,0 +1,286 @@
+"""What the tests with real daemons and guests use: a daemon of their own, the command, REST, consoles.
+
+Each Daemon keeps everything below a fresh folder with a short path (sockets), so any number of them
+run side by side. What a sanitizer says about any process of a daemon fails the test.
+"""
+import collections
+import contextlib
+import fcntl
+import http.client
+import json
+import os
+import pathlib
+import pty
+import select
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+import termios
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("LODGE_BUILD", ROOT / "build"))
+LODGE = pathlib.Path(os.environ.get("LODGE_BIN", BUILD / "lodge"))
+READY = "LODGE-GUEST-READY"
+PROMPT = "guest# "
+# Boots take 3 s on an idle machine; tests share two cores under emulation, with sanitizers.
+BOOT_SECONDS = 60
+
+Answer = collections.namedtuple("Answer", "status headers body")
+
+
+def wait_until(true, seconds, what):
+    """Polls until true() is, and returns what it returned."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        value = true()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"not after {seconds} s: {what}")
+
+
+class Result:
+    """What one run of `lodge` left behind."""
+
+    def __init__(self, words, done, seconds):
+        self.words, self.code, self.seconds = words, done.returncode, seconds
+        self.out, self.err = done.stdout, done.stderr
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+    def __repr__(self):
+        return f"lodge {' '.join(self.words)}: exit {self.code}\n{self.out}{self.err}"
+
+
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path, timeout):
+        super().__init__("localhost", timeout=timeout)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self.path))
+
+
+class Console:
+    """`lodge console NAME` on a terminal of its own."""
+
+    def __init__(self, daemon, name, *options):
+        self.text, self.seen, self.left = "", 0, []
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 200, 0, 0))
+        self.process = subprocess.Popen([LODGE, "--root", daemon.root, "console", name, *options],
+                                        stdin=slave, stdout=slave, stderr=slave, env=daemon.env,
+                                        start_new_session=True)
+        os.close(slave)
+
+    def read(self, seconds):
+        """Adds what comes within @seconds; False once nothing more can come."""
+        if not select.select([self.master], [], [], seconds)[0]:
+            return True
+        with contextlib.suppress(OSError):  # EIO: the other side is closed
+            more = os.read(self.master, 65536)
+            self.text += more.decode(errors="replace")
+            return bool(more)
+        return False
+
+    def expect(self, words, seconds=BOOT_SECONDS):
+        """Reads until @words come after what was expected before; returns what stood before them."""
+        until = time.monotonic() + seconds
+        while (at := self.text.find(words, self.seen)) < 0:
+            if time.monotonic() > until or not self.read(0.1):
+                raise AssertionError(f"console: no {words!r} in {self.text[self.seen:]!r}")
+        before, self.seen = self.text[self.seen:at], at + len(words)
+        return before
+
+    def send(self, text):
+        os.write(self.master, text.encode())
+
+    def run(self, command, seconds=BOOT_SECONDS):
+        """Types a command into the test guest's shell and returns what it printed. The mark is
+        written in two parts, so that the echo of the line is not taken for it."""
+        self.send(f"{command}; echo END''-OF\r")
+        return self.expect("END-OF", seconds)
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        os.close(self.master)
+
+
+class Daemon:
+    def __init__(self, **environment):
+        self.root = pathlib.Path(tempfile.mkdtemp(prefix="lt-"))
+        self.root.chmod(0o755)  # QEMU runs as a user of its own
+        (self.root / "san").mkdir(mode=0o777)
+        reports = f"log_path={self.root}/san/report"
+        self.env = {**os.environ, "LODGE_TEST_ROOT": str(self.root), **environment,
+                    "ASAN_OPTIONS": f"{os.environ.get('ASAN_OPTIONS', '')}:{reports}",
+                    "UBSAN_OPTIONS": f"{os.environ.get('UBSAN_OPTIONS', '')}:{reports}"}
+        self.socket = self.root / "run" / "lodge.sock"
+        self.process, self.consoles = None, []
+
+    # ---- the process ----
+
+    def start(self, *options):
+        log = open(self.root / "daemon.err", "ab")
+        self.process = subprocess.Popen([LODGE, "daemon", "--root", self.root, *options], env=self.env,
+                                        stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        log.close()
+        wait_until(self.answers, 20, f"the daemon answers; it said:\n{self.said()}")
+        return self
+
+    def answers(self):
+        if self.process.poll() is not None:
+            raise AssertionError(f"the daemon ended with {self.process.returncode}:\n{self.said()}")
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(str(self.socket))
+            return True
+        return False
+
+    def stop(self, how=signal.SIGTERM):
+        """Ends the daemon, not its guests; returns its exit code."""
+        self.process.send_signal(how)
+        return self.process.wait(20)
+
+    def kill(self):
+        """As a crash does."""
+        self.stop(signal.SIGKILL)
+
+    def restart(self, how=signal.SIGKILL):
+        self.stop(how)
+        return self.start()
+
+    def said(self):
+        """What the daemon wrote to standard error: its log, mostly."""
+        with contextlib.suppress(FileNotFoundError):
+            return (self.root / "daemon.err").read_text(errors="replace")
+        return ""
+
+    def processes(self):
+        """pid -> command line of every other process of this root: guests, helpers, leftovers."""
+        found, mark = {}, os.fsencode(self.root)
+        for folder in pathlib.Path("/proc").glob("[0-9]*"):
+            pid = int(folder.name)
+            with contextlib.suppress(OSError):
+                words = (folder / "cmdline").read_bytes()
+                if words and (mark in words or mark in (folder / "environ").read_bytes()):
+                    found[pid] = words.replace(b"\0", b" ").decode(errors="replace").strip()
+        own = [os.getpid()] + ([self.process.pid] if self.process else [])
+        return {pid: words for pid, words in found.items() if pid not in own}
+
+    def qemu_of(self, name):
+        """The pid of the guest's QEMU; an error where there is not exactly one."""
+        pids = [pid for pid, words in self.processes().items()
+                if "qemu-system" in words.split()[0] and f"guest={name}" in words.replace(",", " ").split()]
+        assert len(pids) == 1, f"QEMU of {name}: {self.processes()}"
+        return pids[0]
+
+    def close(self):
+        """Ends everything; returns what is wrong, as lines."""
+        wrong = []
+        for console in self.consoles:
+            console.close()
+        if self.process and self.process.poll() is None:
+            code = self.stop()
+            if code:
+                wrong.append(f"the daemon ended with {code}")
+        for pid, words in self.processes().items():
+            if pathlib.Path(words.split()[0]).name.startswith("lodge"):
+                wrong.append(f"left behind: {pid} {words}")
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not self.processes(), 10, "killed processes are gone")
+        for report in sorted((self.root / "san").glob("report*")):
+            wrong.append(report.read_text(errors="replace"))
+        print(self.said())
+        shutil.rmtree(self.root)
+        return wrong
+
+    # ---- its doors ----
+
+    def lodge(self, *words, ok=True, input=None, timeout=90):
+        """Runs `lodge --root ... WORDS`. @ok: whether it has to succeed; None: either."""
+        words = [str(word) for word in words]
+        began = time.monotonic()
+        done = subprocess.run([LODGE, "--root", self.root, *words], env=self.env, input=input, text=True,
+                              stdin=None if input is not None else subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout)
+        result = Result(words, done, time.monotonic() - began)
+        assert ok is None or (done.returncode == 0) == ok, result
+        return result
+
+    def rest(self, method, path, body=None, headers=None, timeout=60):
+        """One request; the body of the answer is decoded where it is JSON."""
+        connection = UnixConnection(self.socket, timeout)
+        with contextlib.closing(connection):
+            if body is not None and not isinstance(body, (bytes, str)):
+                body, headers = json.dumps(body), {"Content-Type": "application/json", **(headers or {})}
+            connection.request(method, path, body, headers or {})
+            answer = connection.getresponse()
+            content = answer.read()
+            if "json" in (answer.headers.get("Content-Type") or ""):
+                content = json.loads(content)
+            return Answer(answer.status, answer.headers, content)
+
+    def console(self, name, *options):
+        console = Console(self, name, *options)
+        self.consoles.append(console)
+        return console
+
+    # ---- shortcuts ----
+
+    def write(self, name, text):
+        """A file below the root; returns its path."""
+        path = self.root / name
+        path.write_text(text)
+        return path
+
+    def define(self, name, **parts):
+        """Defines a test guest; see xml_for()."""
+        return self.lodge("define", self.write(f"{name}.xml", xml_for(name, **parts)))
+
+    def state(self, name):
+        return self.lodge("state", name).out.strip()
+
+    def wait_state(self, name, state, seconds=BOOT_SECONDS):
+        wait_until(lambda: self.state(name) == state, seconds, f"{name} is {state}")
+
+
+def guest_files():
+    """The folder with the test guest's vmlinuz and initramfs; made on first use."""
+    done = subprocess.run([ROOT / "tests" / "guest" / "build"], check=True, stdout=subprocess.PIPE, text=True)
+    return pathlib.Path(done.stdout.strip())
+
+
+def xml_for(name, memory=128, vcpus=1, machine="q35", cmdline="console=ttyS0 quiet", devices="", extra="",
+            uuid=None, boot=True):
+    """A small guest: the test kernel, a serial console. @devices and @extra are XML to put in;
+    @boot False leaves the kernel out (the guest waits in its firmware)."""
+    files = guest_files() if boot else None
+    kernel = (f"<kernel>{files}/vmlinuz</kernel><initrd>{files}/initramfs</initrd>"
+              f"<cmdline>{cmdline}</cmdline>") if boot else ""
+    return f"""<domain type='qemu'>
+  <name>{name}</name>
+  {f"<uuid>{uuid}</uuid>" if uuid else ""}
+  <memory unit='MiB'>{memory}</memory>
+  <vcpu>{vcpus}</vcpu>
+  <os><type arch='x86_64' machine='{machine}'>hvm</type>{kernel}</os>
+  <features><acpi/></features>
+  {extra}
+  <devices>
+    {devices}
+    <serial type='pty'/>
+    <console type='pty'/>
+    <memballoon model='none'/>
+  </devices>
+</domain>
+"""
