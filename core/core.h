@@ -1,0 +1,109 @@
+/* The live objects: every guest that this daemon knows, what runs of it, and who wants to hear of
+ * changes. Owns all mutable state.
+ *
+ * Threads: each guest has a lane (base/lane.h); functions marked "lane" run there and may block.
+ * Everything else is for any thread unless it says main. After each change the lane publishes an
+ * immutable GuestSnap; reads take that and never wait.
+ *
+ * Neighbours: ops/ above; engine/, store/, host/ below. events.h, console.h: the rest of this
+ * room's face. */
+#pragma once
+
+#include "base/lane.h"
+#include "core/events.h"
+#include "engine/engine.h"
+
+typedef struct Core Core;
+typedef struct CoreGuest CoreGuest;
+
+typedef struct CoreConfig {
+	const Paths *paths;   /* must outlive the core */
+	const Engine *engine; /* static */
+	EngineConfig engine_config;
+} CoreConfig;
+
+/* Loads the definitions and takes up the guests that still run. Main; blocks at start only. */
+Core *core_new(const CoreConfig *config, GError **error);
+/* Starts those marked autostart, once per boot of the host. Main. */
+void core_begin(Core *core);
+/* Forgets everything; guests run on. Main. */
+void core_free(Core *core);
+
+/* ---- definitions and snapshots: immutable, shared ---- */
+
+typedef struct Definition {
+	gint refs;
+	const Guest *guest;
+} Definition;
+
+Definition *definition_ref(Definition *definition);
+void definition_unref(Definition *definition);
+
+/* What lists and reads are answered from. */
+typedef struct GuestSnap {
+	gint refs;
+	char *name;
+	char uuid[37];
+	char *title; /* may be NULL */
+	int id;	     /* -1: not running */
+	GuestState state;
+	GuestReason reason;
+	gboolean persistent, autostart;
+	guint64 memory; /* bytes */
+	guint vcpus;
+	gint64 since;	  /* real time of the last change of state, microseconds; 0: before us */
+	char *note;	  /* warning that stands: "emulated: this CPU has no vmx or svm"; or NULL */
+	Definition *live; /* what runs; NULL: it does not */
+} GuestSnap;
+
+GuestSnap *guest_snap_ref(GuestSnap *snap);
+void guest_snap_unref(GuestSnap *snap);
+
+/* ---- registry ---- */
+
+/* The guest with that name, uuid or (all digits) id; a reference, or NULL with NOT_FOUND. */
+CoreGuest *core_find(Core *core, const char *key, GError **error);
+CoreGuest *core_guest_ref(CoreGuest *guest);
+void core_guest_unref(CoreGuest *guest);
+
+typedef enum CoreListFlags { CORE_LIST_ACTIVE = 1 << 0, CORE_LIST_INACTIVE = 1 << 1 } CoreListFlags;
+/* Snapshots (references) as virsh orders them: running by id, then the others by name. */
+GPtrArray *core_list(Core *core, guint flags);
+
+/* A reference to the present snapshot. Never waits. */
+GuestSnap *core_guest_snap(CoreGuest *guest);
+Lane *core_guest_lane(CoreGuest *guest);
+const Paths *core_paths(Core *core);
+
+/* The definition: what runs, or with @inactive (or where it does not run) what the next start will
+ * use. A reference. Reads a file: not on the main loop. */
+Definition *core_guest_definition(CoreGuest *guest, gboolean inactive, GError **error);
+
+/* ---- verbs ---- */
+
+/* Checks @xml, stores it and makes it known; replaces the definition of the same name and uuid.
+ * @validate: unknown elements are refused. Returns a reference. Blocks: a pool thread that is
+ * nobody's lane (OP_BESIDE). */
+CoreGuest *core_define(Core *core, const char *xml, gboolean validate, Notes *notes,
+		       GError **error);
+/* Starts a guest that is not stored and forgotten when it ends. As core_define(). */
+CoreGuest *core_create(Core *core, const char *xml, gboolean paused, Notes *notes, GError **error);
+
+gboolean core_guest_start(CoreGuest *guest, gboolean paused, Notes *notes, GError **error); /* lane */
+/* Pause, resume, reset, shutdown, reboot, NMI. A shutdown only asks. */
+gboolean core_guest_signal(CoreGuest *guest, EngineSignal signal, GError **error); /* lane */
+/* Ends it at once, also while its lane is busy; returns when it is off. OP_BESIDE. */
+gboolean core_guest_destroy(CoreGuest *guest, gboolean graceful, GError **error);
+/* @nvram: also the file with UEFI's variables; refused where there is one and neither is said. */
+gboolean core_guest_undefine(CoreGuest *guest, gboolean nvram, gboolean keep_nvram,
+			     GError **error); /* lane */
+gboolean core_guest_autostart(CoreGuest *guest, gboolean on, GError **error); /* lane */
+gboolean core_guest_rename(CoreGuest *guest, const char *name, GError **error); /* lane */
+/* A PNG of its screen in an unlinked file, positioned at the start; -1 on failure. */
+int core_guest_screenshot(CoreGuest *guest, GError **error); /* lane */
+/* QEMU's log; the caller frees it. */
+char *core_guest_log_path(CoreGuest *guest);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(CoreGuest, core_guest_unref)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GuestSnap, guest_snap_unref)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Definition, definition_unref)
