@@ -354,7 +354,8 @@ typedef struct Machine {
 
 static gboolean machine_start(Machine *machine)
 {
-	if (!g_find_program_in_path("qemu-system-x86_64")) {
+	g_autofree char *program = g_find_program_in_path("qemu-system-x86_64");
+	if (!program) {
 		g_test_skip("there is no qemu-system-x86_64");
 		return FALSE;
 	}
