@@ -388,7 +388,7 @@ static void read_some(Qmp *qmp, int wait_ms)
 	g_mutex_lock(&qmp->lock);
 	if (error)
 		die_of(qmp, LODGE_ERROR_ENGINE, "QEMU's monitor sends rubbish: %s", error->message);
-	else if (n == 0)
+	else if (n == 0 || errnum == ECONNRESET)
 		die_of(qmp, LODGE_ERROR_GONE, "QEMU has closed its monitor: it ended");
 	else if (n < 0 && errnum != EAGAIN && errnum != EINTR)
 		die_of(qmp, LODGE_ERROR_GONE, "the connection to QEMU broke: %s",

@@ -10,6 +10,10 @@
  * IN_USE, and anything that is no socket EXISTS. -1 on failure. Any thread. */
 int socket_listen(const char *path, mode_t mode, GError **error);
 
+/* A listener may be handed to a child (spawn.h), to which others can then connect before it is
+ * ready: the daemon must close its own copy after spawn(), or nobody learns that the child ended.
+ */
+
 /* A connection to the socket at @path; close-on-exec, non-blocking, the caller's. -1 on failure:
  * NOT_FOUND where there is none, GONE where nobody listens. Any thread. */
 int socket_connect(const char *path, GError **error);

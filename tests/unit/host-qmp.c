@@ -352,7 +352,8 @@ typedef struct Machine {
 	char *folder;
 } Machine;
 
-static gboolean machine_start(Machine *machine)
+/* With @extra as one more argument. */
+static gboolean machine_start_with(Machine *machine, const char *extra)
 {
 	g_autofree char *program = g_find_program_in_path("qemu-system-x86_64");
 	if (!program) {
@@ -364,26 +365,37 @@ static gboolean machine_start(Machine *machine)
 	g_autoptr(GError) error = NULL;
 	autofd int listener = socket_listen(path, 0600, &error);
 	g_assert_no_error(error);
-	static const char *const argv[] = { "qemu-system-x86_64",
-					    "-nodefaults",
-					    "-machine",
-					    "none",
-					    "-S",
-					    "-display",
-					    "none",
-					    "-chardev",
-					    "socket,id=mon,fd=7,server=on,wait=off",
-					    "-mon",
-					    "chardev=mon,mode=control",
-					    NULL };
+	const char *const argv[] = { "qemu-system-x86_64",
+				     "-nodefaults",
+				     "-machine",
+				     "none",
+				     "-S",
+				     "-display",
+				     "none",
+				     "-chardev",
+				     "socket,id=mon,fd=7,server=on,wait=off",
+				     "-mon",
+				     "chardev=mon,mode=control",
+				     extra,
+				     NULL };
 	const SpawnFd fds[] = { { listener, 7 } };
-	g_assert_true(spawn(&(Spawn){ .argv = argv, .fds = fds, .n_fds = 1, .output = 2 },
-			    &machine->child, &error));
+	g_assert_true(spawn(
+		&(Spawn){
+			.argv = argv,
+			.fds = fds,
+			.n_fds = 1,
+		},
+		&machine->child, &error));
 	g_assert_no_error(error);
 	machine->peer.fd = -1;
 	machine->peer.qmp = qmp_connect(path, "guest \"real\"", &handlers, &machine->peer, &error);
 	g_assert_no_error(error);
 	return TRUE;
+}
+
+static gboolean machine_start(Machine *machine)
+{
+	return machine_start_with(machine, NULL);
 }
 
 static void machine_stop(Machine *machine)
@@ -419,6 +431,20 @@ static void test_real_calls(void)
 	machine_stop(&machine);
 }
 
+/* The monitor was connected before QEMU looked at its arguments. */
+static void test_real_refuses_to_start(void)
+{
+	Machine machine;
+	if (!machine_start_with(&machine, "-no-such-option"))
+		return;
+	g_autoptr(GError) error = NULL;
+	g_assert_null(qmp_call(machine.peer.qmp, "query-status", NULL, 20000, &error));
+	g_assert_error(error, LODGE_ERROR, LODGE_ERROR_GONE);
+	g_assert_cmpstr(error->message, ==,
+			"guest \"real\": QEMU has closed its monitor: it ended");
+	machine_stop(&machine);
+}
+
 static void test_real_batch(void)
 {
 	Machine machine;
@@ -448,7 +474,7 @@ static void test_real_batch(void)
 typedef struct Work {
 	Qmp *qmp;
 	guint calls;
-	gint *failed;
+	gint *failed, *ended;
 } Work;
 
 static gpointer call_much(gpointer data)
@@ -460,30 +486,44 @@ static gpointer call_much(gpointer data)
 			g_atomic_int_inc(work->failed);
 		json_decref(json);
 	}
+	g_atomic_int_inc(work->ended);
+	g_main_context_wakeup(NULL);
 	return NULL;
 }
 
-/* Several threads at once, while the main loop turns; then QEMU dies under them. */
+enum { THREADS = 4 };
+
+/* The main loop turns meanwhile and would read too. QEMU is killed after @kill_after_us, 0: not. */
+static void call_from_threads(Work *work, const Machine *machine, gint64 kill_after_us)
+{
+	GThread *threads[THREADS];
+	gint64 start = g_get_monotonic_time();
+	*work->ended = 0;
+	for (guint i = 0; i < THREADS; i++)
+		threads[i] = g_thread_new("caller", call_much, work);
+	while (g_atomic_int_get(work->ended) < THREADS) {
+		g_main_context_iteration(NULL, kill_after_us == 0);
+		if (kill_after_us && g_get_monotonic_time() - start > kill_after_us) {
+			g_assert_true(process_kill_wait(machine->child.pidfd, 0, NULL));
+			kill_after_us = 0;
+		}
+	}
+	for (guint i = 0; i < THREADS; i++)
+		g_thread_join(threads[i]);
+}
+
+/* Several threads at once; then QEMU dies under them. */
 static void test_real_threads(void)
 {
 	Machine machine;
 	if (!machine_start(&machine))
 		return;
-	gint failed = 0;
-	Work work = { machine.peer.qmp, 200, &failed };
-	GThread *threads[4];
-	for (guint i = 0; i < G_N_ELEMENTS(threads); i++)
-		threads[i] = g_thread_new("caller", call_much, &work);
-	for (guint i = 0; i < G_N_ELEMENTS(threads); i++)
-		g_thread_join(threads[i]);
+	gint failed = 0, ended = 0;
+	Work work = { machine.peer.qmp, 200, &failed, &ended };
+	call_from_threads(&work, &machine, 0);
 	g_assert_cmpint(failed, ==, 0);
 	work.calls = 3000;
-	for (guint i = 0; i < G_N_ELEMENTS(threads); i++)
-		threads[i] = g_thread_new("caller", call_much, &work);
-	g_usleep(20000);
-	g_assert_true(process_kill_wait(machine.child.pidfd, 0, NULL));
-	for (guint i = 0; i < G_N_ELEMENTS(threads); i++)
-		g_thread_join(threads[i]);
+	call_from_threads(&work, &machine, 20000);
 	g_assert_cmpint(failed, >, 0);
 	turn_until(&machine.peer.closed, 1);
 	machine_stop(&machine);
@@ -497,9 +537,9 @@ static void test_latency(void)
 	if (!machine_start(&machine))
 		return;
 	json_decref(qmp_call(machine.peer.qmp, "query-status", NULL, 20000, NULL));
-	gint failed = 0;
+	gint failed = 0, ended = 0;
 	gint64 start = g_get_monotonic_time();
-	call_much(&(Work){ machine.peer.qmp, CALLS, &failed });
+	call_much(&(Work){ machine.peer.qmp, CALLS, &failed, &ended });
 	gint64 ours = g_get_monotonic_time() - start;
 	g_assert_cmpint(failed, ==, 0);
 	g_test_message("%.1f us per call", (double)ours / CALLS);
@@ -521,6 +561,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/host/qmp/asynchronous", test_asynchronous);
 	g_test_add_func("/host/qmp/reads-late", test_peer_reads_late);
 	g_test_add_func("/host/qmp/real/calls", test_real_calls);
+	g_test_add_func("/host/qmp/real/refuses", test_real_refuses_to_start);
 	g_test_add_func("/host/qmp/real/batch", test_real_batch);
 	g_test_add_func("/host/qmp/real/threads", test_real_threads);
 	g_test_add_func("/host/qmp/real/latency", test_latency);
