@@ -75,6 +75,13 @@ static guint below(GRand *rand, guint n)
 	return n ? g_rand_int(rand) % n : 0;
 }
 
+/* 1 to @most, and no more than are @left. */
+static guint some(GRand *rand, guint most, guint left)
+{
+	guint n = 1 + below(rand, most);
+	return MIN(n, left);
+}
+
 static void insert_at(GByteArray *input, guint at, const guint8 *bytes, guint n)
 {
 	guint old = input->len;
@@ -102,13 +109,13 @@ static void remove_range(GByteArray *input, GRand *rand, G_GNUC_UNUSED const GBy
 {
 	guint at = below(rand, input->len);
 	if (input->len)
-		g_byte_array_remove_range(input, at, 1 + below(rand, MIN(input->len - at, 64)));
+		g_byte_array_remove_range(input, at, some(rand, 64, input->len - at));
 }
 
 static void repeat_range(GByteArray *input, GRand *rand, G_GNUC_UNUSED const GByteArray *other)
 {
 	guint at = below(rand, input->len);
-	guint n = MIN(1 + below(rand, 64), input->len - at);
+	guint n = some(rand, 64, input->len - at);
 	g_autofree guint8 *piece = g_memdup2(input->data + at, n);
 	for (guint times = 1 + below(rand, 8); n && times; times--)
 		insert_at(input, at, piece, n);
@@ -117,7 +124,7 @@ static void repeat_range(GByteArray *input, GRand *rand, G_GNUC_UNUSED const GBy
 static void splice_other(GByteArray *input, GRand *rand, const GByteArray *other)
 {
 	guint from = below(rand, other->len);
-	guint n = MIN(1 + below(rand, 128), other->len - from);
+	guint n = some(rand, 128, other->len - from);
 	g_autofree guint8 *piece = g_memdup2(other->data + from, n);
 	insert_at(input, below(rand, input->len + 1), piece, n);
 }
