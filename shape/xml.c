@@ -202,7 +202,10 @@ static gboolean is_surplus(const TreeNode *kid, const TreeRow *sub, guint8 *seen
 		return FALSE;
 	if (sub)
 		return row_is_set(sub->row, object + sub->base);
-	return seen[kid->index]++ != 0;
+	if (seen[kid->index])
+		return TRUE;
+	seen[kid->index] = 1;
+	return FALSE;
 }
 
 static gboolean read_node(Reader *reader, const TreeNode *node, xmlNode *x, char *object);
@@ -232,7 +235,9 @@ static gboolean read_kids(Reader *reader, const TreeNode *node, xmlNode *x, char
 		const TreeRow *sub = kid ? tree_row(kid->sub, NULL, object) : NULL;
 		gboolean applies = kid && (sub || !kid->sub->len || kid->attrs->len);
 		if (!applies || is_surplus(kid, sub, seen, object)) {
-			extra_add((ShapeHead *)object, node, last, NULL, element_text(c));
+			/* a second one is printed behind the first, or it would be read as the first */
+			int after = applies ? MAX(last, (int)kid->index) : last;
+			extra_add((ShapeHead *)object, node, after, NULL, element_text(c));
 			continue;
 		}
 		last = (int)kid->index;
