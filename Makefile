@@ -52,7 +52,7 @@ fuzz:
 
 install: build/build.ninja
 	$(MESON) configure build -Dprefix=$(PREFIX)
-	$(NINJA) -C build lodge
+	$(NINJA) -C build installed
 	DESTDIR=$(DESTDIR) $(MESON) install -C build --no-rebuild --quiet
 
 clean:
