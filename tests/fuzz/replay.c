@@ -1,5 +1,5 @@
-/* Runs a fuzz target without libFuzzer: first every file of its corpus (the folder given as the
- * argument), then a bounded number of mutations of them, the same ones each time. So `make check`
+/* Runs a fuzz target without libFuzzer: first every file of its corpus (the folders given as
+ * arguments), then a bounded number of mutations of them, the same ones each time. So `make check`
  * replays what fuzzing has found, with any compiler, in a few seconds. Prints TAP.
  *
  * An input that kills the target is left in a file, whose name is printed. */
@@ -51,9 +51,8 @@ static gint by_name(gconstpointer a, gconstpointer b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static GPtrArray *load_corpus(const char *folder)
+static void load_folder(GPtrArray *corpus, const char *folder)
 {
-	GPtrArray *corpus = g_ptr_array_new_with_free_func((GDestroyNotify)g_byte_array_unref);
 	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
 	g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
 	for (const char *name; dir && (name = g_dir_read_name(dir));)
@@ -65,7 +64,6 @@ static GPtrArray *load_corpus(const char *folder)
 		if (g_file_get_contents(g_ptr_array_index(names, i), &bytes, &size, NULL))
 			g_ptr_array_add(corpus, g_byte_array_new_take((guint8 *)bytes, size));
 	}
-	return corpus;
 }
 
 /* ---- mutations: each changes @input in one place ---- */
@@ -157,7 +155,10 @@ static guint run_mutations(const GPtrArray *corpus)
 
 int main(int argc, char **argv)
 {
-	g_autoptr(GPtrArray) corpus = load_corpus(argc > 1 ? argv[1] : ".");
+	g_autoptr(GPtrArray) corpus =
+		g_ptr_array_new_with_free_func((GDestroyNotify)g_byte_array_unref);
+	for (int i = 1; i < argc; i++)
+		load_folder(corpus, argv[i]);
 	if (__sanitizer_set_death_callback)
 		__sanitizer_set_death_callback(keep_input);
 	puts("1..2");
