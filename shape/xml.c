@@ -202,6 +202,8 @@ static gboolean is_surplus(const TreeNode *kid, const TreeRow *sub, guint8 *seen
 		return FALSE;
 	if (sub)
 		return row_is_set(sub->row, object + sub->base);
+	if (!kid->attrs->len && !kid->content->len && !kid->presence->len)
+		return FALSE; /* it only holds others: what a second one holds is added to them */
 	if (seen[kid->index])
 		return TRUE;
 	seen[kid->index] = 1;

@@ -17,10 +17,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 const char *__asan_default_options(void);
 void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak));
 
-/* g_assert and g_error end in abort(): report those like any other death. */
+/* g_assert ends in abort(), g_error in a trap: report those like any other death. */
 const char *__asan_default_options(void)
 {
-	return "handle_abort=1";
+	return "handle_abort=1:handle_sigtrap=1";
 }
 
 static const GByteArray *current;
@@ -28,8 +28,8 @@ static const GByteArray *current;
 static void keep_input(void)
 {
 	g_autofree char *name = g_strdup_printf("%s/lodge-fuzz-XXXXXX", g_get_tmp_dir());
-	int fd = g_mkstemp(name);
-	if (fd < 0 || !current)
+	int fd = current ? g_mkstemp(name) : -1;
+	if (fd < 0)
 		return;
 	FILE *file = fdopen(fd, "w");
 	fwrite(current->data, 1, current->len, file);
