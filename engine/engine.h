@@ -61,9 +61,9 @@ typedef enum EngineSignal {
 } EngineSignal;
 
 typedef enum EngineOpen {
-	ENGINE_CONSOLE,	   /* bytes of a serial port, console or channel named by alias */
-	ENGINE_SCREENSHOT, /* a PNG, complete when it is returned */
-	ENGINE_GRAPHICS,   /* a connection to the VNC or SPICE server */
+	ENGINE_CHANNEL = 1, /* bytes of the channel named by alias or target */
+	ENGINE_SCREENSHOT,  /* a PNG, complete when it is returned */
+	ENGINE_GRAPHICS,    /* a connection to the VNC or SPICE server */
 } EngineOpen;
 
 typedef struct EngineRun EngineRun; /* one running guest, as its engine sees it */
@@ -77,8 +77,10 @@ typedef struct EngineSink {
 	/* Anything else a listener may want: @name as libvirt calls it ("rtc-change", "watchdog",
 	 * "io-error", "balloon-change", "reboot", "agent-lifecycle", ...), @json its details. */
 	void (*event)(gpointer owner, const char *name, const char *json);
-	/* @alias printed @length bytes. */
-	void (*output)(gpointer owner, const char *alias, const char *bytes, gsize length);
+	/* The process is there: kill() may be called with @run from now on, start() goes on. */
+	void (*spawned)(gpointer owner, EngineRun *run);
+	/* The host's side of the console @alias: bytes both ways, non-blocking. @fd is handed over. */
+	void (*console)(gpointer owner, const char *alias, int fd);
 } EngineSink;
 
 typedef struct EngineConfig {
@@ -95,12 +97,14 @@ typedef struct Engine {
 	/* Completes and checks a definition: defaults, controllers, addresses, what another host's
 	 * document needs; notes say what was changed. Any thread. */
 	gboolean (*check)(Guest *guest, Notes *notes, GError **error);
-	/* Starts @live (a copy that the engine completes: aliases, ports, ptys, backing chains) with
-	 * its CPUs stopped unless @paused is off. Nothing is left behind on failure. */
+	/* Starts @live (a copy that the engine completes: aliases, ports, ptys, backing chains); its
+	 * CPUs stay stopped where @paused is set. Nothing is left behind on failure, and ended() is
+	 * not called then. */
 	EngineRun *(*start)(Guest *live, gboolean paused, const EngineSink *sink, Notes *notes,
 			    GError **error);
-	/* Takes up a guest that an earlier daemon started, from the state that record() gave. On
-	 * failure the guest is gone and *reason says how it ended. */
+	/* Takes up a guest that an earlier daemon started, from what record() gave; @record is NULL
+	 * where that daemon died in the middle of start(). On failure the guest is gone, nothing of
+	 * it is left, and *reason says how it ended. */
 	EngineRun *(*adopt)(Guest *live, const char *record, const EngineSink *sink,
 			    GuestState *state, GuestReason *reason, GError **error);
 	/* What adopt() needs, as JSON text the caller frees. Never fails. */
@@ -117,6 +121,9 @@ typedef struct Engine {
 
 extern const Engine qemu_engine;
 
-/* Boundary: the functions above with their preconditions asserted and their failures logged. */
+/* Boundary: start and adopt with their preconditions asserted and their course logged. */
 EngineRun *engine_start(const Engine *engine, Guest *live, gboolean paused, const EngineSink *sink,
 			Notes *notes, GError **error);
+EngineRun *engine_adopt(const Engine *engine, Guest *live, const char *record,
+			const EngineSink *sink, GuestState *state, GuestReason *reason,
+			GError **error);

@@ -3,9 +3,12 @@
 #include "base/error.h"
 #include "shape/tree.h"
 
+#include <string.h>
+
 typedef struct Check {
 	Notes *notes;
 	GError **error;
+	gboolean strict; /* only look for XML that no row knows */
 } Check;
 
 static gboolean check_object(Check *check, const Place *at, const Shape *shape, const char *object);
@@ -55,7 +58,7 @@ static gboolean check_row(Check *check, const Place *up, const Shape *shape, con
 	const char *label = row->xml ? row->xml : row->name;
 	if (!row_applies(shape, row, object))
 		return TRUE;
-	if ((row->flags & ROW_REQUIRED) && !row_is_set(row, object)) {
+	if (!check->strict && (row->flags & ROW_REQUIRED) && !row_is_set(row, object)) {
 		fail(check->error, LODGE_ERROR_INVALID, "%s is missing", label);
 		return misplaced(check, up, object);
 	}
@@ -63,22 +66,51 @@ static gboolean check_row(Check *check, const Place *up, const Shape *shape, con
 	return check_value(check, &at, row, object);
 }
 
+static void unknown(Check *check, const ShapeExtra *extra)
+{
+	if (extra->name) {
+		fail(check->error, LODGE_ERROR_INVALID, "attribute %s='%s' is not known here",
+		     extra->name, extra->text);
+		return;
+	}
+	gsize n = strcspn(extra->text + 1, " \t\r\n/>") + 1;
+	g_autofree char *tag = g_strndup(extra->text, n);
+	fail(check->error, LODGE_ERROR_INVALID, "element %s> is not known here", tag);
+}
+
 static gboolean check_object(Check *check, const Place *at, const Shape *shape, const char *object)
 {
+	const ShapeExtra *extra = ((const ShapeHead *)object)->extra;
+	if (check->strict && extra) {
+		unknown(check, extra);
+		return misplaced(check, at, object);
+	}
 	for (guint i = 0; i < shape->n; i++)
 		if (!check_row(check, at, shape, &shape->rows[i], object))
 			return FALSE;
-	if (shape->check && !shape->check(object, check->notes, check->error))
+	if (!check->strict && shape->check && !shape->check(object, check->notes, check->error))
 		return misplaced(check, at, object);
 	return TRUE;
 }
 
-gboolean shape_check(const Shape *shape, gconstpointer object, Notes *notes, GError **error)
+static gboolean check_all(Check *check, const Shape *shape, gconstpointer object, GError **error)
 {
-	g_autoptr(GError) local = NULL;
-	Check check = { .notes = notes, .error = &local };
-	if (check_object(&check, NULL, shape, object))
+	g_autoptr(GError) local = NULL; /* places are put before it, so it must be there */
+	check->error = &local;
+	if (check_object(check, NULL, shape, object))
 		return TRUE;
 	g_propagate_error(error, g_steal_pointer(&local));
 	return FALSE;
+}
+
+gboolean shape_check(const Shape *shape, gconstpointer object, Notes *notes, GError **error)
+{
+	Check check = { .notes = notes };
+	return check_all(&check, shape, object, error);
+}
+
+gboolean shape_all_known(const Shape *shape, gconstpointer object, GError **error)
+{
+	Check check = { .strict = TRUE };
+	return check_all(&check, shape, object, error);
 }

@@ -166,6 +166,9 @@ void shape_append(GPtrArray **list, const Shape *of, gpointer item);
  * and value. */
 gboolean shape_check(const Shape *shape, gconstpointer object, Notes *notes, GError **error);
 
+/* Refuses an object that keeps XML which no row knows: @error names element, path and line. */
+gboolean shape_all_known(const Shape *shape, gconstpointer object, GError **error);
+
 /* ---- text.c: one value as text, for XML, arguments and defaults alike ---- */
 
 /* Sets the scalar member of @row in @object from @text. On failure @error says what is wrong with

@@ -1,0 +1,305 @@
+/* The whole: made, begun, freed; definitions that come in. See core.h. */
+#include "core/core.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "core/internal.h"
+#include "store/file.h"
+
+#include <string.h>
+
+#define INDEX_SECONDS 5
+
+const Paths *core_paths(Core *core)
+{
+	return core->paths;
+}
+
+/* ---- start ---- */
+
+static void add_stored(Core *core, StoreEntry *entry)
+{
+	g_mutex_lock(&core->lock);
+	if (g_hash_table_contains(core->by_uuid, entry->uuid) ||
+	    g_hash_table_contains(core->by_name, entry->name)) {
+		g_mutex_unlock(&core->lock);
+		log_error(entry->name, "a definition is left out: its uuid %s is another guest's: "
+			  "give one of them a new <uuid>", entry->uuid);
+		return;
+	}
+	CoreGuest *guest = registry_add(core, entry->name, entry->uuid);
+	guest->hidden = FALSE;
+	g_mutex_unlock(&core->lock);
+	GuestSnap *snap = guest->snap;
+	snap->title = g_strdup(entry->title);
+	snap->memory = entry->memory;
+	snap->vcpus = entry->vcpus;
+	snap->persistent = TRUE;
+	snap->autostart = entry->autostart;
+	guest->stored = store_entry_copy(entry);
+	core_guest_unref(guest);
+}
+
+static gboolean load(Core *core, GError **error)
+{
+	g_autoptr(GPtrArray) entries = store_load(core->store, error);
+	if (!entries)
+		return FALSE;
+	for (guint i = 0; i < entries->len; i++)
+		add_stored(core, g_ptr_array_index(entries, i));
+	return TRUE;
+}
+
+static gboolean make_folders(Core *core, GError **error)
+{
+	core->state_folder = g_build_filename(core->paths->run, "state", NULL);
+	core->console_folder = g_build_filename(core->paths->run, "consoles", NULL);
+	const char *const folders[] = { core->state_folder, core->console_folder };
+	for (guint i = 0; i < G_N_ELEMENTS(folders); i++)
+		if (g_mkdir_with_parents(folders[i], 0700) < 0)
+			return fail_errno(error, errno, "cannot create the folder %s", folders[i]);
+	return TRUE;
+}
+
+/* Every entry that is stored, for the index. */
+static void write_index(Core *core)
+{
+	g_autoptr(GPtrArray) entries =
+		g_ptr_array_new_with_free_func((GDestroyNotify)store_entry_free);
+	GHashTableIter iter;
+	gpointer value;
+	g_mutex_lock(&core->lock);
+	g_hash_table_iter_init(&iter, core->by_name);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		CoreGuest *guest = value;
+		g_mutex_lock(&guest->lock);
+		if (guest->stored)
+			g_ptr_array_add(entries, store_entry_copy(guest->stored));
+		g_mutex_unlock(&guest->lock);
+	}
+	g_mutex_unlock(&core->lock);
+	store_write_index(core->store, entries);
+}
+
+static gboolean on_index_timer(gpointer data)
+{
+	Core *core = data;
+	if (g_atomic_int_compare_and_exchange(&core->index_wanted, TRUE, FALSE))
+		write_index(core);
+	return G_SOURCE_CONTINUE;
+}
+
+Core *core_new(const CoreConfig *config, GError **error)
+{
+	Core *core = g_new0(Core, 1);
+	core->paths = config->paths;
+	core->engine = config->engine;
+	core->engine_config = config->engine_config;
+	core->next_id = 1;
+	core->by_name = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	core->by_uuid = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	core->by_id = g_hash_table_new(NULL, NULL);
+	core->events = events_new();
+	g_mutex_init(&core->lock);
+	core->store = store_open(config->paths, error);
+	if (!core->store || !make_folders(core, error) ||
+	    !core->engine->probe(&core->engine_config, NULL, error) || !load(core, error)) {
+		core_free(core);
+		return NULL;
+	}
+	recover_all(core);
+	g_atomic_int_set(&core->index_wanted, TRUE);
+	core->index_timer = g_timeout_add_seconds(INDEX_SECONDS, on_index_timer, core);
+	return core;
+}
+
+void core_free(Core *core)
+{
+	if (core->index_timer) {
+		g_source_remove(core->index_timer);
+		write_index(core);
+	}
+	GHashTableIter iter;
+	gpointer value;
+	g_hash_table_iter_init(&iter, core->by_name);
+	while (g_hash_table_iter_next(&iter, NULL, &value))
+		core_guest_unref(value);
+	g_hash_table_unref(core->by_name);
+	g_hash_table_unref(core->by_uuid);
+	g_hash_table_unref(core->by_id);
+	events_free(core->events);
+	g_clear_pointer(&core->store, store_free);
+	g_free(core->state_folder);
+	g_free(core->console_folder);
+	g_mutex_clear(&core->lock);
+	g_free(core);
+}
+
+/* ---- autostart ---- */
+
+static void autostart(gpointer data)
+{
+	CoreGuest *guest = data;
+	g_autoptr(GError) error = NULL;
+	if (!guest->snap->live && !core_guest_start(guest, FALSE, NULL, &error))
+		log_error(guest->snap->name, "autostart failed: %s", error->message);
+	core_guest_unref(guest);
+}
+
+/* Once per boot of the host: the marker says which. */
+static gboolean is_first_time(Core *core)
+{
+	g_autofree char *path = g_build_filename(core->paths->run, "autostarted", NULL);
+	g_autofree char *boot = NULL, *last = store_read(path, 4096, NULL, NULL);
+	if (!g_file_get_contents("/proc/sys/kernel/random/boot_id", &boot, NULL, NULL))
+		return last == NULL;
+	if (last && g_str_equal(boot, last))
+		return FALSE;
+	g_autoptr(GError) error = NULL;
+	if (!store_write(path, boot, strlen(boot), 0600, STORE_CACHE, &error))
+		log_warning(NULL, "%s", error->message);
+	return TRUE;
+}
+
+void core_begin(Core *core)
+{
+	if (!is_first_time(core))
+		return;
+	GHashTableIter iter;
+	gpointer value;
+	g_mutex_lock(&core->lock);
+	g_hash_table_iter_init(&iter, core->by_name);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		CoreGuest *guest = value;
+		if (!guest->snap->autostart)
+			continue;
+		lane_post(guest->lane, autostart, core_guest_ref(guest));
+	}
+	g_mutex_unlock(&core->lock);
+}
+
+/* ---- define and create ---- */
+
+typedef struct Incoming {
+	CoreGuest *guest;
+	Guest *definition;
+	gboolean create, paused;
+	Notes *notes;
+	GError **error;
+	gboolean ok, again; /* again: the guest went away meanwhile */
+} Incoming;
+
+static gboolean same_guest(const GuestSnap *snap, const Guest *definition, GError **error)
+{
+	if (!g_str_equal(snap->name, definition->name))
+		return fail(error, LODGE_ERROR_EXISTS,
+			    "uuid %s is that of guest \"%s\": leave <uuid> out to get a new one",
+			    definition->uuid, snap->name);
+	if (!g_str_equal(snap->uuid, definition->uuid))
+		return fail(error, LODGE_ERROR_EXISTS,
+			    "guest \"%s\" already exists with uuid %s: use that uuid to change it, "
+			    "or another name", snap->name, snap->uuid);
+	return TRUE;
+}
+
+/* The guest of that name and uuid, or a new hidden one. */
+static CoreGuest *claim(Core *core, const Guest *definition, GError **error)
+{
+	g_mutex_lock(&core->lock);
+	g_autoptr(CoreGuest) guest = registry_by_uuid(core, definition->uuid);
+	if (!guest)
+		guest = registry_by_name(core, definition->name);
+	if (!guest)
+		guest = registry_add(core, definition->name, definition->uuid);
+	g_mutex_unlock(&core->lock);
+	g_autoptr(GuestSnap) snap = core_guest_snap(guest);
+	return same_guest(snap, definition, error) ? g_steal_pointer(&guest) : NULL;
+}
+
+static gboolean store_definition(Incoming *in)
+{
+	CoreGuest *guest = in->guest;
+	StoreEntry *entry = NULL;
+	if (!store_define(guest->core->store, in->definition, &entry, in->error))
+		return FALSE;
+	gboolean is_new = guest->stored == NULL;
+	guest_set_stored(guest, entry);
+	GuestSnap *snap = snap_edit(guest);
+	snap->persistent = TRUE;
+	if (!snap->live)
+		snap_fill(snap, in->definition);
+	snap_publish(guest, snap);
+	registry_show(guest);
+	guest_event(guest, "defined", is_new ? "added" : "updated");
+	return TRUE;
+}
+
+static gboolean start_transient(Incoming *in)
+{
+	CoreGuest *guest = in->guest;
+	if (guest->snap->live)
+		return fail(in->error, LODGE_ERROR_STATE, "guest \"%s\" is already running",
+			    guest->snap->name);
+	if (!guest_run(guest, in->definition, in->paused, in->notes, in->error))
+		return FALSE;
+	registry_show(guest);
+	return TRUE;
+}
+
+static void take_in(gpointer data)
+{
+	Incoming *in = data;
+	CoreGuest *guest = in->guest;
+	in->again = guest->gone;
+	if (in->again)
+		return;
+	in->ok = in->create ? start_transient(in) : store_definition(in);
+	if (in->ok || guest->stored || guest->snap->live)
+		return;
+	guest->gone = TRUE; /* it was made for this */
+	registry_remove(guest);
+}
+
+static CoreGuest *bring_in(Core *core, Incoming *in, GError **error)
+{
+	in->error = error;
+	do {
+		g_clear_pointer(&in->guest, core_guest_unref);
+		in->guest = claim(core, in->definition, error);
+		if (!in->guest)
+			return NULL;
+		guest_on_lane(in->guest, take_in, in);
+	} while (in->again);
+	if (!in->ok)
+		g_clear_pointer(&in->guest, core_guest_unref);
+	return in->guest;
+}
+
+static Guest *read_definition(Core *core, const char *xml, gboolean validate, Notes *notes,
+			      GError **error)
+{
+	g_autoptr(Guest) guest = guest_from_xml(xml, -1, NULL, notes, error);
+	if (!guest || (validate && !shape_all_known(&guest_shape, guest, error)))
+		return NULL;
+	shape_drop_live(&guest_shape, guest);
+	if (!core->engine->check(guest, notes, error))
+		return NULL;
+	return g_steal_pointer(&guest);
+}
+
+CoreGuest *core_define(Core *core, const char *xml, gboolean validate, Notes *notes, GError **error)
+{
+	g_autoptr(Guest) definition = read_definition(core, xml, validate, notes, error);
+	if (!definition)
+		return NULL;
+	Incoming in = { .definition = definition, .notes = notes };
+	return bring_in(core, &in, error);
+}
+
+CoreGuest *core_create(Core *core, const char *xml, gboolean paused, Notes *notes, GError **error)
+{
+	g_autoptr(Guest) definition = read_definition(core, xml, FALSE, notes, error);
+	if (!definition)
+		return NULL;
+	Incoming in = { .definition = definition, .create = TRUE, .paused = paused, .notes = notes };
+	return bring_in(core, &in, error);
+}

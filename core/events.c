@@ -1,0 +1,83 @@
+/* See events.h. */
+#include "core/internal.h"
+
+typedef struct Subscriber {
+	guint id;
+	CoreEventFn fn; /* NULL: gone */
+	gpointer data;
+} Subscriber;
+
+/* Main loop's thread only. */
+struct Events {
+	GArray *subscribers;
+	guint last_id;
+	guint delivering; /* depth, so that nothing moves while it is walked */
+};
+
+typedef struct Delivery {
+	Core *core;
+	CoreEvent *event;
+} Delivery;
+
+Events *events_new(void)
+{
+	Events *events = g_new0(Events, 1);
+	events->subscribers = g_array_new(FALSE, FALSE, sizeof(Subscriber));
+	return events;
+}
+
+void events_free(Events *events)
+{
+	g_array_unref(events->subscribers);
+	g_free(events);
+}
+
+guint core_subscribe(Core *core, CoreEventFn fn, gpointer data)
+{
+	Subscriber subscriber = { .id = ++core->events->last_id, .fn = fn, .data = data };
+	g_array_append_val(core->events->subscribers, subscriber);
+	return subscriber.id;
+}
+
+static void sweep(Events *events)
+{
+	for (guint i = events->subscribers->len; i-- > 0;)
+		if (!g_array_index(events->subscribers, Subscriber, i).fn)
+			g_array_remove_index(events->subscribers, i);
+}
+
+void core_unsubscribe(Core *core, guint id)
+{
+	for (guint i = 0; i < core->events->subscribers->len; i++) {
+		Subscriber *s = &g_array_index(core->events->subscribers, Subscriber, i);
+		if (s->id == id)
+			s->fn = NULL;
+	}
+	if (!core->events->delivering)
+		sweep(core->events);
+}
+
+static void deliver(gpointer data)
+{
+	g_autofree Delivery *delivery = data;
+	Events *events = delivery->core->events;
+	CoreEvent *event = delivery->event;
+	events->delivering++;
+	for (guint i = 0; i < events->subscribers->len; i++) {
+		Subscriber s = g_array_index(events->subscribers, Subscriber, i);
+		if (s.fn)
+			s.fn(event, s.data);
+	}
+	if (--events->delivering == 0)
+		sweep(events);
+	g_free(event->guest);
+	g_free(event->json);
+	g_free(event);
+}
+
+void core_publish(Core *core, CoreEvent *event)
+{
+	Delivery *delivery = g_new(Delivery, 1);
+	*delivery = (Delivery){ .core = core, .event = event };
+	lane_to_main(deliver, delivery);
+}

@@ -1,0 +1,355 @@
+/* The verbs of a guest, and the snapshots that reads are answered from. See core.h. */
+#include "base/error.h"
+#include "base/log.h"
+#include "core/internal.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* ---- definitions and snapshots ---- */
+
+Definition *definition_new(Guest *guest)
+{
+	Definition *definition = g_new(Definition, 1);
+	*definition = (Definition){ .refs = 1, .guest = guest };
+	return definition;
+}
+
+Definition *definition_ref(Definition *definition)
+{
+	g_atomic_int_inc(&definition->refs);
+	return definition;
+}
+
+void definition_unref(Definition *definition)
+{
+	if (!definition || !g_atomic_int_dec_and_test(&definition->refs))
+		return;
+	guest_free((Guest *)definition->guest);
+	g_free(definition);
+}
+
+GuestSnap *guest_snap_ref(GuestSnap *snap)
+{
+	g_atomic_int_inc(&snap->refs);
+	return snap;
+}
+
+void guest_snap_unref(GuestSnap *snap)
+{
+	if (!snap || !g_atomic_int_dec_and_test(&snap->refs))
+		return;
+	g_free(snap->name);
+	g_free(snap->title);
+	g_free(snap->note);
+	definition_unref(snap->live);
+	g_free(snap);
+}
+
+GuestSnap *core_guest_snap(CoreGuest *guest)
+{
+	g_mutex_lock(&guest->lock);
+	GuestSnap *snap = guest_snap_ref(guest->snap);
+	g_mutex_unlock(&guest->lock);
+	return snap;
+}
+
+GuestSnap *snap_edit(CoreGuest *guest)
+{
+	const GuestSnap *old = guest->snap;
+	GuestSnap *snap = g_memdup2(old, sizeof *old);
+	snap->refs = 1;
+	snap->name = g_strdup(old->name);
+	snap->title = g_strdup(old->title);
+	snap->note = g_strdup(old->note);
+	if (snap->live)
+		definition_ref(snap->live);
+	return snap;
+}
+
+void snap_publish(CoreGuest *guest, GuestSnap *snap)
+{
+	g_mutex_lock(&guest->lock);
+	GuestSnap *old = guest->snap;
+	if (old->state != snap->state)
+		snap->since = g_get_real_time();
+	guest->snap = snap;
+	if (!snap->live)
+		g_cond_broadcast(&guest->off);
+	g_mutex_unlock(&guest->lock);
+	guest_snap_unref(old);
+}
+
+void snap_fill(GuestSnap *snap, const Guest *definition)
+{
+	g_free(snap->title);
+	snap->title = g_strdup(definition->title);
+	snap->memory = opt_uint_or(definition->memory, 0);
+	snap->vcpus = guest_vcpus_online(definition);
+}
+
+Lane *core_guest_lane(CoreGuest *guest)
+{
+	return guest->lane;
+}
+
+void guest_event(CoreGuest *guest, const char *event, const char *detail)
+{
+	g_autoptr(GuestSnap) snap = core_guest_snap(guest);
+	CoreEvent *e = g_new0(CoreEvent, 1);
+	*e = (CoreEvent){ .kind = "lifecycle", .event = event, .detail = detail,
+			  .guest = g_strdup(snap->name), .id = snap->id,
+			  .time = g_get_real_time() };
+	g_strlcpy(e->uuid, snap->uuid, sizeof e->uuid);
+	core_publish(guest->core, e);
+}
+
+void guest_set_stored(CoreGuest *guest, StoreEntry *entry)
+{
+	g_mutex_lock(&guest->lock);
+	StoreEntry *old = guest->stored;
+	if (old && entry)
+		entry->autostart = old->autostart;
+	guest->stored = entry;
+	g_mutex_unlock(&guest->lock);
+	store_entry_free(old);
+	g_atomic_int_set(&guest->core->index_wanted, TRUE);
+}
+
+/* ---- waiting for a lane, from a thread that is none ---- */
+
+typedef struct OnLane {
+	LaneFn fn;
+	gpointer data;
+	GMutex lock;
+	GCond cond;
+	gboolean done;
+} OnLane;
+
+static void run_and_tell(gpointer data)
+{
+	OnLane *on = data;
+	on->fn(on->data);
+	g_mutex_lock(&on->lock);
+	on->done = TRUE;
+	g_cond_signal(&on->cond);
+	g_mutex_unlock(&on->lock);
+}
+
+void guest_on_lane(CoreGuest *guest, LaneFn fn, gpointer data)
+{
+	OnLane on = { .fn = fn, .data = data };
+	g_mutex_init(&on.lock);
+	g_cond_init(&on.cond);
+	lane_post(guest->lane, run_and_tell, &on);
+	g_mutex_lock(&on.lock);
+	while (!on.done)
+		g_cond_wait(&on.cond, &on.lock);
+	g_mutex_unlock(&on.lock);
+	g_mutex_clear(&on.lock);
+	g_cond_clear(&on.cond);
+}
+
+/* ---- reading ---- */
+
+/* The name that the guest's file has now. */
+static char *name_of(CoreGuest *guest)
+{
+	g_autoptr(GuestSnap) snap = core_guest_snap(guest);
+	return g_strdup(snap->name);
+}
+
+Definition *core_guest_definition(CoreGuest *guest, gboolean inactive, GError **error)
+{
+	g_autoptr(GuestSnap) snap = core_guest_snap(guest);
+	if (snap->live && (!inactive || !snap->persistent))
+		return definition_ref(snap->live);
+	Guest *stored = store_guest(guest->core->store, snap->name, error);
+	return stored ? definition_new(stored) : NULL;
+}
+
+char *core_guest_log_path(CoreGuest *guest)
+{
+	g_autofree char *name = name_of(guest);
+	return g_strdup_printf("%s/guests/%s.log", guest->core->paths->log, name);
+}
+
+/* ---- changing what is stored ---- */
+
+static gboolean must_be_persistent(CoreGuest *guest, const char *verb, GError **error)
+{
+	g_autoptr(GuestSnap) snap = core_guest_snap(guest);
+	if (snap->persistent)
+		return TRUE;
+	return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is transient: %s needs a definition; "
+		    "\"lodge define\" makes it persistent", snap->name, verb);
+}
+
+gboolean core_guest_autostart(CoreGuest *guest, gboolean on, GError **error)
+{
+	g_autofree char *name = name_of(guest);
+	if (!must_be_persistent(guest, "autostart", error) ||
+	    !store_autostart(guest->core->store, name, on, error))
+		return FALSE;
+	GuestSnap *snap = snap_edit(guest);
+	snap->autostart = on;
+	snap_publish(guest, snap);
+	return TRUE;
+}
+
+static gboolean nvram_allows(const Guest *stored, gboolean nvram, gboolean keep, GError **error)
+{
+	const char *path = stored->os.nvram;
+	if (!path || access(path, F_OK) < 0 || keep)
+		return TRUE;
+	if (!nvram)
+		return fail(error, LODGE_ERROR_STATE,
+			    "guest \"%s\" has UEFI variables in %s: say --nvram to remove that file "
+			    "or --keep-nvram to leave it", stored->name, path);
+	if (unlink(path) < 0)
+		return fail_errno(error, errno, "cannot remove %s", path);
+	return TRUE;
+}
+
+/* The definition is gone; what runs goes on as a transient guest. */
+static void forget_definition(CoreGuest *guest)
+{
+	GuestSnap *snap = snap_edit(guest);
+	gboolean runs = snap->live != NULL;
+	snap->persistent = FALSE;
+	snap->autostart = FALSE;
+	snap_publish(guest, snap);
+	guest_set_stored(guest, NULL);
+	guest_event(guest, "undefined", "removed");
+	if (runs)
+		return;
+	guest->gone = TRUE;
+	registry_remove(guest);
+}
+
+gboolean core_guest_undefine(CoreGuest *guest, gboolean nvram, gboolean keep_nvram, GError **error)
+{
+	g_autofree char *name = name_of(guest);
+	if (!must_be_persistent(guest, "undefine", error))
+		return FALSE;
+	/* a definition that cannot be read can still be removed */
+	g_autoptr(Guest) stored = store_guest(guest->core->store, name, NULL);
+	if (stored && !nvram_allows(stored, nvram, keep_nvram, error))
+		return FALSE;
+	if (!store_undefine(guest->core->store, name, error))
+		return FALSE;
+	forget_definition(guest);
+	return TRUE;
+}
+
+static gboolean may_rename(const GuestSnap *snap, const char *name, GError **error)
+{
+	if (snap->live)
+		return fail(error, LODGE_ERROR_STATE,
+			    "guest \"%s\" is running: shut it down before it gets another name",
+			    snap->name);
+	if (!*name || strchr(name, '/') || strchr(name, '\n') || *name == '.' || strlen(name) > 200)
+		return fail(error, LODGE_ERROR_INVALID, "\"%s\" cannot be a guest's name", name);
+	return TRUE;
+}
+
+static gboolean store_new_name(CoreGuest *guest, const char *old, const char *name, GError **error)
+{
+	g_autoptr(Guest) definition = store_guest(guest->core->store, old, error);
+	if (!definition)
+		return FALSE;
+	g_free(definition->name);
+	definition->name = g_strdup(name);
+	return store_rename_guest(guest->core->store, old, definition, error);
+}
+
+gboolean core_guest_rename(CoreGuest *guest, const char *name, GError **error)
+{
+	g_autoptr(GuestSnap) now = core_guest_snap(guest);
+	if (!must_be_persistent(guest, "rename", error) || !may_rename(now, name, error))
+		return FALSE;
+	if (!registry_rename(guest, now->name, name))
+		return fail(error, LODGE_ERROR_EXISTS, "a guest \"%s\" exists already", name);
+	if (!store_new_name(guest, now->name, name, error)) {
+		registry_rename(guest, name, now->name);
+		return FALSE;
+	}
+	GuestSnap *snap = snap_edit(guest);
+	g_free(snap->name);
+	snap->name = g_strdup(name);
+	snap_publish(guest, snap);
+	StoreEntry *entry = store_entry_copy(guest->stored);
+	g_free(entry->name);
+	entry->name = g_strdup(name);
+	entry->inode = 0; /* the index learns the file at the next start */
+	guest_set_stored(guest, entry);
+	guest_event(guest, "defined", "renamed");
+	return TRUE;
+}
+
+/* ---- running ---- */
+
+gboolean core_guest_start(CoreGuest *guest, gboolean paused, Notes *notes, GError **error)
+{
+	g_autoptr(GuestSnap) snap = core_guest_snap(guest);
+	if (snap->live)
+		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is already running", snap->name);
+	if (guest->gone)
+		return fail(error, LODGE_ERROR_NOT_FOUND, "guest \"%s\" was undefined", snap->name);
+	g_autoptr(Guest) definition = store_guest(guest->core->store, snap->name, error);
+	return definition && guest_run(guest, definition, paused, notes, error);
+}
+
+gboolean core_guest_signal(CoreGuest *guest, EngineSignal signal, GError **error)
+{
+	g_autoptr(GuestSnap) snap = core_guest_snap(guest);
+	if (!guest->run)
+		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", snap->name);
+	if (signal == ENGINE_RESUME && snap->state == GUEST_RUNNING)
+		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not paused", snap->name);
+	return guest->core->engine->signal(guest->run, signal, error);
+}
+
+int core_guest_screenshot(CoreGuest *guest, GError **error)
+{
+	if (!guest->run) {
+		g_autofree char *name = name_of(guest);
+		fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", name);
+		return -1;
+	}
+	return guest->core->engine->open(guest->run, ENGINE_SCREENSHOT, NULL, error);
+}
+
+/* The lane hears of the end from the engine and publishes it; this waits for that. */
+static gboolean wait_until_off(CoreGuest *guest, gint serial, GError **error)
+{
+	gint64 limit = g_get_monotonic_time() + 10 * G_TIME_SPAN_SECOND;
+	gboolean off = TRUE;
+	g_mutex_lock(&guest->lock);
+	while (off && guest->snap->live && g_atomic_int_get(&guest->serial) == serial)
+		off = g_cond_wait_until(&guest->off, &guest->lock, limit);
+	g_mutex_unlock(&guest->lock);
+	if (off)
+		return TRUE;
+	g_autofree char *name = name_of(guest);
+	return fail(error, LODGE_ERROR_TIMEOUT,
+		    "guest \"%s\" was ended, but its lane is still busy; look at \"lodge log %s\"",
+		    name, name);
+}
+
+gboolean core_guest_destroy(CoreGuest *guest, gboolean graceful, GError **error)
+{
+	g_mutex_lock(&guest->lock);
+	gint serial = g_atomic_int_get(&guest->serial);
+	EngineRun *run = guest->run;
+	if (run)
+		g_atomic_int_set(&guest->killed, TRUE);
+	/* under the lock: the lane takes run away under it before it frees it */
+	gboolean ok = run && guest->core->engine->kill(run, graceful, error);
+	g_mutex_unlock(&guest->lock);
+	if (!run) {
+		g_autofree char *name = name_of(guest);
+		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", name);
+	}
+	return ok && wait_until_off(guest, serial, error);
+}

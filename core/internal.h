@@ -1,0 +1,101 @@
+/* What the files of this room share. Neighbours: core.c, registry.c, guest.c, run.c, recover.c,
+ * events.c, console.c. */
+#pragma once
+
+#include "core/console.h"
+#include "core/core.h"
+#include "store/definitions.h"
+
+typedef struct Consoles Consoles;
+typedef struct Events Events;
+
+struct Core {
+	const Paths *paths;
+	const Engine *engine;
+	EngineConfig engine_config;
+	Store *store;
+	char *state_folder, *console_folder;
+	GMutex lock; /* the registry */
+	GHashTable *by_name, *by_uuid, *by_id; /* CoreGuest *; by_name holds the reference */
+	gint next_id;
+	Events *events;
+	guint index_timer; /* main */
+	gint index_wanted; /* atomic */
+};
+
+struct CoreGuest {
+	gint refs;
+	Core *core;
+	Lane *lane;
+	gboolean hidden; /* not defined yet; under core->lock */
+
+	GMutex lock;
+	GCond off;	    /* signalled when it is not running any more */
+	GuestSnap *snap;    /* under lock */
+	EngineRun *run;	    /* changed on the lane, under lock; kill() beside it takes the lock */
+	StoreEntry *stored; /* changed on the lane, under lock; NULL: transient */
+	gint serial;	    /* atomic: counts starts, so that late news of an old run is known */
+	gint killed;	    /* atomic: destroy was asked for */
+
+	/* the lane's */
+	gboolean gone;	  /* undefined: out of the registry */
+	Guest *transient; /* definition that is not stored; NULL: the stored one */
+
+	Consoles *consoles; /* main */
+};
+
+/* registry.c */
+/* A new, hidden guest in the registry with one reference for the caller; lock held. */
+CoreGuest *registry_add(Core *core, const char *name, const char *uuid);
+/* Out of all tables. Any thread, lock not held. */
+void registry_remove(CoreGuest *guest);
+/* Shows a hidden guest. */
+void registry_show(CoreGuest *guest);
+/* Makes the guest findable by @id; -1: not any more (@old is the former). */
+void registry_set_id(CoreGuest *guest, int old, int id);
+/* NULL or a reference, hidden ones included; lock held. */
+CoreGuest *registry_by_name(Core *core, const char *name);
+CoreGuest *registry_by_uuid(Core *core, const char *uuid);
+/* Takes the place of @old in by_name; FALSE where @name is taken. */
+gboolean registry_rename(CoreGuest *guest, const char *old, const char *name);
+
+/* guest.c: snapshots */
+/* A copy of the present snapshot to change; then snap_publish(), which takes it. Lane. */
+GuestSnap *snap_edit(CoreGuest *guest);
+void snap_publish(CoreGuest *guest, GuestSnap *snap);
+void snap_fill(GuestSnap *snap, const Guest *definition);
+Definition *definition_new(Guest *guest); /* takes it */
+/* Runs @fn on the guest's lane and waits for it. A pool thread that is no lane's. */
+void guest_on_lane(CoreGuest *guest, LaneFn fn, gpointer data);
+/* Publishes a lifecycle event with what the snapshot says. */
+void guest_event(CoreGuest *guest, const char *event, const char *detail);
+/* Sets stored and asks for a new index. Lane. */
+void guest_set_stored(CoreGuest *guest, StoreEntry *entry);
+
+/* run.c */
+/* Starts from @definition (copied). Lane. */
+gboolean guest_run(CoreGuest *guest, const Guest *definition, gboolean paused, Notes *notes,
+		   GError **error);
+/* What the engine reports to. */
+EngineSink guest_sink(CoreGuest *guest);
+/* The guest is off: forgets what ran, publishes, restarts where its definition says so. Lane. */
+void guest_ended(CoreGuest *guest, GuestReason reason, const char *detail);
+/* Publishes that @run (which it takes) runs @live (taken) in @state. Lane. */
+void guest_running(CoreGuest *guest, EngineRun *run, Guest *live, GuestState state,
+		   GuestReason reason, const char *note);
+
+/* recover.c */
+/* Writes what a later daemon needs to take the guest up; @run NULL: it is being started. Lane. */
+gboolean recover_write(CoreGuest *guest, const Guest *live, EngineRun *run, GError **error);
+void recover_forget(CoreGuest *guest);
+/* Takes up what an earlier daemon left; waits for all, but for no hung one. Main, at start. */
+void recover_all(Core *core);
+
+/* events.c, console.c */
+Events *events_new(void);
+void events_free(Events *events);
+/* The console @alias came up with @fd (taken). Any thread. */
+void consoles_add(CoreGuest *guest, const char *alias, int fd);
+/* The guest ended: readers see the end of the stream. Any thread. */
+void consoles_close(CoreGuest *guest);
+void consoles_free(CoreGuest *guest);

@@ -1,0 +1,168 @@
+/* Which guests there are: found by name, uuid or id, listed. See internal.h. */
+#include "base/error.h"
+#include "core/internal.h"
+
+#include <string.h>
+
+CoreGuest *core_guest_ref(CoreGuest *guest)
+{
+	g_atomic_int_inc(&guest->refs);
+	return guest;
+}
+
+void core_guest_unref(CoreGuest *guest)
+{
+	if (!g_atomic_int_dec_and_test(&guest->refs))
+		return;
+	guest_snap_unref(guest->snap);
+	store_entry_free(guest->stored);
+	guest_free(guest->transient);
+	consoles_free(guest);
+	lane_unref(guest->lane);
+	g_cond_clear(&guest->off);
+	g_mutex_clear(&guest->lock);
+	g_free(guest);
+}
+
+CoreGuest *registry_add(Core *core, const char *name, const char *uuid)
+{
+	CoreGuest *guest = g_new0(CoreGuest, 1);
+	guest->refs = 2;
+	guest->core = core;
+	guest->lane = lane_new();
+	guest->hidden = TRUE;
+	g_mutex_init(&guest->lock);
+	g_cond_init(&guest->off);
+	GuestSnap *snap = g_new0(GuestSnap, 1);
+	*snap = (GuestSnap){ .refs = 1, .name = g_strdup(name), .id = -1, .state = GUEST_SHUTOFF };
+	g_strlcpy(snap->uuid, uuid, sizeof snap->uuid);
+	guest->snap = snap;
+	g_hash_table_insert(core->by_name, g_strdup(name), guest);
+	g_hash_table_insert(core->by_uuid, g_strdup(uuid), guest);
+	return guest;
+}
+
+void registry_show(CoreGuest *guest)
+{
+	g_mutex_lock(&guest->core->lock);
+	guest->hidden = FALSE;
+	g_mutex_unlock(&guest->core->lock);
+}
+
+void registry_remove(CoreGuest *guest)
+{
+	Core *core = guest->core;
+	g_autoptr(GuestSnap) snap = core_guest_snap(guest);
+	g_mutex_lock(&core->lock);
+	guest->hidden = TRUE;
+	g_hash_table_remove(core->by_uuid, snap->uuid);
+	gboolean was_there = g_hash_table_remove(core->by_name, snap->name);
+	g_mutex_unlock(&core->lock);
+	if (was_there)
+		core_guest_unref(guest);
+}
+
+void registry_set_id(CoreGuest *guest, int old, int id)
+{
+	Core *core = guest->core;
+	g_mutex_lock(&core->lock);
+	if (old >= 0)
+		g_hash_table_remove(core->by_id, GINT_TO_POINTER(old));
+	if (id >= 0)
+		g_hash_table_insert(core->by_id, GINT_TO_POINTER(id), guest);
+	g_mutex_unlock(&core->lock);
+}
+
+CoreGuest *registry_by_name(Core *core, const char *name)
+{
+	CoreGuest *guest = g_hash_table_lookup(core->by_name, name);
+	return guest ? core_guest_ref(guest) : NULL;
+}
+
+CoreGuest *registry_by_uuid(Core *core, const char *uuid)
+{
+	CoreGuest *guest = g_hash_table_lookup(core->by_uuid, uuid);
+	return guest ? core_guest_ref(guest) : NULL;
+}
+
+gboolean registry_rename(CoreGuest *guest, const char *old, const char *name)
+{
+	Core *core = guest->core;
+	g_mutex_lock(&core->lock);
+	gboolean is_free = !g_hash_table_contains(core->by_name, name);
+	if (is_free) {
+		g_hash_table_remove(core->by_name, old);
+		g_hash_table_insert(core->by_name, g_strdup(name), guest);
+	}
+	g_mutex_unlock(&core->lock);
+	return is_free;
+}
+
+/* Digits alone are an id first, as virsh reads them. */
+static CoreGuest *find_by_id(Core *core, const char *key)
+{
+	if (!*key || strlen(key) > 9 || strspn(key, "0123456789") != strlen(key))
+		return NULL;
+	int id = (int)g_ascii_strtoll(key, NULL, 10);
+	return g_hash_table_lookup(core->by_id, GINT_TO_POINTER(id));
+}
+
+static CoreGuest *find_by_uuid(Core *core, const char *key)
+{
+	if (strlen(key) != 36)
+		return NULL;
+	g_autofree char *lower = g_ascii_strdown(key, -1);
+	return g_hash_table_lookup(core->by_uuid, lower);
+}
+
+CoreGuest *core_find(Core *core, const char *key, GError **error)
+{
+	g_mutex_lock(&core->lock);
+	CoreGuest *guest = find_by_id(core, key);
+	if (!guest)
+		guest = find_by_uuid(core, key);
+	if (!guest)
+		guest = g_hash_table_lookup(core->by_name, key);
+	if (guest && guest->hidden)
+		guest = NULL;
+	if (guest)
+		core_guest_ref(guest);
+	g_mutex_unlock(&core->lock);
+	if (!guest)
+		fail(error, LODGE_ERROR_NOT_FOUND,
+		     "there is no guest \"%s\": \"lodge list --all\" shows those there are", key);
+	return guest;
+}
+
+static gint by_id_then_name(gconstpointer a, gconstpointer b)
+{
+	const GuestSnap *x = *(GuestSnap *const *)a, *y = *(GuestSnap *const *)b;
+	if ((x->id >= 0) != (y->id >= 0))
+		return x->id >= 0 ? -1 : 1;
+	if (x->id >= 0)
+		return x->id - y->id;
+	gint order = g_ascii_strcasecmp(x->name, y->name);
+	return order ? order : strcmp(x->name, y->name);
+}
+
+GPtrArray *core_list(Core *core, guint flags)
+{
+	GPtrArray *list = g_ptr_array_new_with_free_func((GDestroyNotify)guest_snap_unref);
+	GHashTableIter iter;
+	gpointer value;
+	g_mutex_lock(&core->lock);
+	g_hash_table_iter_init(&iter, core->by_name);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		CoreGuest *guest = value;
+		if (guest->hidden)
+			continue;
+		GuestSnap *snap = core_guest_snap(guest);
+		if (flags & (snap->live ? CORE_LIST_ACTIVE : CORE_LIST_INACTIVE))
+			g_ptr_array_add(list, snap);
+		else
+			guest_snap_unref(snap);
+	}
+	g_mutex_unlock(&core->lock);
+	g_ptr_array_sort(list, by_id_then_name);
+	return list;
+}

@@ -1,0 +1,79 @@
+/* See ring.h. The file: a header with the count of bytes ever put, then RING_BYTES of data. */
+#include "core/ring.h"
+#include "base/error.h"
+#include "base/fd.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#define RING_BYTES (256 * 1024) /* a Debian boot prints some 60 KiB */
+#define RING_MAGIC G_GUINT64_CONSTANT(0x31676e6972676c) /* "lgring1" */
+
+typedef struct RingHead {
+	guint64 magic, end;
+} RingHead;
+
+struct Ring {
+	int fd;
+	guint64 end;
+};
+
+Ring *ring_open(const char *path, GError **error)
+{
+	autofd int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0) {
+		fail_errno(error, errno, "cannot open the console's ring %s", path);
+		return NULL;
+	}
+	RingHead head = { 0 };
+	Ring *ring = g_new0(Ring, 1);
+	if (pread(fd, &head, sizeof head, 0) == sizeof head && head.magic == RING_MAGIC)
+		ring->end = head.end;
+	ring->fd = fd_steal(&fd);
+	return ring;
+}
+
+void ring_free(Ring *ring)
+{
+	if (!ring)
+		return;
+	close(ring->fd);
+	g_free(ring);
+}
+
+void ring_put(Ring *ring, const char *bytes, gsize length)
+{
+	RingHead head = { .magic = RING_MAGIC, .end = ring->end + length };
+	while (length) {
+		guint64 at = ring->end % RING_BYTES;
+		gsize n = MIN(length, RING_BYTES - at);
+		if (pwrite(ring->fd, bytes, n, (off_t)(sizeof head + at)) != (ssize_t)n)
+			return;
+		ring->end += n;
+		bytes += n;
+		length -= n;
+	}
+	/* after the data: a crash between loses the last bytes, never shows old ones as new */
+	if (pwrite(ring->fd, &head, sizeof head, 0) != sizeof head)
+		return;
+}
+
+guint64 ring_end(const Ring *ring)
+{
+	return ring->end;
+}
+
+gsize ring_get(const Ring *ring, guint64 *at, char *buffer, gsize room)
+{
+	if (ring->end > RING_BYTES && *at < ring->end - RING_BYTES)
+		*at = ring->end - RING_BYTES;
+	if (*at >= ring->end)
+		return 0;
+	guint64 place = *at % RING_BYTES;
+	gsize n = MIN(MIN(room, ring->end - *at), RING_BYTES - place);
+	ssize_t got = pread(ring->fd, buffer, n, (off_t)(sizeof(RingHead) + place));
+	if (got <= 0)
+		return 0;
+	*at += (guint64)got;
+	return (gsize)got;
+}

@@ -1,0 +1,238 @@
+/* A guest's run, from start to end: what the engine reports, and what follows from it.
+ * See internal.h. */
+#include "base/error.h"
+#include "base/log.h"
+#include "core/internal.h"
+
+#include <unistd.h>
+
+/* ---- news of the engine: posted to the lane ---- */
+
+typedef struct News {
+	CoreGuest *guest;
+	gint serial;
+	GuestState state;
+	GuestReason reason;
+	char *detail;
+} News;
+
+static void news_free(News *news)
+{
+	core_guest_unref(news->guest);
+	g_free(news->detail);
+	g_free(news);
+}
+
+static void post_news(CoreGuest *guest, LaneFn fn, GuestState state, GuestReason reason,
+		      const char *detail)
+{
+	News *news = g_new(News, 1);
+	*news = (News){ .guest = core_guest_ref(guest),
+			.serial = g_atomic_int_get(&guest->serial),
+			.state = state,
+			.reason = reason,
+			.detail = g_strdup(detail) };
+	lane_post(guest->lane, fn, news);
+}
+
+/* Which lifecycle event a change of state is. */
+static const char *event_of(GuestState from, GuestState to)
+{
+	if (to == GUEST_PAUSED)
+		return "suspended";
+	if (to == GUEST_RUNNING)
+		return from == GUEST_PAUSED || from == GUEST_PMSUSPENDED ? "resumed" : "started";
+	if (to == GUEST_PMSUSPENDED)
+		return "pmsuspended";
+	return to == GUEST_CRASHED ? "crashed" : NULL;
+}
+
+static void on_state(gpointer data)
+{
+	News *news = data;
+	CoreGuest *guest = news->guest;
+	if (guest->run && news->serial == g_atomic_int_get(&guest->serial) &&
+	    guest->snap->state != news->state) {
+		const char *event = event_of(guest->snap->state, news->state);
+		GuestSnap *snap = snap_edit(guest);
+		snap->state = news->state;
+		snap->reason = news->reason;
+		snap_publish(guest, snap);
+		if (event)
+			guest_event(guest, event, enum_name(&guest_reasons, (int)news->reason));
+	}
+	news_free(news);
+}
+
+static void on_ended(gpointer data)
+{
+	News *news = data;
+	if (news->guest->run && news->serial == g_atomic_int_get(&news->guest->serial))
+		guest_ended(news->guest, news->reason, news->detail);
+	news_free(news);
+}
+
+static void sink_state(gpointer owner, GuestState state, GuestReason reason)
+{
+	post_news(owner, on_state, state, reason, NULL);
+}
+
+static void sink_ended(gpointer owner, GuestReason reason, const char *detail)
+{
+	post_news(owner, on_ended, GUEST_SHUTOFF, reason, detail);
+}
+
+static void sink_event(gpointer owner, const char *name, const char *json)
+{
+	CoreGuest *guest = owner;
+	g_autoptr(GuestSnap) snap = core_guest_snap(guest);
+	CoreEvent *event = g_new0(CoreEvent, 1);
+	*event = (CoreEvent){ .kind = g_intern_string(name), .guest = g_strdup(snap->name),
+			      .id = snap->id, .time = g_get_real_time(),
+			      .json = g_strdup(json) };
+	g_strlcpy(event->uuid, snap->uuid, sizeof event->uuid);
+	core_publish(guest->core, event);
+}
+
+static void sink_spawned(gpointer owner, EngineRun *run)
+{
+	CoreGuest *guest = owner;
+	g_mutex_lock(&guest->lock);
+	guest->run = run;
+	g_mutex_unlock(&guest->lock);
+}
+
+static void sink_console(gpointer owner, const char *alias, int fd)
+{
+	consoles_add(owner, alias, fd);
+}
+
+EngineSink guest_sink(CoreGuest *guest)
+{
+	return (EngineSink){ .owner = guest, .state = sink_state, .ended = sink_ended,
+			     .event = sink_event, .spawned = sink_spawned,
+			     .console = sink_console };
+}
+
+/* ---- start ---- */
+
+void guest_running(CoreGuest *guest, EngineRun *run, Guest *live, GuestState state,
+		   GuestReason reason, const char *note)
+{
+	int id = (int)live->id.v;
+	g_mutex_lock(&guest->lock);
+	guest->run = run;
+	g_mutex_unlock(&guest->lock);
+	GuestSnap *snap = snap_edit(guest);
+	definition_unref(snap->live);
+	snap->live = definition_new(live);
+	snap->id = id;
+	snap->state = state;
+	snap->reason = reason;
+	g_free(snap->note);
+	snap->note = g_strdup(note);
+	snap_fill(snap, live);
+	snap_publish(guest, snap);
+	registry_set_id(guest, -1, id);
+}
+
+static void forget_run(CoreGuest *guest)
+{
+	g_mutex_lock(&guest->lock);
+	guest->run = NULL;
+	g_mutex_unlock(&guest->lock);
+	recover_forget(guest);
+	consoles_close(guest);
+}
+
+gboolean guest_run(CoreGuest *guest, const Guest *definition, gboolean paused, Notes *notes,
+		   GError **error)
+{
+	Core *core = guest->core;
+	g_autoptr(Guest) live = guest_copy(definition);
+	live->id = OPT_INT(g_atomic_int_add(&core->next_id, 1));
+	g_atomic_int_inc(&guest->serial);
+	g_atomic_int_set(&guest->killed, FALSE);
+	EngineSink sink = guest_sink(guest);
+	guint before = notes_count(notes);
+	if (!recover_write(guest, live, NULL, error))
+		return FALSE;
+	EngineRun *run = engine_start(core->engine, live, paused, &sink, notes, error);
+	if (!run || !recover_write(guest, live, run, error)) {
+		if (run) {
+			core->engine->kill(run, FALSE, NULL);
+			core->engine->stop(run);
+		}
+		forget_run(guest);
+		return FALSE;
+	}
+	const char *note = notes_count(notes) > before ? notes_get(notes, before) : NULL;
+	guest_running(guest, run, g_steal_pointer(&live), paused ? GUEST_PAUSED : GUEST_RUNNING,
+		      paused ? REASON_USER : REASON_BOOTED, note);
+	guest_event(guest, "started", "booted");
+	if (paused)
+		guest_event(guest, "suspended", "paused");
+	return TRUE;
+}
+
+/* ---- end ---- */
+
+/* What the definition wants after an end: TRUE to start again. */
+static gboolean wants_restart(const Guest *live, GuestReason reason)
+{
+	GuestAction action = reason == REASON_SHUTDOWN	 ? live->on_poweroff
+			     : reason == REASON_PANICKED ? live->on_crash
+							 : 0;
+	return action == GUEST_RESTART || action == GUEST_RENAME_RESTART ||
+	       action == GUEST_COREDUMP_RESTART;
+}
+
+static void publish_end(CoreGuest *guest, GuestReason reason)
+{
+	GuestSnap *snap = snap_edit(guest);
+	int id = snap->id;
+	definition_unref(snap->live);
+	snap->live = NULL;
+	snap->id = -1;
+	snap->state = GUEST_SHUTOFF;
+	snap->reason = reason;
+	g_clear_pointer(&snap->note, g_free);
+	if (guest->stored)
+		snap->memory = guest->stored->memory;
+	registry_set_id(guest, id, -1);
+	snap_publish(guest, snap);
+}
+
+static void restart(CoreGuest *guest, const Guest *definition)
+{
+	g_autoptr(GError) error = NULL;
+	if (guest_run(guest, definition, FALSE, NULL, &error))
+		return;
+	log_error(guest->snap->name, "cannot start it again: %s", error->message);
+}
+
+void guest_ended(CoreGuest *guest, GuestReason reason, const char *detail)
+{
+	EngineRun *run = guest->run;
+	g_autoptr(Guest) again = NULL;
+	if (g_atomic_int_get(&guest->killed))
+		reason = REASON_DESTROYED;
+	if (guest->snap->live && wants_restart(guest->snap->live->guest, reason))
+		again = guest->stored ? store_guest(guest->core->store, guest->snap->name, NULL)
+				      : guest_copy(guest->snap->live->guest);
+	forget_run(guest);
+	guest->core->engine->stop(run);
+	g_autofree char *object = g_strdup_printf("guest %s", guest->snap->name);
+	log_info(object, "ended: %s%s%s", enum_name(&guest_reasons, (int)reason),
+		 detail ? ": " : "", detail ? detail : "");
+	publish_end(guest, reason);
+	guest_event(guest, "stopped", enum_name(&guest_reasons, (int)reason));
+	if (again) {
+		shape_drop_live(&guest_shape, again);
+		restart(guest, again);
+	}
+	if (!guest->stored && !guest->snap->live) {
+		guest->gone = TRUE;
+		registry_remove(guest);
+	}
+}
