@@ -227,6 +227,19 @@ gboolean cli_call(Cli *cli, const Op *op, const char *target, gconstpointer args
 	return TRUE;
 }
 
+int cli_call_and_show(Cli *cli, const Op *op, const char *target, gpointer args)
+{
+	g_autoptr(GError) error = NULL;
+	g_auto(Reply) reply = { 0 };
+	if (!cli_call(cli, op, target, args, &reply, &error))
+		return cli_failed(error);
+	if (cli->json)
+		show_json(reply.json);
+	else
+		show_result(op, target, args, reply.json);
+	return fflush(stdout) == 0 ? 0 : 1;
+}
+
 int cli_stream(Cli *cli, const Op *op, const char *target, gconstpointer args, GByteArray *early,
 	       GError **error)
 {

@@ -18,6 +18,7 @@ typedef struct Cli {
 /* A verb of the command: one of the daemon's, or one that runs here. */
 typedef struct Verb {
 	Op op;	/* as for the daemon; without route and fn where it runs here */
+	const char *through; /* the daemon's verb that it needs; NULL: none */
 	/* What runs; NULL: call the daemon and show the result. @args is of op.args. Returns the exit
 	 * code. */
 	int (*run)(Cli *cli, const Op *op, const char *target, gpointer args);
@@ -39,6 +40,11 @@ const char *cli_nearest_verb(const char *name);
 gboolean cli_read_words(const Op *op, int argc, char *const *argv, char **target, gpointer *args,
 			GError **error);
 void cli_args_free(const Op *op, gpointer args);
+/* The file that a document among the words was read from; "" where there was none. */
+const char *cli_document_name(void);
+/* Arguments of @to, which the caller owns (cli_pass_free), with the values of @args (of @from) of the
+ * same names: for verbs whose words are more than the daemon's. */
+gpointer cli_pass_args(const Op *from, gconstpointer args, const Op *to);
 /* The words of @op with its target: "DOMAIN [--paused]"; the caller frees it. */
 char *cli_synopsis(const Op *op);
 
@@ -65,6 +71,8 @@ gboolean cli_call(Cli *cli, const Op *op, const char *target, gconstpointer args
 /* Opens a stream verb: the socket, which the caller owns, or -1; @early gains what came already. */
 int cli_stream(Cli *cli, const Op *op, const char *target, gconstpointer args, GByteArray *early,
 	       GError **error);
+/* Calls the daemon and shows what it answers, or fails; returns the exit code. */
+int cli_call_and_show(Cli *cli, const Op *op, const char *target, gpointer args);
 /* Prints "error: .." and returns the exit code. */
 int cli_failed(const GError *error);
 
@@ -72,6 +80,8 @@ int cli_failed(const GError *error);
 
 /* Prints the result of @op as its row says. */
 void show_result(const Op *op, const char *target, gconstpointer args, json_t *result);
+/* Prints @result as JSON. */
+void show_json(json_t *result);
 /* Writes all of @bytes to standard output; FALSE where nobody reads it. */
 gboolean show_bytes(const char *bytes, gsize length);
 
@@ -86,9 +96,15 @@ int run_completion(Cli *cli, const Op *op, const char *target, gpointer args);
 int run_complete(Cli *cli, const Op *op, const char *target, gpointer args);
 extern const Shape help_args, completion_args, complete_args;
 
-/* ---- console.c, edit.c, files.c: verbs that run here ---- */
+/* ---- console.c, edit.c, screenshot.c, special.c: verbs that run here, or do more here than show ---- */
 
 int run_console(Cli *cli, const Op *op, const char *target, gpointer args);
-int run_events(Cli *cli, const Op *op, const char *target, gpointer args);
+int run_stream(Cli *cli, const Op *op, const char *target, gpointer args);
+int run_list(Cli *cli, const Op *op, const char *target, gpointer args);
+int run_start(Cli *cli, const Op *op, const char *target, gpointer args);
+int run_create(Cli *cli, const Op *op, const char *target, gpointer args);
+/* Attaches this terminal to the console of @target. */
+int console_attach(Cli *cli, const char *target);
+extern const Shape console_args, screenshot_args, start_words, create_words;
 int run_edit(Cli *cli, const Op *op, const char *target, gpointer args);
 int run_screenshot(Cli *cli, const Op *op, const char *target, gpointer args);

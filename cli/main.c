@@ -4,7 +4,6 @@
 
 #include <locale.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct Own {
@@ -69,22 +68,6 @@ static int take_trailing(Own *own, int argc, char **argv)
 	return n;
 }
 
-static int call_and_show(Cli *cli, const Op *op, const char *target, gpointer args)
-{
-	g_autoptr(GError) error = NULL;
-	g_auto(Reply) reply = { 0 };
-	if (!cli_call(cli, op, target, args, &reply, &error))
-		return cli_failed(error);
-	if (cli->json) {
-		char *text = json_dumps(reply.json, JSON_INDENT(2));
-		puts(text);
-		free(text);
-	} else {
-		show_result(op, target, args, reply.json);
-	}
-	return fflush(stdout) == 0 ? 0 : 1;
-}
-
 static int run_verb(Cli *cli, const Verb *verb, int argc, char *const *argv)
 {
 	g_autoptr(GError) error = NULL;
@@ -95,7 +78,7 @@ static int run_verb(Cli *cli, const Verb *verb, int argc, char *const *argv)
 		return cli_failed(error);
 	}
 	int code = verb->run ? verb->run(cli, &verb->op, target, args) :
-			       call_and_show(cli, &verb->op, target, args);
+			       cli_call_and_show(cli, &verb->op, target, args);
 	cli_args_free(&verb->op, args);
 	return code;
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -172,6 +173,8 @@ static void show_fields(const Op *op, json_t *result)
 	for (guint i = 0; i < op->result->n; i++) {
 		const Row *row = &op->result->rows[i];
 		g_autofree char *text = row->doc ? member_text(row, result) : NULL;
+		if (!text && row->doc && (row->flags & ROW_EMPTY_OK))
+			text = g_strdup("-");
 		if (!text)
 			continue;
 		int pad = (int)(width - width_of(row->doc) - 1);
@@ -184,6 +187,8 @@ static char *value_of(const char *name, const char *target, json_t *args, json_t
 {
 	if (g_str_equal(name, "guest"))
 		return g_strdup(target ? target : "");
+	if (g_str_equal(name, "file"))
+		return g_strdup(cli_document_name());
 	json_t *value = json_object_get(result, name);
 	value = value ? value : json_object_get(args, name);
 	static const Row plain = { .kind = ROW_STRING };
@@ -194,8 +199,10 @@ static char *value_of(const char *name, const char *target, json_t *args, json_t
 /* .said with every {NAME} replaced. */
 static void show_message(const Op *op, const char *target, gconstpointer args, json_t *result)
 {
+	if (!op->said || !*op->said)
+		return;
 	json_t *given = op->args ? shape_to_json(op->args, args, SHAPE_XML_LIVE) : json_object();
-	const char *c = op->said ? op->said : "";
+	const char *c = op->said;
 	while (*c) {
 		const char *end = *c == '{' ? strchr(c, '}') : NULL;
 		if (!end) {
@@ -239,6 +246,13 @@ void show_result(const Op *op, const char *target, gconstpointer args, json_t *r
 	case OP_SHOW_CUSTOM:
 		break;
 	}
+}
+
+void show_json(json_t *result)
+{
+	char *text = json_dumps(result, JSON_INDENT(2));
+	puts(text);
+	free(text);
 }
 
 gboolean show_bytes(const char *bytes, gsize length)

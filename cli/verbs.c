@@ -5,6 +5,21 @@
 
 /* Verbs of the command itself. `daemon` stands here for its help alone: main() has taken it. */
 static const Verb own[] = {
+	{ .op = { .name = "console", .family = "Guests", .target = OP_ON_GUEST, .args = &console_args,
+		  .doc = "Connect to a guest's serial console; Ctrl-] leaves it" },
+	  .through = "console", .run = run_console },
+	{ .op = { .name = "screenshot", .family = "Guests", .target = OP_ON_GUEST,
+		  .args = &screenshot_args, .doc = "Save what a guest's screen shows" },
+	  .through = "screenshot", .run = run_screenshot },
+	{ .op = { .name = "start", .family = "Guests", .target = OP_ON_GUEST, .args = &start_words,
+		  .doc = "Start a guest" },
+	  .through = "start", .run = run_start },
+	{ .op = { .name = "create", .family = "Guests", .args = &create_words,
+		  .doc = "Start a guest that is forgotten when it ends" },
+	  .through = "create", .run = run_create },
+	{ .op = { .name = "edit", .family = "Guests", .target = OP_ON_GUEST,
+		  .doc = "Change a guest's definition in an editor" },
+	  .through = "define", .run = run_edit },
 	{ .op = { .name = "help", .family = "Command", .args = &help_args, .doc = "Show help" },
 	  .run = run_help },
 	{ .op = { .name = "completion", .family = "Command", .args = &completion_args,
@@ -22,15 +37,23 @@ static const struct {
 	const char *name;
 	int (*run)(Cli *cli, const Op *op, const char *target, gpointer args);
 } special[] = {
-	{ NULL, NULL },
+	{ "events", run_stream },
+	{ "list", run_list },
 };
 
-static gpointer special_of(const char *name)
+/* What the command makes of a verb of the daemon: its own verb of that name, or the row with the
+ * function that shows it. */
+static const Verb *verb_of(const Op *op)
 {
+	for (guint i = 0; i < G_N_ELEMENTS(own); i++)
+		if (g_str_equal(own[i].op.name, op->name))
+			return &own[i];
+	Verb *verb = g_new0(Verb, 1);
+	verb->op = *op;
 	for (guint i = 0; i < G_N_ELEMENTS(special); i++)
-		if (special[i].name && g_str_equal(special[i].name, name))
-			return special[i].run;
-	return NULL;
+		if (g_str_equal(special[i].name, op->name))
+			verb->run = special[i].run;
+	return verb;
 }
 
 const Verb *const *cli_verbs(guint *n)
@@ -40,14 +63,12 @@ const Verb *const *cli_verbs(guint *n)
 	const Op *const *ops = op_table(&count);
 	if (!all) {
 		all = g_ptr_array_new();
-		for (guint i = 0; i < count; i++) {
-			Verb *verb = g_new0(Verb, 1);
-			verb->op = *ops[i];
-			verb->run = special_of(ops[i]->name);
-			g_ptr_array_add(all, verb);
-		}
+		for (guint i = 0; i < count; i++)
+			g_ptr_array_add(all, (gpointer)verb_of(ops[i]));
 		for (guint i = 0; i < G_N_ELEMENTS(own); i++)
-			g_ptr_array_add(all, (gpointer)&own[i]);
+			if (!g_ptr_array_find(all, &own[i], NULL) &&
+			    (!own[i].through || op_find(own[i].through)))
+				g_ptr_array_add(all, (gpointer)&own[i]);
 	}
 	*n = all->len;
 	return (const Verb *const *)all->pdata;

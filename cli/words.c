@@ -23,6 +23,13 @@ static Row *rows_with_target(const Op *op, guint *n)
 	return rows;
 }
 
+static char *document; /* one command line, one document */
+
+const char *cli_document_name(void)
+{
+	return document ? document : "";
+}
+
 static gboolean read_file(char **member, GError **error)
 {
 	g_autofree char *path = g_steal_pointer(member);
@@ -33,6 +40,7 @@ static gboolean read_file(char **member, GError **error)
 		return fail(error, LODGE_ERROR_INVALID, "cannot read %s: %s", path, why->message);
 	if (strlen(*member) != length)
 		return fail(error, LODGE_ERROR_INVALID, "%s has a NUL byte in it", path);
+	document = g_strdup(path);
 	return TRUE;
 }
 
@@ -75,6 +83,30 @@ gboolean cli_read_words(const Op *op, int argc, char *const *argv, char **target
 	*target = g_steal_pointer(&given);
 	*args = object + FRONT;
 	return TRUE;
+}
+
+static const Row *row_named(const Shape *shape, const char *name)
+{
+	for (guint i = 0; shape && i < shape->n; i++)
+		if (g_str_equal(shape->rows[i].name, name))
+			return &shape->rows[i];
+	return NULL;
+}
+
+gpointer cli_pass_args(const Op *from, gconstpointer args, const Op *to)
+{
+	gpointer passed = to->args ? shape_new(to->args) : NULL;
+	for (guint i = 0; to->args && i < to->args->n; i++) {
+		const Row *row = &to->args->rows[i];
+		const Row *own = row_named(from->args, row->name);
+		if (!own || !row_is_set(own, args))
+			continue;
+		g_autofree char *text = own->kind == ROW_XML ?
+						g_strdup(*(char *const *)((const char *)args + own->offset)) :
+						row_to_text(own, args);
+		shape_arg_from_text(row, passed, text ? text : "yes", NULL);
+	}
+	return passed;
 }
 
 char *cli_synopsis(const Op *op)

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/paths.h"
 #include "daemon/config.h"
+#include "host/notify.h"
 #include "host/socket.h"
 #include "wire/rest/rest.h"
 
@@ -19,8 +20,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define FIRST_HANDED_FD 3 /* sd_listen_fds(3) */
 
 typedef struct DaemonArgs {
 	ShapeHead head;
@@ -43,6 +42,7 @@ typedef struct Daemon {
 	int ready_fd; /* the waiting parent of a detached daemon; -1 */
 	GMainLoop *loop;
 	RestServer *rest;
+	gboolean owns_socket; /* not systemd's: removed at the end */
 } Daemon;
 
 /* ---- before it listens ---- */
@@ -106,18 +106,9 @@ static mode_t socket_mode(const Daemon *daemon, gid_t *gid)
 /* Sockets that systemd opened before it started us. Returns how many. */
 static guint take_handed_sockets(Daemon *daemon)
 {
-	const char *pid = g_getenv("LISTEN_PID");
-	const char *count = g_getenv("LISTEN_FDS");
-	guint n = 0;
-	if (pid && count && g_ascii_strtoll(pid, NULL, 10) == getpid())
-		n = (guint)CLAMP(g_ascii_strtoll(count, NULL, 10), 0, 16);
-	for (guint i = 0; i < n; i++) {
-		int fd = FIRST_HANDED_FD + (int)i;
-		if (fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
-			rest_listen(daemon->rest, fd, FALSE);
-	}
-	g_unsetenv("LISTEN_PID");
-	g_unsetenv("LISTEN_FDS");
+	guint n = notify_take_sockets();
+	for (guint i = 0; i < n; i++)
+		rest_listen(daemon->rest, NOTIFY_FIRST_SOCKET + (int)i, FALSE);
 	return n;
 }
 
@@ -131,6 +122,7 @@ static gboolean open_socket(Daemon *daemon, GError **error)
 	int fd = socket_listen(path, mode, error);
 	if (fd < 0)
 		return FALSE;
+	daemon->owns_socket = TRUE;
 	rest_listen(daemon->rest, fd, FALSE);
 	if (gid != (gid_t)-1 && chown(path, (uid_t)-1, gid) < 0)
 		return fail_errno(error, errno, "cannot give %s to its group", path);
@@ -194,7 +186,9 @@ static gboolean daemon_open(Daemon *daemon, const DaemonArgs *args, GError **err
 	if (!daemon->config || !open_log(daemon, error))
 		return FALSE;
 	raise_limits();
-	daemon->rest = rest_new(NULL, error);
+	guint n;
+	const Op *const *ops = op_table(&n);
+	daemon->rest = rest_new(NULL, ops, n, error);
 	return daemon->rest && open_socket(daemon, error);
 }
 
@@ -204,13 +198,15 @@ static void daemon_run(Daemon *daemon)
 	g_unix_signal_add(SIGINT, on_signal, daemon->loop);
 	log_info(NULL, "lodge %s serves %s", LODGE_VERSION, daemon->paths->socket);
 	tell_parent(daemon);
+	notify_systemd("READY=1");
 	g_main_loop_run(daemon->loop);
+	notify_systemd("STOPPING=1");
 	log_info(NULL, "ends; guests run on");
 }
 
 static void daemon_close(Daemon *daemon)
 {
-	if (daemon->rest && daemon->loop)
+	if (daemon->owns_socket)
 		unlink(daemon->paths->socket);
 	rest_free(daemon->rest);
 	g_clear_pointer(&daemon->loop, g_main_loop_unref);

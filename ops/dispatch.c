@@ -1,8 +1,8 @@
 /* The only door inward: every call of every door goes through op_dispatch(), which checks the caller
  * and the arguments, finds the target, runs the verb where its row says, logs, and reports.
  * Neighbours: doors in wire/ above, core/ below. */
-#include "base/lane.h"
 #include "base/log.h"
+#include "core/core.h"
 #include "ops/ops.h"
 
 #include <unistd.h>
@@ -37,6 +37,7 @@ void op_call_free(OpCall *call)
 		shape_free(call->op->result, call->result);
 	if (call->stream_fd >= 0)
 		close(call->stream_fd);
+	g_clear_pointer(&call->guest, core_guest_unref);
 	g_free(call->target);
 	notes_clear(&call->notes);
 	g_object_unref(call->cancel);
@@ -123,6 +124,8 @@ static void run(Running *running)
 		report(running);
 		break;
 	case OP_LANE:
+		lane_post(core_guest_lane(running->call.guest), run_on_thread, running);
+		break;
 	case OP_BESIDE:
 		lane_beside(run_on_thread, running);
 		break;
@@ -150,11 +153,20 @@ static gboolean check_args(OpCall *call, GError **error)
 	return shape_check(call->op->args, call->args, &call->notes, error);
 }
 
+static gboolean find_target(OpCall *call, GError **error)
+{
+	if (call->op->target == OP_ON_DAEMON)
+		return TRUE;
+	call->guest = core_find(call->core, call->target ? call->target : "", error);
+	return call->guest != NULL;
+}
+
 void op_dispatch(OpCall *call)
 {
 	Running *running = (Running *)call;
 	running->since = g_get_monotonic_time();
-	if (!may(call, &running->error) || !check_args(call, &running->error)) {
+	if (!may(call, &running->error) || !check_args(call, &running->error) ||
+	    !find_target(call, &running->error)) {
 		report(running);
 		return;
 	}

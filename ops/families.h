@@ -8,4 +8,7 @@ typedef struct OpFamily {
 	guint n;
 } OpFamily;
 
-extern const OpFamily op_family_daemon; /* daemon.c: the daemon itself */
+extern const OpFamily op_family_guest_life;  /* guest_life.c: define, start, destroy, ... */
+extern const OpFamily op_family_guest_show;  /* guest_show.c: list, info, dumpxml, ... */
+extern const OpFamily op_family_guest_watch; /* guest_watch.c: console, wait, events */
+extern const OpFamily op_family_daemon;	     /* daemon.c: the daemon itself */

@@ -30,7 +30,7 @@ typedef enum OpPerm {
 
 typedef enum OpLane {
 	OP_READ,   /* on the main loop, from snapshots: must not block */
-	OP_LANE,   /* on the target's lane, after what was asked before; may block */
+	OP_LANE,   /* on the target guest's lane, after what was asked before; may block */
 	OP_BESIDE, /* on a pool thread, beside a busy lane; may block */
 	OP_LATER,  /* on the main loop; fn begins the work and op_finish() ends the call later. For
 		    * verbs that wait: they hold no thread */

@@ -38,6 +38,9 @@ json_t *reply_result(const OpCall *call)
 	const Shape *shape = call->op->result;
 	json_t *json = shape ? shape_to_json(shape, call->result, SHAPE_XML_LIVE | SHAPE_XML_SECRETS) :
 			       json_object();
+	for (guint i = 0; shape && i < shape->n; i++) /* an empty list is a list */
+		if (shape->rows[i].kind == ROW_LIST && !json_object_get(json, shape->rows[i].name))
+			json_object_set_new(json, shape->rows[i].name, json_array());
 	add_warnings(json, &call->notes);
 	return json;
 }

@@ -1,0 +1,262 @@
+/* Verbs that define guests and change the state they are in. Messages are virsh's. */
+#include "core/core.h"
+#include "ops/families.h"
+
+#define GUEST_WRITE(lane_)                                                                         \
+	.family = "Guests", .target = OP_ON_GUEST, .perm = OP_PERM_WRITE, .lane = lane_,           \
+	.method = "POST", .show = OP_SHOW_MESSAGE
+
+/* What every verb that makes a guest answers. */
+typedef struct Made {
+	ShapeHead head;
+	char *name, *uuid;
+	OptInt id;
+} Made;
+
+static const Row made_rows[] = {
+	STRING(Made, name, NULL, .doc = "Name"),
+	UUID(Made, uuid, NULL, .doc = "UUID"),
+	INT(Made, id, NULL, .doc = "Id"),
+};
+static const Shape made_shape = SHAPE("made", Made, made_rows);
+
+/* Takes @guest. */
+static gboolean tell_made(OpCall *call, CoreGuest *guest)
+{
+	Made *made = call->result;
+	g_autoptr(CoreGuest) own = guest;
+	if (!own)
+		return FALSE;
+	g_autoptr(GuestSnap) snap = core_guest_snap(own);
+	made->name = g_strdup(snap->name);
+	made->uuid = g_strdup(snap->uuid);
+	if (snap->id >= 0)
+		made->id = OPT_INT(snap->id);
+	return TRUE;
+}
+
+/* ---- define, create, undefine ---- */
+
+typedef struct DefineArgs {
+	ShapeHead head;
+	char *xml;
+	gboolean validate;
+	gboolean paused;
+} DefineArgs;
+
+static const Row define_rows[] = {
+	RAWXML(DefineArgs, xml, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED,
+	       .doc = "file with the <domain> document, - for standard input"),
+	FLAG(DefineArgs, validate, NULL, .doc = "refuse elements that are not known"),
+};
+static const Shape define_args = SHAPE("define-args", DefineArgs, define_rows);
+
+static gboolean define(OpCall *call, GError **error)
+{
+	const DefineArgs *args = call->args;
+	return tell_made(call, core_define(call->core, args->xml, args->validate, &call->notes, error));
+}
+
+static const Row create_rows[] = {
+	RAWXML(DefineArgs, xml, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED,
+	       .doc = "file with the <domain> document, - for standard input"),
+	FLAG(DefineArgs, paused, NULL, .doc = "do not let its CPUs run yet"),
+};
+static const Shape create_args = SHAPE("create-args", DefineArgs, create_rows);
+
+static gboolean create(OpCall *call, GError **error)
+{
+	const DefineArgs *args = call->args;
+	return tell_made(call, core_create(call->core, args->xml, args->paused, &call->notes, error));
+}
+
+typedef struct UndefineArgs {
+	ShapeHead head;
+	gboolean nvram, keep_nvram;
+} UndefineArgs;
+
+static const Row undefine_rows[] = {
+	FLAG(UndefineArgs, nvram, NULL, .doc = "also remove the file with UEFI's variables"),
+	FLAG(UndefineArgs, keep_nvram, NULL, .doc = "keep the file with UEFI's variables"),
+};
+static const Shape undefine_args = SHAPE("undefine-args", UndefineArgs, undefine_rows);
+
+static gboolean undefine(OpCall *call, GError **error)
+{
+	const UndefineArgs *args = call->args;
+	if (args->nvram && args->keep_nvram)
+		return fail(error, LODGE_ERROR_INVALID, "choose one of --nvram and --keep-nvram");
+	return core_guest_undefine(call->guest, args->nvram, args->keep_nvram, error);
+}
+
+/* ---- start and the signals ---- */
+
+typedef struct StartArgs {
+	ShapeHead head;
+	gboolean paused;
+} StartArgs;
+
+static const Row start_rows[] = {
+	FLAG(StartArgs, paused, NULL, .doc = "do not let its CPUs run yet"),
+};
+static const Shape start_args = SHAPE("start-args", StartArgs, start_rows);
+
+static gboolean start(OpCall *call, GError **error)
+{
+	const StartArgs *args = call->args;
+	return core_guest_start(call->guest, args->paused, &call->notes, error);
+}
+
+static const EnumTable shutdown_modes = ENUM_TABLE("shutdown mode", "acpi");
+
+typedef struct ModeArgs {
+	ShapeHead head;
+	int mode;
+} ModeArgs;
+
+static const Row mode_rows[] = {
+	ENUM(ModeArgs, mode, NULL, shutdown_modes, .dflt = "acpi", .doc = "how the guest is asked"),
+};
+static const Shape mode_args = SHAPE("shutdown-args", ModeArgs, mode_rows);
+
+static gboolean shutdown_guest(OpCall *call, GError **error)
+{
+	return core_guest_signal(call->guest, ENGINE_SHUTDOWN, error);
+}
+
+static gboolean reboot_guest(OpCall *call, GError **error)
+{
+	return core_guest_signal(call->guest, ENGINE_REBOOT, error);
+}
+
+static gboolean reset(OpCall *call, GError **error)
+{
+	return core_guest_signal(call->guest, ENGINE_RESET, error);
+}
+
+static gboolean suspend(OpCall *call, GError **error)
+{
+	return core_guest_signal(call->guest, ENGINE_PAUSE, error);
+}
+
+static gboolean resume(OpCall *call, GError **error)
+{
+	return core_guest_signal(call->guest, ENGINE_RESUME, error);
+}
+
+static gboolean inject_nmi(OpCall *call, GError **error)
+{
+	return core_guest_signal(call->guest, ENGINE_NMI, error);
+}
+
+typedef struct DestroyArgs {
+	ShapeHead head;
+	gboolean graceful;
+} DestroyArgs;
+
+static const Row destroy_rows[] = {
+	FLAG(DestroyArgs, graceful, NULL, .doc = "let QEMU write what it holds before it ends"),
+};
+static const Shape destroy_args = SHAPE("destroy-args", DestroyArgs, destroy_rows);
+
+static gboolean destroy(OpCall *call, GError **error)
+{
+	const DestroyArgs *args = call->args;
+	return core_guest_destroy(call->guest, args->graceful, error);
+}
+
+/* ---- autostart, rename ---- */
+
+typedef struct AutostartArgs {
+	ShapeHead head;
+	gboolean disable;
+} AutostartArgs;
+
+static const Row autostart_rows[] = {
+	FLAG(AutostartArgs, disable, NULL, .doc = "do not start it with the host any more"),
+};
+static const Shape autostart_args = SHAPE("autostart-args", AutostartArgs, autostart_rows);
+
+typedef struct Autostart {
+	ShapeHead head;
+	Tri autostart;
+	char *done;
+} Autostart;
+
+static const Row autostart_result_rows[] = {
+	TRI(Autostart, autostart, NULL),
+	STRING(Autostart, done, NULL),
+};
+static const Shape autostart_result = SHAPE("autostart", Autostart, autostart_result_rows);
+
+static gboolean autostart(OpCall *call, GError **error)
+{
+	gboolean on = !((const AutostartArgs *)call->args)->disable;
+	Autostart *result = call->result;
+	if (!core_guest_autostart(call->guest, on, error))
+		return FALSE;
+	result->autostart = on ? TRI_YES : TRI_NO;
+	result->done = g_strdup(on ? "marked" : "unmarked");
+	return TRUE;
+}
+
+typedef struct RenameArgs {
+	ShapeHead head;
+	char *new_name;
+} RenameArgs;
+
+static const Row rename_rows[] = {
+	STRING(RenameArgs, new_name, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED,
+	       .doc = "what it is called from now on"),
+};
+static const Shape rename_args = SHAPE("rename-args", RenameArgs, rename_rows);
+
+static gboolean rename_guest(OpCall *call, GError **error)
+{
+	return core_guest_rename(call->guest, ((const RenameArgs *)call->args)->new_name, error);
+}
+
+static const Op ops[] = {
+	{ .name = "define", .family = "Guests", .method = "POST", .route = "/v1/guests",
+	  .perm = OP_PERM_WRITE, .lane = OP_BESIDE, .args = &define_args, .result = &made_shape,
+	  .show = OP_SHOW_MESSAGE, .said = "Domain '{name}' defined from {file}",
+	  .doc = "Define a guest from a document, or change its definition", .fn = define },
+	{ .name = "undefine", .family = "Guests", .method = "DELETE", .route = "/v1/guests/{guest}",
+	  .target = OP_ON_GUEST, .perm = OP_PERM_WRITE, .lane = OP_LANE, .args = &undefine_args,
+	  .show = OP_SHOW_MESSAGE, .said = "Domain '{guest}' has been undefined",
+	  .doc = "Remove a guest's definition", .fn = undefine },
+	{ .name = "create", .family = "Guests", .method = "POST", .route = "/v1/create",
+	  .perm = OP_PERM_WRITE, .lane = OP_BESIDE, .args = &create_args, .result = &made_shape,
+	  .show = OP_SHOW_MESSAGE, .said = "Domain '{name}' created from {file}",
+	  .doc = "Start a guest that is forgotten when it ends", .fn = create },
+	{ .name = "start", .route = "/v1/guests/{guest}/start", GUEST_WRITE(OP_LANE),
+	  .args = &start_args, .said = "Domain '{guest}' started", .doc = "Start a guest",
+	  .fn = start },
+	{ .name = "shutdown", .route = "/v1/guests/{guest}/shutdown", GUEST_WRITE(OP_LANE),
+	  .args = &mode_args, .said = "Domain '{guest}' is being shutdown",
+	  .doc = "Ask a guest to shut down", .fn = shutdown_guest },
+	{ .name = "reboot", .route = "/v1/guests/{guest}/reboot", GUEST_WRITE(OP_LANE),
+	  .args = &mode_args, .said = "Domain '{guest}' is being rebooted",
+	  .doc = "Ask a guest to reboot", .fn = reboot_guest },
+	{ .name = "reset", .route = "/v1/guests/{guest}/reset", GUEST_WRITE(OP_LANE),
+	  .said = "Domain '{guest}' was reset", .doc = "Press a guest's reset button", .fn = reset },
+	{ .name = "destroy", .route = "/v1/guests/{guest}/destroy", GUEST_WRITE(OP_BESIDE),
+	  .args = &destroy_args, .said = "Domain '{guest}' destroyed",
+	  .doc = "Pull a guest's plug; its definition stays", .fn = destroy },
+	{ .name = "suspend", .route = "/v1/guests/{guest}/suspend", GUEST_WRITE(OP_LANE),
+	  .said = "Domain '{guest}' suspended", .doc = "Stop a guest's CPUs", .fn = suspend },
+	{ .name = "resume", .route = "/v1/guests/{guest}/resume", GUEST_WRITE(OP_LANE),
+	  .said = "Domain '{guest}' resumed", .doc = "Let a guest's CPUs run again", .fn = resume },
+	{ .name = "inject-nmi", .route = "/v1/guests/{guest}/nmi", GUEST_WRITE(OP_LANE),
+	  .said = "Domain '{guest}' got an NMI", .doc = "Send a guest a non-maskable interrupt",
+	  .fn = inject_nmi },
+	{ .name = "autostart", .route = "/v1/guests/{guest}/autostart", GUEST_WRITE(OP_LANE),
+	  .args = &autostart_args, .result = &autostart_result,
+	  .said = "Domain '{guest}' {done} as autostarted",
+	  .doc = "Start a guest whenever the host starts", .fn = autostart },
+	{ .name = "rename", .alias = "domrename", .route = "/v1/guests/{guest}/rename",
+	  GUEST_WRITE(OP_LANE), .args = &rename_args, .said = "Domain successfully renamed",
+	  .doc = "Give a guest another name", .fn = rename_guest },
+};
+
+const OpFamily op_family_guest_life = { ops, G_N_ELEMENTS(ops) };

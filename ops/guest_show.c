@@ -1,0 +1,388 @@
+/* Verbs that show guests. Lists and states come from snapshots and never wait. */
+#include "core/core.h"
+#include "ops/families.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+
+#define LOG_TAIL (1u << 20)    /* bytes of a log that are shown at most */
+#define MAX_PNG (64u << 20) /* bytes of a screenshot */
+
+#define GUEST_READ(lane_)                                                                          \
+	.family = "Guests", .target = OP_ON_GUEST, .perm = OP_PERM_READ, .lane = lane_,            \
+	.method = "GET"
+
+/* ---- list ---- */
+
+typedef struct ListArgs {
+	ShapeHead head;
+	gboolean all, inactive;
+	gboolean persistent, transient;
+	Tri autostart;
+	gboolean state_running, state_paused, state_shutoff, state_other;
+	gboolean name, uuid, id, title, table;
+} ListArgs;
+
+static const Row list_rows[] = {
+	FLAG(ListArgs, all, NULL, .doc = "also those that do not run"),
+	FLAG(ListArgs, inactive, NULL, .doc = "only those that do not run"),
+	FLAG(ListArgs, persistent, NULL, .doc = "only defined ones"),
+	FLAG(ListArgs, transient, NULL, .doc = "only those that are forgotten when they end"),
+	TRI(ListArgs, autostart, NULL, .doc = "only those that start with the host, or do not"),
+	FLAG(ListArgs, state_running, NULL, .doc = "only running ones"),
+	FLAG(ListArgs, state_paused, NULL, .doc = "only paused ones"),
+	FLAG(ListArgs, state_shutoff, NULL, .doc = "only those shut off"),
+	FLAG(ListArgs, state_other, NULL, .doc = "only those in any other state"),
+	FLAG(ListArgs, name, NULL, .doc = "names only"),
+	FLAG(ListArgs, uuid, NULL, .doc = "UUIDs only"),
+	FLAG(ListArgs, id, NULL, .doc = "ids only"),
+	FLAG(ListArgs, title, NULL, .doc = "titles too"),
+	FLAG(ListArgs, table, NULL, .doc = "as a table, which is the way without a word"),
+};
+static const Shape list_args = SHAPE("list-args", ListArgs, list_rows);
+
+typedef struct Listed {
+	ShapeHead head;
+	OptInt id;
+	char *name;
+	GuestState state;
+	char *uuid, *title;
+	Tri persistent, autostart;
+} Listed;
+
+static const Row listed_rows[] = {
+	INT(Listed, id, NULL, .doc = "Id"),
+	STRING(Listed, name, NULL, .doc = "Name"),
+	ENUM(Listed, state, NULL, guest_states, .doc = "State"),
+	UUID(Listed, uuid, NULL),
+	STRING(Listed, title, NULL),
+	TRI(Listed, persistent, NULL),
+	TRI(Listed, autostart, NULL),
+};
+static const Shape listed_shape = SHAPE("listed", Listed, listed_rows);
+
+typedef struct List {
+	ShapeHead head;
+	GPtrArray *domains;
+} List;
+
+static const Row list_result_rows[] = { LIST(List, domains, NULL, listed_shape) };
+static const Shape list_result = SHAPE("list", List, list_result_rows);
+
+static gboolean state_fits(const ListArgs *args, GuestState state)
+{
+	if (!args->state_running && !args->state_paused && !args->state_shutoff && !args->state_other)
+		return TRUE;
+	if (state == GUEST_RUNNING)
+		return args->state_running;
+	if (state == GUEST_PAUSED)
+		return args->state_paused;
+	return state == GUEST_SHUTOFF ? args->state_shutoff : args->state_other;
+}
+
+static gboolean fits(const ListArgs *args, const GuestSnap *snap)
+{
+	if (args->persistent != args->transient && snap->persistent != args->persistent)
+		return FALSE;
+	if (args->autostart && snap->autostart != (args->autostart == TRI_YES))
+		return FALSE;
+	return state_fits(args, snap->state);
+}
+
+static Tri tri(gboolean on)
+{
+	return on ? TRI_YES : TRI_NO;
+}
+
+static Listed *listed_new(const ListArgs *args, const GuestSnap *snap)
+{
+	Listed *listed = shape_new(&listed_shape);
+	gboolean only = args->name || args->uuid || args->id;
+	if (snap->id >= 0 && (!only || args->id))
+		listed->id = OPT_INT(snap->id);
+	if (!only || args->name)
+		listed->name = g_strdup(snap->name);
+	if (!only || args->uuid)
+		listed->uuid = g_strdup(snap->uuid);
+	if (only)
+		return listed;
+	listed->state = snap->state;
+	listed->title = g_strdup(snap->title);
+	listed->persistent = tri(snap->persistent);
+	listed->autostart = tri(snap->autostart);
+	return listed;
+}
+
+static gboolean list(OpCall *call, G_GNUC_UNUSED GError **error)
+{
+	const ListArgs *args = call->args;
+	List *result = call->result;
+	guint flags = (args->inactive ? 0 : CORE_LIST_ACTIVE) |
+		      (args->all || args->inactive || args->state_shutoff ? CORE_LIST_INACTIVE : 0);
+	if (args->all)
+		flags |= CORE_LIST_ACTIVE;
+	g_autoptr(GPtrArray) snaps = core_list(call->core, flags);
+	for (guint i = 0; i < snaps->len; i++)
+		if (fits(args, g_ptr_array_index(snaps, i)))
+			shape_append(&result->domains, &listed_shape,
+				     listed_new(args, g_ptr_array_index(snaps, i)));
+	return TRUE;
+}
+
+/* ---- info ---- */
+
+typedef struct Info {
+	ShapeHead head;
+	OptInt id;
+	char *name, *uuid, *title, *os_type;
+	GuestState state;
+	GuestReason reason;
+	OptUint vcpus, max_memory, memory;
+	Tri persistent, autostart;
+	char *since, *warning;
+} Info;
+
+static const Row info_rows[] = {
+	INT(Info, id, NULL, .flags = ROW_EMPTY_OK, .doc = "Id"),
+	STRING(Info, name, NULL, .doc = "Name"),
+	UUID(Info, uuid, NULL, .doc = "UUID"),
+	STRING(Info, title, NULL, .doc = "Title"),
+	STRING(Info, os_type, NULL, .doc = "OS Type"),
+	ENUM(Info, state, NULL, guest_states, .doc = "State"),
+	ENUM(Info, reason, NULL, guest_reasons, .doc = "Reason"),
+	UINT(Info, vcpus, NULL, .doc = "CPU(s)"),
+	SIZE(Info, max_memory, NULL, .words = "KiB", .doc = "Max memory"),
+	SIZE(Info, memory, NULL, .words = "KiB", .doc = "Used memory"),
+	TRI(Info, persistent, NULL, .doc = "Persistent"),
+	TRI(Info, autostart, NULL, .words = "enable/disable", .doc = "Autostart"),
+	STRING(Info, since, NULL, .doc = "Since"),
+	STRING(Info, warning, NULL, .doc = "Warning"),
+};
+static const Shape info_shape = SHAPE("info", Info, info_rows);
+
+static char *time_text(gint64 microseconds)
+{
+	if (microseconds == 0)
+		return NULL;
+	g_autoptr(GDateTime) when = g_date_time_new_from_unix_utc(microseconds / G_USEC_PER_SEC);
+	return g_date_time_format(when, "%Y-%m-%dT%H:%M:%SZ");
+}
+
+static gboolean info(OpCall *call, G_GNUC_UNUSED GError **error)
+{
+	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
+	const Guest *live = snap->live ? snap->live->guest : NULL;
+	Info *result = call->result;
+	if (snap->id >= 0)
+		result->id = OPT_INT(snap->id);
+	result->name = g_strdup(snap->name);
+	result->uuid = g_strdup(snap->uuid);
+	result->title = g_strdup(snap->title);
+	result->os_type = g_strdup(live && live->os.type ? live->os.type : "hvm");
+	result->state = snap->state;
+	result->reason = snap->reason;
+	result->vcpus = OPT_UINT(snap->vcpus);
+	result->max_memory = OPT_UINT(snap->memory);
+	result->memory = live && live->current_memory.set ? live->current_memory :
+							   OPT_UINT(snap->memory);
+	result->persistent = tri(snap->persistent);
+	result->autostart = tri(snap->autostart);
+	result->since = time_text(snap->since);
+	result->warning = g_strdup(snap->note);
+	return TRUE;
+}
+
+/* ---- state ---- */
+
+typedef struct StateArgs {
+	ShapeHead head;
+	gboolean reason;
+} StateArgs;
+
+static const Row state_rows[] = {
+	FLAG(StateArgs, reason, NULL, .doc = "also why it is in that state"),
+};
+static const Shape state_args = SHAPE("state-args", StateArgs, state_rows);
+
+typedef struct State {
+	ShapeHead head;
+	GuestState state;
+	GuestReason reason;
+	char *text;
+} State;
+
+static const Row state_result_rows[] = {
+	ENUM(State, state, NULL, guest_states, .doc = "State"),
+	ENUM(State, reason, NULL, guest_reasons, .doc = "Reason"),
+	STRING(State, text, NULL),
+};
+static const Shape state_result = SHAPE("state", State, state_result_rows);
+
+static gboolean state(OpCall *call, G_GNUC_UNUSED GError **error)
+{
+	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
+	State *result = call->result;
+	const char *word = enum_name(&guest_states, snap->state);
+	const char *why = enum_name(&guest_reasons, snap->reason);
+	result->state = snap->state;
+	result->reason = snap->reason;
+	if (((const StateArgs *)call->args)->reason)
+		result->text = g_strdup_printf("%s (%s)", word ? word : "no state", why ? why : "unknown");
+	else
+		result->text = g_strdup(word ? word : "no state");
+	return TRUE;
+}
+
+/* ---- dumpxml ---- */
+
+typedef struct DumpArgs {
+	ShapeHead head;
+	gboolean inactive, security_info;
+} DumpArgs;
+
+static const Row dump_rows[] = {
+	FLAG(DumpArgs, inactive, NULL, .doc = "what the next start will use"),
+	FLAG(DumpArgs, security_info, NULL, .doc = "passwords too"),
+};
+static const Shape dump_args = SHAPE("dumpxml-args", DumpArgs, dump_rows);
+
+typedef struct Text {
+	ShapeHead head;
+	char *text;
+} Text;
+
+static const Row text_rows[] = { STRING(Text, text, NULL, .flags = ROW_VERBATIM) };
+static const Shape text_shape = SHAPE("text", Text, text_rows);
+
+static gboolean dumpxml(OpCall *call, GError **error)
+{
+	const DumpArgs *args = call->args;
+	if (args->security_info && call->caller.read_only)
+		return fail(error, LODGE_ERROR_DENIED,
+			    "passwords are not shown on a read-only connection");
+	g_autoptr(Definition) definition =
+		core_guest_definition(call->guest, args->inactive, error);
+	if (!definition)
+		return FALSE;
+	guint flags = (args->inactive ? 0 : SHAPE_XML_LIVE) |
+		      (args->security_info ? SHAPE_XML_SECRETS : 0);
+	((Text *)call->result)->text = guest_to_xml(definition->guest, flags);
+	return TRUE;
+}
+
+/* ---- log ---- */
+
+typedef struct LogArgs {
+	ShapeHead head;
+	OptUint lines;
+} LogArgs;
+
+static const Row log_rows[] = {
+	UINT(LogArgs, lines, NULL, .opt = 'n', .max = 1000000, .doc = "only so many of the last lines"),
+};
+static const Shape log_args = SHAPE("log-args", LogArgs, log_rows);
+
+/* At most LOG_TAIL bytes from the end of @fd; the caller frees them. NULL with errno. */
+static char *read_tail(int fd, gsize *length)
+{
+	off_t size = lseek(fd, 0, SEEK_END);
+	if (size < 0)
+		return NULL;
+	off_t from = size > (off_t)LOG_TAIL ? size - (off_t)LOG_TAIL : 0;
+	g_autofree char *bytes = g_malloc(LOG_TAIL + 1);
+	ssize_t n = pread(fd, bytes, LOG_TAIL, from);
+	if (n < 0)
+		return NULL;
+	bytes[n] = '\0';
+	*length = (gsize)n;
+	return g_steal_pointer(&bytes);
+}
+
+/* Where the last @lines lines of @text begin. */
+static const char *last_lines(const char *text, gsize length, guint64 lines)
+{
+	const char *at = text + length;
+	if (at > text && at[-1] == '\n')
+		at--;
+	for (; at > text; at--)
+		if (at[-1] == '\n' && --lines == 0)
+			break;
+	return at;
+}
+
+static gboolean show_log(OpCall *call, GError **error)
+{
+	const LogArgs *args = call->args;
+	g_autofree char *path = core_guest_log_path(call->guest);
+	autofd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	gsize length = 0;
+	g_autofree char *tail = fd >= 0 ? read_tail(fd, &length) : NULL;
+	if (!tail && errno == ENOENT)
+		return fail(error, LODGE_ERROR_NOT_FOUND, "guest %s has no log: it never ran here",
+			    call->target);
+	if (!tail)
+		return fail_errno(error, errno, "cannot read %s", path);
+	const char *from = args->lines.set && args->lines.v > 0 ?
+				   last_lines(tail, length, args->lines.v) : tail;
+	((Text *)call->result)->text = g_utf8_make_valid(from, (gssize)(tail + length - from));
+	return TRUE;
+}
+
+/* ---- screenshot ---- */
+
+typedef struct Screenshot {
+	ShapeHead head;
+	char *type, *data;
+} Screenshot;
+
+static const Row screenshot_rows[] = {
+	STRING(Screenshot, type, NULL, .doc = "Type"),
+	STRING(Screenshot, data, NULL, .doc = "Bytes, base64"),
+};
+static const Shape screenshot_shape = SHAPE("screenshot", Screenshot, screenshot_rows);
+
+static gboolean screenshot(OpCall *call, GError **error)
+{
+	Screenshot *result = call->result;
+	autofd int fd = core_guest_screenshot(call->guest, error);
+	if (fd < 0)
+		return FALSE;
+	off_t size = lseek(fd, 0, SEEK_END);
+	if (size <= 0 || size > (off_t)MAX_PNG)
+		return fail(error, LODGE_ERROR_ENGINE, "guest %s: the screenshot has %" G_GINT64_FORMAT
+			    " bytes", call->target, (gint64)size);
+	g_autofree guchar *png = g_malloc((gsize)size);
+	if (pread(fd, png, (size_t)size, 0) != (ssize_t)size)
+		return fail_errno(error, errno, "guest %s: cannot read the screenshot", call->target);
+	result->type = g_strdup("image/png");
+	result->data = g_base64_encode(png, (gsize)size);
+	return TRUE;
+}
+
+static const Op ops[] = {
+	{ .name = "list", .family = "Guests", .method = "GET", .route = "/v1/guests",
+	  .perm = OP_PERM_READ, .lane = OP_READ, .args = &list_args, .result = &list_result,
+	  .show = OP_SHOW_CUSTOM, .doc = "List guests: running ones, or more", .fn = list },
+	{ .name = "info", .alias = "dominfo", .route = "/v1/guests/{guest}", GUEST_READ(OP_READ),
+	  .result = &info_shape, .show = OP_SHOW_FIELDS, .doc = "Show what a guest is", .fn = info },
+	{ .name = "state", .alias = "domstate", .route = "/v1/guests/{guest}/state",
+	  GUEST_READ(OP_READ), .args = &state_args, .result = &state_result, .show = OP_SHOW_TEXT,
+	  .doc = "Show the state a guest is in", .fn = state },
+	{ .name = "dumpxml", .route = "/v1/guests/{guest}/xml", GUEST_READ(OP_BESIDE),
+	  .args = &dump_args, .result = &text_shape, .show = OP_SHOW_TEXT,
+	  .doc = "Show a guest's definition", .fn = dumpxml },
+	{ .name = "screenshot", .family = "Guests", .method = "GET",
+	  .route = "/v1/guests/{guest}/screenshot", .target = OP_ON_GUEST, .perm = OP_PERM_SECRET,
+	  .lane = OP_LANE, .result = &screenshot_shape, .show = OP_SHOW_CUSTOM,
+	  .doc = "Save what a guest's screen shows", .fn = screenshot },
+	{ .name = "log", .family = "Guests", .method = "GET", .route = "/v1/guests/{guest}/log",
+	  .target = OP_ON_GUEST, .perm = OP_PERM_SECRET, .lane = OP_BESIDE, .args = &log_args,
+	  .result = &text_shape, .show = OP_SHOW_TEXT, .doc = "Show QEMU's log of a guest",
+	  .fn = show_log },
+};
+
+const OpFamily op_family_guest_show = { ops, G_N_ELEMENTS(ops) };
