@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "core/internal.h"
-#include "store/file.h"
+#include "host/file.h"
 
 #include <string.h>
 
@@ -149,13 +149,13 @@ static void autostart(gpointer data)
 static gboolean is_first_time(Core *core)
 {
 	g_autofree char *path = g_build_filename(core->paths->run, "autostarted", NULL);
-	g_autofree char *boot = NULL, *last = store_read(path, 4096, NULL, NULL);
+	g_autofree char *boot = NULL, *last = file_read(path, 4096, NULL, NULL);
 	if (!g_file_get_contents("/proc/sys/kernel/random/boot_id", &boot, NULL, NULL))
 		return last == NULL;
 	if (last && g_str_equal(boot, last))
 		return FALSE;
 	g_autoptr(GError) error = NULL;
-	if (!store_write(path, boot, strlen(boot), 0600, STORE_CACHE, &error))
+	if (!file_write(path, boot, strlen(boot), 0600, FILE_CACHE, &error))
 		log_warning(NULL, "%s", error->message);
 	return TRUE;
 }

@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "core/internal.h"
-#include "store/file.h"
+#include "host/file.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -32,7 +32,7 @@ gboolean recover_write(CoreGuest *guest, const Guest *live, EngineRun *run, GErr
 		return fail(error, LODGE_ERROR_INVALID, "guest \"%s\": its name is not UTF-8",
 			    live->name);
 	g_autofree char *path = state_path(core, live->name);
-	return store_write(path, text, strlen(text), 0600, STORE_CACHE, error);
+	return file_write(path, text, strlen(text), 0600, FILE_CACHE, error);
 }
 
 void recover_forget(CoreGuest *guest)
@@ -40,7 +40,7 @@ void recover_forget(CoreGuest *guest)
 	g_autoptr(GuestSnap) snap = core_guest_snap(guest);
 	g_autofree char *path = state_path(guest->core, snap->name);
 	g_autoptr(GError) error = NULL;
-	if (!store_remove(path, &error))
+	if (!file_remove(path, &error))
 		log_warning(snap->name, "%s", error->message);
 }
 
@@ -127,7 +127,7 @@ static CoreGuest *guest_for(Core *core, const Guest *live)
 static Adoption *read_state(Core *core, const char *path, GError **error)
 {
 	gsize length = 0;
-	g_autofree char *text = store_read(path, STATE_LIMIT, &length, error);
+	g_autofree char *text = file_read(path, STATE_LIMIT, &length, error);
 	if (!text)
 		return NULL;
 	json_error_t where;

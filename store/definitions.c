@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "store/file.h"
+#include "host/file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -116,7 +116,7 @@ static GHashTable *read_index(const Store *store)
 {
 	GHashTable *index = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
 						  (GDestroyNotify)store_entry_free);
-	g_autofree char *text = store_read(store->index, INDEX_LIMIT, NULL, NULL);
+	g_autofree char *text = file_read(store->index, INDEX_LIMIT, NULL, NULL);
 	if (!text || !g_str_has_prefix(text, INDEX_HEAD "\n"))
 		return index;
 	for (char *line = strchr(text, '\n') + 1, *end; (end = strchr(line, '\n')); line = end + 1) {
@@ -142,7 +142,7 @@ void store_write_index(Store *store, const GPtrArray *entries)
 				       e->vcpus, title ? title : "");
 	}
 	g_autoptr(GError) error = NULL;
-	if (!store_write(store->index, text->str, text->len, 0600, STORE_CACHE, &error))
+	if (!file_write(store->index, text->str, text->len, 0600, FILE_CACHE, &error))
 		log_warning(NULL, "the next start will be slower: %s", error->message);
 }
 
@@ -166,7 +166,7 @@ static Guest *read_guest(const Store *store, const char *name, GError **error)
 {
 	g_autofree char *path = definition_path(store, name);
 	gsize length = 0;
-	g_autofree char *xml = store_read(path, DEFINITION_LIMIT, &length, error);
+	g_autofree char *xml = file_read(path, DEFINITION_LIMIT, &length, error);
 	Guest *guest = xml ? guest_from_xml(xml, (gssize)length, path, NULL, error) : NULL;
 	if (guest && !g_str_equal(guest->name, name)) {
 		log_warning(NULL, "%s says <name>%s</name>: the file's name counts", path,
@@ -262,7 +262,7 @@ gboolean store_define(Store *store, const Guest *guest, StoreEntry **entry, GErr
 {
 	g_autofree char *path = definition_path(store, guest->name);
 	g_autofree char *xml = guest_to_xml(guest, SHAPE_XML_SECRETS);
-	if (!store_write(path, xml, strlen(xml), 0600, STORE_DURABLE, error))
+	if (!file_write(path, xml, strlen(xml), 0600, FILE_DURABLE, error))
 		return FALSE;
 	struct stat st;
 	if (entry) {
@@ -281,7 +281,7 @@ Guest *store_guest(Store *store, const char *name, GError **error)
 gboolean store_undefine(Store *store, const char *name, GError **error)
 {
 	g_autofree char *path = definition_path(store, name);
-	return store_autostart(store, name, FALSE, error) && store_remove(path, error);
+	return store_autostart(store, name, FALSE, error) && file_remove(path, error);
 }
 
 gboolean store_autostart(Store *store, const char *name, gboolean on, GError **error)
@@ -289,7 +289,7 @@ gboolean store_autostart(Store *store, const char *name, gboolean on, GError **e
 	g_autofree char *path = link_path(store, name);
 	g_autofree char *target = g_strdup_printf("../%s.xml", name);
 	if (!on)
-		return store_remove(path, error);
+		return file_remove(path, error);
 	if (symlink(target, path) < 0 && errno != EEXIST)
 		return fail_errno(error, errno, "cannot create %s", path);
 	return TRUE;
@@ -304,7 +304,7 @@ gboolean store_rename_guest(Store *store, const char *old, const Guest *guest, G
 	gboolean autostart = g_file_test(link, G_FILE_TEST_IS_SYMLINK);
 	if (autostart && !store_autostart(store, guest->name, TRUE, error))
 		return FALSE;
-	if (!store_rename(from, to, error)) {
+	if (!file_rename(from, to, error)) {
 		if (autostart)
 			store_autostart(store, guest->name, FALSE, NULL);
 		return FALSE;

@@ -1,5 +1,5 @@
 /* See file.h. */
-#include "store/file.h"
+#include "host/file.h"
 #include "base/error.h"
 #include "base/fd.h"
 
@@ -47,10 +47,10 @@ static gboolean write_temporary(const char *path, const char *data, gsize length
 	return TRUE;
 }
 
-gboolean store_write(const char *path, const char *data, gsize length, mode_t mode,
-		     StoreDurability durability, GError **error)
+gboolean file_write(const char *path, const char *data, gsize length, mode_t mode,
+		    FileDurability durability, GError **error)
 {
-	gboolean durable = durability == STORE_DURABLE;
+	gboolean durable = durability == FILE_DURABLE;
 	g_autofree char *temporary = g_strconcat(path, TEMPORARY, NULL);
 	gboolean ok = write_temporary(temporary, data, length, mode, durable, error);
 	if (ok && rename(temporary, path) < 0)
@@ -62,7 +62,7 @@ gboolean store_write(const char *path, const char *data, gsize length, mode_t mo
 	return !durable || sync_folder(path, error);
 }
 
-char *store_read(const char *path, gsize limit, gsize *length, GError **error)
+char *file_read(const char *path, gsize limit, gsize *length, GError **error)
 {
 	autofd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat st;
@@ -94,7 +94,7 @@ char *store_read(const char *path, gsize limit, gsize *length, GError **error)
 	return g_steal_pointer(&data);
 }
 
-gboolean store_remove(const char *path, GError **error)
+gboolean file_remove(const char *path, GError **error)
 {
 	if (unlink(path) < 0) {
 		if (errno == ENOENT)
@@ -104,7 +104,7 @@ gboolean store_remove(const char *path, GError **error)
 	return sync_folder(path, error);
 }
 
-gboolean store_rename(const char *from, const char *to, GError **error)
+gboolean file_rename(const char *from, const char *to, GError **error)
 {
 	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) < 0) {
 		if (errno == EEXIST)
@@ -129,7 +129,7 @@ static gboolean remove_below(int parent, const char *name)
 	return unlinkat(parent, name, AT_REMOVEDIR) == 0 && ok;
 }
 
-gboolean store_remove_tree(const char *folder, GError **error)
+gboolean file_remove_tree(const char *folder, GError **error)
 {
 	if (remove_below(AT_FDCWD, folder) || errno == ENOENT)
 		return TRUE;
