@@ -1,5 +1,5 @@
 /* Files that are whole or not there: written to a temporary name, flushed, renamed.
- * Neighbours: store/, the run state of core/ and the NVRAM of engine/ are written with it.
+ * Neighbours: store/, the run state of core/ and the NVRAM of engine/ are written with it. */
 #pragma once
 
 #include <glib.h>
