@@ -13,7 +13,7 @@ const EnumTable guest_actions =
 static const Row boot_rows[] = {
 	STRING(BootDevice, dev, "@dev", .flags = ROW_REQUIRED, .doc = "hd, cdrom, network or fd"),
 };
-static const Shape boot_shape = SHAPE("boot", BootDevice, boot_rows);
+const Shape boot_shape = SHAPE("boot", BootDevice, boot_rows);
 
 static const Row firmware_rows[] = {
 	TRI(FirmwareFeature, enabled, "@enabled", .doc = "wanted or not wanted"),

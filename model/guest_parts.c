@@ -16,7 +16,7 @@ static const Row distance_rows[] = {
 	UINT(NumaDistance, value, "@value", .min = 10, .max = 255, .flags = ROW_REQUIRED,
 	     .doc = "distance"),
 };
-static const Shape distance_shape = SHAPE("numa-distance", NumaDistance, distance_rows);
+const Shape numa_distance_shape = SHAPE("numa-distance", NumaDistance, distance_rows);
 
 static const Row cell_rows[] = {
 	UINT(NumaCell, id, "@id", .max = G_MAXUINT32, .doc = "number of the cell"),
@@ -25,7 +25,7 @@ static const Row cell_rows[] = {
 	     .doc = "its memory"),
 	STRING(NumaCell, mem_access, "@memAccess", .doc = "shared or private"),
 	STRING(NumaCell, discard, "@discard", .doc = "yes or no"),
-	LIST(NumaCell, distances, "distances/sibling", distance_shape, .doc = "distances"),
+	LIST(NumaCell, distances, "distances/sibling", numa_distance_shape, .doc = "distances"),
 };
 static const Shape cell_shape = SHAPE("numa-cell", NumaCell, cell_rows);
 

@@ -51,3 +51,10 @@ const ChardevSource *chardev_source(const ChardevBackend *backend)
 {
 	return shape_len(backend->sources) ? g_ptr_array_index(backend->sources, 0) : NULL;
 }
+
+void chardev_forget_sources(ChardevBackend *backend)
+{
+	SHAPE_EACH (ChardevSource, source, backend->sources)
+		shape_free(&source_shape, source);
+	g_clear_pointer(&backend->sources, g_ptr_array_unref);
+}

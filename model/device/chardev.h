@@ -61,3 +61,5 @@ extern const EnumTable chardev_types;
 
 /* The first source of @backend, or NULL. */
 const ChardevSource *chardev_source(const ChardevBackend *backend);
+/* Removes the sources of @backend: the host chooses at start. */
+void chardev_forget_sources(ChardevBackend *backend);

@@ -20,7 +20,7 @@ static const Row listen_rows[] = {
 	TRI(GraphicsListen, from_config, "@fromConfig", .flags = ROW_LIVE,
 	    .doc = "whether the host's configuration chose it"),
 };
-static const Shape listen_shape = SHAPE("graphics-listen", GraphicsListen, listen_rows);
+const Shape graphics_listen_shape = SHAPE("graphics-listen", GraphicsListen, listen_rows);
 
 static const Row channel_rows[] = {
 	STRING(GraphicsChannel, name, "@name", .flags = ROW_REQUIRED, .doc = "SPICE channel"),
@@ -56,7 +56,7 @@ static const Row graphics_rows[] = {
 	TRI(Graphics, fullscreen, "@fullscreen", .when = SDL | DESKTOP, .doc = "whole screen"),
 	STRING(Graphics, address, "@address", .when = DBUS, .doc = "bus"),
 	TRI(Graphics, p2p, "@p2p", .when = DBUS, .doc = "peer to peer"),
-	LIST(Graphics, listens, "listen", listen_shape, .doc = "where it listens"),
+	LIST(Graphics, listens, "listen", graphics_listen_shape, .doc = "where it listens"),
 	LIST(Graphics, channels, "channel", channel_shape, .doc = "modes of channels"),
 	STRING(Graphics, image_compression, "image/@compression", .doc = "compression of images"),
 	STRING(Graphics, jpeg_compression, "jpeg/@compression", .doc = "auto, never, always"),

@@ -92,5 +92,5 @@ typedef struct Audio {
 	AudioStream *input, *output;
 } Audio;
 
-extern const Shape graphics_shape, video_shape, sound_shape, audio_shape;
+extern const Shape graphics_shape, graphics_listen_shape, video_shape, sound_shape, audio_shape;
 extern const EnumTable graphics_types;

@@ -32,12 +32,12 @@ static const Shape host_pci_shape = SHAPE("host-pci", HostPci, pci_rows);
 
 #define FOR(kind) SHAPE_WHEN(HOSTDEV_##kind)
 
-static const EnumTable hostdev_types = ENUM_TABLE("type of host device", "usb", "pci", "scsi",
+const EnumTable hostdev_types = ENUM_TABLE("type of host device", "usb", "pci", "scsi",
 						  "scsi_host", "mdev", "storage", "misc", "net");
 
 static const Row hostdev_rows[] = {
-	ENUM(Hostdev, type, "@type", hostdev_types, .flags = ROW_REQUIRED, .doc = "bus"),
 	STRING(Hostdev, mode, "@mode", .dflt = "subsystem", .doc = "subsystem or capabilities"),
+	ENUM(Hostdev, type, "@type", hostdev_types, .flags = ROW_REQUIRED, .doc = "bus"),
 	STRING(Hostdev, managed, "@managed", .doc = "whether the host's driver is detached"),
 	STRING(Hostdev, sgio, "@sgio", .doc = "filtered or unfiltered SCSI commands"),
 	STRING(Hostdev, rawio, "@rawio", .doc = "raw SCSI commands"),
@@ -73,7 +73,7 @@ static const Row hostdev_rows[] = {
 	STRING(Hostdev, teaming_persistent, "teaming/@persistent", .doc = "alias of the other"),
 	INLINE(Hostdev, info, "", DeviceInfo, device_info_shape),
 };
-const Shape hostdev_shape = SHAPE("hostdev", Hostdev, hostdev_rows, .discriminator = &hostdev_rows[0]);
+const Shape hostdev_shape = SHAPE("hostdev", Hostdev, hostdev_rows, .discriminator = &hostdev_rows[1]);
 
 static const Row redirdev_rows[] = {
 	STRING(Redirdev, bus, "@bus", .dflt = "usb", .doc = "usb"),

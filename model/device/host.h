@@ -103,3 +103,4 @@ typedef struct MemoryModule {
 
 extern const Shape hostdev_shape, redirdev_shape, redirfilter_shape, filesystem_shape, shmem_shape,
 	memory_module_shape;
+extern const EnumTable hostdev_types;

@@ -1,0 +1,178 @@
+/* See defaults.h. */
+#include "model/defaults.h"
+#include "base/error.h"
+#include "model/assign.h"
+#include "model/guest_parts.h"
+
+#include <string.h>
+
+void fill_text(char **text, const char *value)
+{
+	if (!*text)
+		*text = g_strdup(value);
+}
+
+static void fill_identity(Guest *guest)
+{
+	if (!guest->uuid)
+		guest->uuid = g_uuid_string_random();
+	if (guest->has_genid && !guest->genid)
+		guest->genid = g_uuid_string_random();
+	fill_text(&guest->os.type, "hvm");
+	fill_text(&guest->os.arch, "x86_64");
+}
+
+/* ---- memory and vCPUs ---- */
+
+static void fill_cells(Guest *guest)
+{
+	guint64 total = 0;
+	SHAPE_EACH (NumaCell, cell, guest->cpu->cells) {
+		if (!cell->id.set)
+			cell->id = OPT_UINT(cell_i);
+		total += cell->memory.v;
+	}
+	SHAPE_EACH (MemoryModule, module, guest->memories)
+		total += module->size.v;
+	guest->memory = OPT_UINT(total);
+}
+
+static NumaDistance *find_distance(const NumaCell *cell, guint64 id)
+{
+	SHAPE_EACH (NumaDistance, d, cell->distances)
+		if (d->id.v == id)
+			return d;
+	return NULL;
+}
+
+static int by_id(gconstpointer a, gconstpointer b)
+{
+	const NumaDistance *x = *(NumaDistance *const *)a, *y = *(NumaDistance *const *)b;
+	return x->id.v < y->id.v ? -1 : x->id.v > y->id.v;
+}
+
+/* Where one cell states distances every cell has all of them: 10 to itself, the way back as the way
+ * there, else 20. */
+static void fill_distances(Cpu *cpu, const Shape *shape)
+{
+	gboolean any = FALSE;
+	SHAPE_EACH (NumaCell, cell, cpu->cells)
+		any |= shape_len(cell->distances) > 0;
+	SHAPE_EACH (NumaCell, from, any ? cpu->cells : NULL) {
+		SHAPE_EACH (NumaCell, to, cpu->cells) {
+			if (find_distance(from, to->id.v))
+				continue;
+			const NumaDistance *back = find_distance(to, from->id.v);
+			NumaDistance *d = shape_new(shape);
+			d->id = to->id;
+			d->value = OPT_UINT(from == to ? 10 : back ? back->value.v : 20);
+			shape_append(&from->distances, shape, d);
+		}
+		g_ptr_array_sort(from->distances, by_id);
+	}
+}
+
+static void fill_memory(Guest *guest)
+{
+	if (guest->cpu && shape_len(guest->cpu->cells)) {
+		fill_cells(guest);
+		fill_distances(guest->cpu, &numa_distance_shape);
+	}
+	if (!guest->memory.set)
+		guest->memory = guest->max_memory;
+	if (!guest->current_memory.set || guest->current_memory.v > guest->memory.v)
+		guest->current_memory = guest->memory;
+}
+
+static void fill_vcpus(Guest *guest)
+{
+	if (!guest->vcpus.set)
+		guest->vcpus = OPT_UINT(1);
+	gboolean automatic = guest->numatune && !g_strcmp0(guest->numatune->placement, "auto") &&
+			     !guest->vcpu_cpuset;
+	fill_text(&guest->vcpu_placement, automatic ? "auto" : "static");
+	if (guest->vcpus_current.set && guest->vcpus_current.v == guest->vcpus.v)
+		guest->vcpus_current = (OptUint){ 0 };
+	if (shape_len(guest->iothread_ids) > opt_uint_or(guest->iothreads, 0))
+		guest->iothreads = OPT_UINT(shape_len(guest->iothread_ids));
+}
+
+/* ---- CPU ---- */
+
+static void fill_custom_cpu(Guest *guest, Cpu *cpu)
+{
+	fill_text(&cpu->match, "exact");
+	if (cpu->model) {
+		fill_text(&cpu->fallback, "allow");
+		fill_text(&cpu->check, guest->type == GUEST_KVM ? "partial" : "none");
+		return;
+	}
+	/* QEMU's own choice, written down: another QEMU may choose differently */
+	cpu->model = g_strdup("qemu64");
+	fill_text(&cpu->fallback, "forbid");
+	fill_text(&cpu->check, "none");
+}
+
+static void fill_cpu(Guest *guest)
+{
+	if (!guest->cpu)
+		guest->cpu = shape_new(&cpu_shape);
+	Cpu *cpu = guest->cpu;
+	fill_text(&cpu->mode, "custom");
+	if (g_str_equal(cpu->mode, "custom"))
+		fill_custom_cpu(guest, cpu);
+	else if (g_str_equal(cpu->mode, "host-model"))
+		fill_text(&cpu->check, "partial");
+	else
+		fill_text(&cpu->check, "none");
+	if ((g_str_equal(cpu->mode, "host-passthrough") || g_str_equal(cpu->mode, "maximum")) &&
+	    cpu->migratable == TRI_ABSENT)
+		cpu->migratable = TRI_YES;
+	if (cpu->sockets.set && !cpu->dies.set)
+		cpu->dies = OPT_UINT(1);
+	SHAPE_EACH (CpuFeature, feature, cpu->features)
+		fill_text(&feature->policy, "require");
+}
+
+/* ---- the rest ---- */
+
+static void fill_actions(Guest *guest)
+{
+	if (!guest->on_poweroff)
+		guest->on_poweroff = GUEST_DESTROY;
+	if (!guest->on_reboot)
+		guest->on_reboot = GUEST_RESTART;
+	if (!guest->on_crash)
+		guest->on_crash = GUEST_DESTROY;
+}
+
+static gboolean has_boot_order(G_GNUC_UNUSED const char *kind, G_GNUC_UNUSED gpointer device,
+			       DeviceInfo *info, G_GNUC_UNUSED gpointer data)
+{
+	return !info->boot_order.set; /* FALSE ends the search */
+}
+
+static void fill_boot(Guest *guest)
+{
+	if (shape_len(guest->os.boot) || !guest_each_device(guest, has_boot_order, NULL))
+		return;
+	BootDevice *disk = shape_new(&boot_shape);
+	disk->dev = g_strdup("hd");
+	shape_append(&guest->os.boot, &boot_shape, disk);
+}
+
+gboolean guest_fill_defaults(Guest *guest, G_GNUC_UNUSED Notes *notes, GError **error)
+{
+	fill_identity(guest);
+	fill_memory(guest);
+	fill_vcpus(guest);
+	fill_cpu(guest);
+	if (!guest->clock)
+		guest->clock = shape_new(&clock_shape);
+	fill_actions(guest);
+	fill_boot(guest);
+	if (!fill_devices(guest, error))
+		return FALSE;
+	shape_defaults(&guest_shape, guest);
+	return TRUE;
+}
