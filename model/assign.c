@@ -212,7 +212,7 @@ static void place_scsi_hostdev(Guest *guest, Hostdev *hostdev)
 	a->unit = OPT_UINT(n % 7);
 }
 
-static gboolean assign_drives(Guest *guest, GError **error)
+static gboolean place_drives(Guest *guest, GError **error)
 {
 	SHAPE_EACH (Disk, disk, guest->disks) {
 		place_drive(disk);
@@ -224,6 +224,11 @@ static gboolean assign_drives(Guest *guest, GError **error)
 		if (hostdev->type == HOSTDEV_SCSI)
 			need(guest, CONTROLLER_SCSI, hostdev->info.address->controller.v);
 	}
+	return TRUE;
+}
+
+static void add_drive_controllers(Guest *guest)
+{
 	for (guint i = 0; i < G_N_ELEMENTS(drives); i++)
 		SHAPE_EACH (Disk, disk, guest->disks)
 			if (disk->bus == drives[i].bus)
@@ -234,7 +239,6 @@ static gboolean assign_drives(Guest *guest, GError **error)
 			g_free(c->model);
 			c->model = g_strdup("lsilogic");
 		}
-	return TRUE;
 }
 
 /* ---- virtio-serial ---- */
@@ -354,11 +358,16 @@ static void number_controllers(Guest *guest)
 {
 	SHAPE_EACH (Controller, c, guest->controllers) {
 		guint64 next = 0;
+		if (c->type == CONTROLLER_PCI && c->model && g_str_has_suffix(c->model, "-root") &&
+		    !c->index.set)
+			c->index = OPT_UINT(0);
 		if (c->index.set)
 			continue;
 		/* the parts of one ICH9 USB controller share an index */
 		gboolean companion = c->type == CONTROLLER_USB && c->model &&
 				     g_str_has_prefix(c->model, "ich9-") && c_i > 0;
+		if (c->type == CONTROLLER_PCI)
+			next = 1; /* 0 is the root */
 		if (!companion)
 			SHAPE_EACH (Controller, other, guest->controllers)
 				if (other->type == c->type && other->index.set)
@@ -431,9 +440,11 @@ static void align_console(Guest *guest)
 gboolean guest_assign_addresses(Guest *guest, GError **error)
 {
 	number_controllers(guest);
+	if (!place_drives(guest, error))
+		return FALSE;
 	add_board(guest);
-	if (!check_controllers(guest, error) || !assign_drives(guest, error) ||
-	    !assign_serial(guest, error))
+	add_drive_controllers(guest);
+	if (!check_controllers(guest, error) || !assign_serial(guest, error))
 		return FALSE;
 	assign_cards(guest);
 	if (!assign_usb(guest, error) || !assign_pci(guest, error))

@@ -52,16 +52,17 @@ static void sort_disks(Guest *guest)
 	GPtrArray *disks = guest->disks;
 	for (guint i = 1; i < shape_len(disks); i++) {
 		Disk *disk = g_ptr_array_index(disks, i);
-		guint at = i;
+		guint at = G_MAXUINT;
 		for (guint j = i; j-- > 0;) {
 			const Disk *other = g_ptr_array_index(disks, j);
 			if (other->bus != disk->bus)
 				continue;
 			if (disk_index(other->target) > disk_index(disk->target))
 				at = j;
-			else if (at == i)
+			else if (at == G_MAXUINT)
 				at = j + 1;
 		}
+		at = MIN(at, i);
 		for (guint j = i; j > at; j--)
 			disks->pdata[j] = disks->pdata[j - 1];
 		disks->pdata[at] = disk;

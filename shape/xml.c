@@ -396,24 +396,24 @@ static void put_attr(Writer *writer, const char *name, const char *value)
 }
 
 /* Sizes are kept in bytes and printed in the unit of their row, if that loses nothing. */
-static char *size_text(Writer *writer, const Row *row, const char *object)
+static char *size_text(const Row *row, const char *object, const char **unit)
 {
 	guint64 bytes = ((const OptUint *)(object + row->offset))->v;
 	guint64 scale = 1;
-	const char *unit = row->words ? row->words : "bytes";
-	if (!size_from_text("1", unit, NULL, &scale, NULL) || bytes % scale) {
+	*unit = row->words ? row->words : "bytes";
+	if (!size_from_text("1", *unit, NULL, &scale, NULL) || bytes % scale) {
 		scale = 1;
-		unit = "bytes";
+		*unit = "bytes";
 	}
-	put_attr(writer, "unit", unit);
 	return g_strdup_printf("%" G_GUINT64_FORMAT, bytes / scale);
 }
 
-static char *value_text(Writer *writer, const TreeRow *entry, const char *object)
+/* The value and, for a size, its unit (else NULL). */
+static char *value_text(const TreeRow *entry, const char *object, const char **unit)
 {
-	return entry->row->kind == ROW_SIZE
-		       ? size_text(writer, entry->row, object + entry->base)
-		       : row_to_text(entry->row, object + entry->base);
+	*unit = NULL;
+	return entry->row->kind == ROW_SIZE ? size_text(entry->row, object + entry->base, unit)
+					    : row_to_text(entry->row, object + entry->base);
 }
 
 static gboolean write_attrs(Writer *writer, const TreeNode *node, const char *object)
@@ -423,8 +423,11 @@ static gboolean write_attrs(Writer *writer, const TreeNode *node, const char *ob
 		const TreeRow *entry = &g_array_index(node->attrs, TreeRow, i);
 		if (!is_shown(writer, entry, object))
 			continue;
-		g_autofree char *text = value_text(writer, entry, object);
+		const char *unit;
+		g_autofree char *text = value_text(entry, object, &unit);
 		put_attr(writer, entry->name, text);
+		if (unit)
+			put_attr(writer, "unit", unit);
 		any = TRUE;
 	}
 	for (const ShapeExtra *e = ((const ShapeHead *)object)->extra; e; e = e->next) {
@@ -523,7 +526,10 @@ static gboolean write_element(Writer *writer, const TreeNode *node, const char *
 	g_string_append_printf(writer->out, "<%s", name);
 	const TreeRow *entry = tree_row(node->content, NULL, object);
 	gboolean has_text = entry && is_shown(writer, entry, object);
-	g_autofree char *text = has_text ? value_text(writer, entry, object) : NULL;
+	const char *unit = NULL;
+	g_autofree char *text = has_text ? value_text(entry, object, &unit) : NULL;
+	if (unit)
+		put_attr(writer, "unit", unit);
 	gboolean any = write_attrs(writer, node, object) | is_present(writer, node, object);
 	g_string_append_c(writer->out, '>');
 	gsize inside = writer->out->len;

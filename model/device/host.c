@@ -133,7 +133,7 @@ static const Row shmem_rows[] = {
 	STRING(Shmem, name, "@name", .flags = ROW_REQUIRED, .doc = "name"),
 	STRING(Shmem, role, "@role", .doc = "master or peer"),
 	STRING(Shmem, model, "model/@type", .doc = "ivshmem-plain or ivshmem-doorbell"),
-	SIZE(Shmem, size, "size", .words = "MiB", .doc = "size"),
+	SIZE(Shmem, size, "size", .words = "M", .doc = "size"),
 	FLAG(Shmem, has_server, "server", .doc = "whether a server shares it"),
 	STRING(Shmem, server, "server/@path", .doc = "socket of the server"),
 	STRING(Shmem, msi, "msi/@enabled", .doc = "message interrupts"),
