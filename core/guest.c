@@ -307,7 +307,14 @@ gboolean core_guest_signal(CoreGuest *guest, EngineSignal signal, GError **error
 		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", snap->name);
 	if (signal == ENGINE_RESUME && snap->state == GUEST_RUNNING)
 		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not paused", snap->name);
-	return guest->core->engine->signal(guest->run, signal, error);
+	if (!guest->core->engine->signal(guest->run, signal, error))
+		return FALSE;
+	/* the engine's own news come later: who asked must see the new state at once */
+	if (signal == ENGINE_PAUSE)
+		guest_state(guest, GUEST_PAUSED, REASON_USER);
+	else if (signal == ENGINE_RESUME)
+		guest_state(guest, GUEST_RUNNING, REASON_UNPAUSED);
+	return TRUE;
 }
 
 int core_guest_screenshot(CoreGuest *guest, GError **error)
@@ -339,14 +346,14 @@ static gboolean wait_until_off(CoreGuest *guest, gint serial, GError **error)
 
 gboolean core_guest_destroy(CoreGuest *guest, gboolean graceful, GError **error)
 {
-	g_mutex_lock(&guest->lock);
+	g_mutex_lock(&guest->run_lock);
 	gint serial = g_atomic_int_get(&guest->serial);
 	EngineRun *run = guest->run;
 	if (run)
 		g_atomic_int_set(&guest->killed, TRUE);
 	/* under the lock: the lane takes run away under it before it frees it */
 	gboolean ok = run && guest->core->engine->kill(run, graceful, error);
-	g_mutex_unlock(&guest->lock);
+	g_mutex_unlock(&guest->run_lock);
 	if (!run) {
 		g_autofree char *name = name_of(guest);
 		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", name);

@@ -29,13 +29,15 @@ struct CoreGuest {
 	Lane *lane;
 	gboolean hidden; /* not defined yet; under core->lock */
 
-	GMutex lock;
+	GMutex lock;	    /* held for moments only: reads take it */
 	GCond off;	    /* signalled when it is not running any more */
 	GuestSnap *snap;    /* under lock */
-	EngineRun *run;	    /* changed on the lane, under lock; kill() beside it takes the lock */
 	StoreEntry *stored; /* changed on the lane, under lock; NULL: transient */
 	gint serial;	    /* atomic: counts starts, so that late news of an old run is known */
 	gint killed;	    /* atomic: destroy was asked for */
+
+	GMutex run_lock; /* held as long as kill() takes */
+	EngineRun *run;	 /* changed on the lane, under run_lock; kill() beside it takes that */
 
 	/* the lane's */
 	gboolean gone;	  /* undefined: out of the registry */
@@ -78,6 +80,8 @@ gboolean guest_run(CoreGuest *guest, const Guest *definition, gboolean paused, N
 		   GError **error);
 /* What the engine reports to. */
 EngineSink guest_sink(CoreGuest *guest);
+/* Publishes a state of a running guest, with its event, if it is a new one. Lane. */
+void guest_state(CoreGuest *guest, GuestState state, GuestReason reason);
 /* The guest is off: forgets what ran, publishes, restarts where its definition says so. Lane. */
 void guest_ended(CoreGuest *guest, GuestReason reason, const char *detail);
 /* Publishes that @run (which it takes) runs @live (taken) in @state. Lane. */

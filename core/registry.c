@@ -21,6 +21,7 @@ void core_guest_unref(CoreGuest *guest)
 	lane_unref(guest->lane);
 	g_cond_clear(&guest->off);
 	g_mutex_clear(&guest->lock);
+	g_mutex_clear(&guest->run_lock);
 	g_free(guest);
 }
 
@@ -32,6 +33,7 @@ CoreGuest *registry_add(Core *core, const char *name, const char *uuid)
 	guest->lane = lane_new();
 	guest->hidden = TRUE;
 	g_mutex_init(&guest->lock);
+	g_mutex_init(&guest->run_lock);
 	g_cond_init(&guest->off);
 	GuestSnap *snap = g_new0(GuestSnap, 1);
 	*snap = (GuestSnap){ .refs = 1, .name = g_strdup(name), .id = -1, .state = GUEST_SHUTOFF };

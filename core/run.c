@@ -47,20 +47,25 @@ static const char *event_of(GuestState from, GuestState to)
 	return to == GUEST_CRASHED ? "crashed" : NULL;
 }
 
+void guest_state(CoreGuest *guest, GuestState state, GuestReason reason)
+{
+	GuestState before = guest->snap->state;
+	if (before == state)
+		return;
+	const char *event = event_of(before, state);
+	GuestSnap *snap = snap_edit(guest);
+	snap->state = state;
+	snap->reason = reason;
+	snap_publish(guest, snap);
+	if (event)
+		guest_event(guest, event, enum_name(&guest_reasons, (int)reason));
+}
+
 static void on_state(gpointer data)
 {
 	News *news = data;
-	CoreGuest *guest = news->guest;
-	if (guest->run && news->serial == g_atomic_int_get(&guest->serial) &&
-	    guest->snap->state != news->state) {
-		const char *event = event_of(guest->snap->state, news->state);
-		GuestSnap *snap = snap_edit(guest);
-		snap->state = news->state;
-		snap->reason = news->reason;
-		snap_publish(guest, snap);
-		if (event)
-			guest_event(guest, event, enum_name(&guest_reasons, (int)news->reason));
-	}
+	if (news->guest->run && news->serial == g_atomic_int_get(&news->guest->serial))
+		guest_state(news->guest, news->state, news->reason);
 	news_free(news);
 }
 
@@ -97,9 +102,9 @@ static void sink_event(gpointer owner, const char *name, const char *json)
 static void sink_spawned(gpointer owner, EngineRun *run)
 {
 	CoreGuest *guest = owner;
-	g_mutex_lock(&guest->lock);
+	g_mutex_lock(&guest->run_lock);
 	guest->run = run;
-	g_mutex_unlock(&guest->lock);
+	g_mutex_unlock(&guest->run_lock);
 }
 
 static void sink_console(gpointer owner, const char *alias, int fd)
@@ -107,11 +112,16 @@ static void sink_console(gpointer owner, const char *alias, int fd)
 	consoles_add(owner, alias, fd);
 }
 
+static void sink_done(gpointer owner)
+{
+	core_guest_unref(owner);
+}
+
 EngineSink guest_sink(CoreGuest *guest)
 {
-	return (EngineSink){ .owner = guest, .state = sink_state, .ended = sink_ended,
-			     .event = sink_event, .spawned = sink_spawned,
-			     .console = sink_console };
+	return (EngineSink){ .owner = core_guest_ref(guest), .state = sink_state,
+			     .ended = sink_ended, .event = sink_event, .spawned = sink_spawned,
+			     .console = sink_console, .done = sink_done };
 }
 
 /* ---- start ---- */
@@ -120,9 +130,9 @@ void guest_running(CoreGuest *guest, EngineRun *run, Guest *live, GuestState sta
 		   GuestReason reason, const char *note)
 {
 	int id = (int)live->id.v;
-	g_mutex_lock(&guest->lock);
+	g_mutex_lock(&guest->run_lock);
 	guest->run = run;
-	g_mutex_unlock(&guest->lock);
+	g_mutex_unlock(&guest->run_lock);
 	GuestSnap *snap = snap_edit(guest);
 	definition_unref(snap->live);
 	snap->live = definition_new(live);
@@ -138,9 +148,9 @@ void guest_running(CoreGuest *guest, EngineRun *run, Guest *live, GuestState sta
 
 static void forget_run(CoreGuest *guest)
 {
-	g_mutex_lock(&guest->lock);
+	g_mutex_lock(&guest->run_lock);
 	guest->run = NULL;
-	g_mutex_unlock(&guest->lock);
+	g_mutex_unlock(&guest->run_lock);
 	recover_forget(guest);
 	consoles_close(guest);
 }
@@ -153,10 +163,10 @@ gboolean guest_run(CoreGuest *guest, const Guest *definition, gboolean paused, N
 	live->id = OPT_INT(g_atomic_int_add(&core->next_id, 1));
 	g_atomic_int_inc(&guest->serial);
 	g_atomic_int_set(&guest->killed, FALSE);
-	EngineSink sink = guest_sink(guest);
 	guint before = notes_count(notes);
 	if (!recover_write(guest, live, NULL, error))
 		return FALSE;
+	EngineSink sink = guest_sink(guest);
 	EngineRun *run = engine_start(core->engine, live, paused, &sink, notes, error);
 	if (!run || !recover_write(guest, live, run, error)) {
 		if (run) {

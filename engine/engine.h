@@ -61,9 +61,7 @@ typedef enum EngineSignal {
 } EngineSignal;
 
 typedef enum EngineOpen {
-	ENGINE_CHANNEL = 1, /* bytes of the channel named by alias or target */
-	ENGINE_SCREENSHOT,  /* a PNG, complete when it is returned */
-	ENGINE_GRAPHICS,    /* a connection to the VNC or SPICE server */
+	ENGINE_SCREENSHOT = 1, /* a PNG, complete when it is returned */
 } EngineOpen;
 
 typedef struct EngineRun EngineRun; /* one running guest, as its engine sees it */
@@ -81,6 +79,9 @@ typedef struct EngineSink {
 	void (*spawned)(gpointer owner, EngineRun *run);
 	/* The host's side of the console @alias: bytes both ways, non-blocking. @fd is handed over. */
 	void (*console)(gpointer owner, const char *alias, int fd);
+	/* None of the above is called any more, @owner may go. Called once, also where start() or
+	 * adopt() failed. */
+	void (*done)(gpointer owner);
 } EngineSink;
 
 typedef struct EngineConfig {

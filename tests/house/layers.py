@@ -12,7 +12,7 @@ BELOW = {  # what each room may include, besides itself
     "host": {"base", "shape", "model"},
     "store": {"base", "shape", "model", "host"},
     "image": {"base", "shape", "model", "host"},
-    "engine": {"base", "shape", "model", "host"},
+    "engine": {"base", "shape", "model", "host", "image"},
     "core": {"base", "shape", "model", "host", "store", "image", "engine"},
     "ops": {"base", "shape", "model", "host", "store", "image", "engine", "core"},
     "wire": {"base", "shape", "model", "host", "ops"},

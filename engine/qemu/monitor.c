@@ -1,0 +1,206 @@
+/* What QEMU's monitor says, and what is said to it: events by a table, signals by a table.
+ * Facts: QEMU's qapi/run-state.json and neighbours. See run.h. */
+#include "base/error.h"
+#include "base/log.h"
+#include "engine/qemu/run.h"
+
+/* ---- states ---- */
+
+/* RunState of qapi/run-state.json. */
+static const struct {
+	const char *status;
+	GuestState state;
+	GuestReason reason;
+} statuses[] = {
+	{ "running", GUEST_RUNNING, REASON_UNKNOWN },
+	{ "paused", GUEST_PAUSED, REASON_USER },
+	{ "prelaunch", GUEST_PAUSED, REASON_STARTING_UP },
+	{ "inmigrate", GUEST_PAUSED, REASON_STARTING_UP },
+	{ "io-error", GUEST_PAUSED, REASON_IO_ERROR },
+	{ "watchdog", GUEST_PAUSED, REASON_WATCHDOG },
+	{ "save-vm", GUEST_PAUSED, REASON_SAVING },
+	{ "restore-vm", GUEST_PAUSED, REASON_FROM_SNAPSHOT },
+	{ "postmigrate", GUEST_PAUSED, REASON_MIGRATED },
+	{ "finish-migrate", GUEST_PAUSED, REASON_MIGRATED },
+	{ "internal-error", GUEST_PAUSED, REASON_FAILED },
+	{ "debug", GUEST_PAUSED, REASON_UNKNOWN },
+	{ "suspended", GUEST_PMSUSPENDED, REASON_UNKNOWN },
+	{ "guest-panicked", GUEST_CRASHED, REASON_PANICKED },
+	{ "shutdown", GUEST_SHUTDOWN, REASON_SHUTDOWN },
+};
+
+gboolean run_query_state(EngineRun *run, int timeout_ms, GuestState *state, GuestReason *reason,
+			 GError **error)
+{
+	json_t *result = qmp_call(run->qmp, "query-status", NULL, timeout_ms, error);
+	if (!result)
+		return FALSE;
+	const char *status = json_string_value(json_object_get(result, "status"));
+	*state = GUEST_PAUSED;
+	*reason = REASON_UNKNOWN;
+	for (guint i = 0; i < G_N_ELEMENTS(statuses); i++) {
+		if (g_strcmp0(status, statuses[i].status))
+			continue;
+		*state = statuses[i].state;
+		*reason = statuses[i].reason;
+	}
+	json_decref(result);
+	return TRUE;
+}
+
+/* ---- events ---- */
+
+static void after_reset(G_GNUC_UNUSED json_t *result, const GError *error, gpointer user)
+{
+	EngineRun *run = user;
+	if (error) {
+		log_error(run->name, "reboot failed: %s", error->message);
+		run_say_ended(run, REASON_SHUTDOWN, "the reboot failed");
+	}
+	run_unref(run);
+}
+
+/* A guest that was asked to reboot has powered off: it starts again from reset. */
+static void finish_reboot(EngineRun *run)
+{
+	qmp_call_async(run->qmp, "system_reset", NULL, QMP_MS, after_reset, run_ref(run));
+	qmp_call_async(run->qmp, "cont", NULL, QMP_MS, after_reset, run_ref(run));
+}
+
+static void on_shutdown(EngineRun *run, G_GNUC_UNUSED json_t *data)
+{
+	if (g_atomic_int_compare_and_exchange(&run->reboot_wanted, TRUE, FALSE)) {
+		finish_reboot(run);
+		return;
+	}
+	g_atomic_int_set(&run->shut_down, TRUE);
+	run_say_ended(run, REASON_SHUTDOWN, NULL);
+}
+
+static void on_stop(EngineRun *run, G_GNUC_UNUSED json_t *data)
+{
+	GuestReason reason = run->pause_reason ? run->pause_reason : REASON_USER;
+	run->pause_reason = REASON_UNKNOWN;
+	if (!g_atomic_int_get(&run->shut_down) && !g_atomic_int_get(&run->ended))
+		run->sink.state(run->sink.owner, GUEST_PAUSED, reason);
+}
+
+static void on_resume(EngineRun *run, G_GNUC_UNUSED json_t *data)
+{
+	run->sink.state(run->sink.owner, GUEST_RUNNING, REASON_UNPAUSED);
+}
+
+static void on_suspend(EngineRun *run, G_GNUC_UNUSED json_t *data)
+{
+	run->sink.state(run->sink.owner, GUEST_PMSUSPENDED, REASON_UNKNOWN);
+}
+
+static void on_wakeup(EngineRun *run, G_GNUC_UNUSED json_t *data)
+{
+	run->sink.state(run->sink.owner, GUEST_RUNNING, REASON_WAKEUP);
+}
+
+static void on_watchdog(EngineRun *run, json_t *data)
+{
+	const char *action = json_string_value(json_object_get(data, "action"));
+	if (!g_strcmp0(action, "pause"))
+		run->pause_reason = REASON_WATCHDOG;
+}
+
+static void on_io_error(EngineRun *run, json_t *data)
+{
+	const char *action = json_string_value(json_object_get(data, "action"));
+	if (!g_strcmp0(action, "stop"))
+		run->pause_reason = REASON_IO_ERROR;
+}
+
+static void on_panic(EngineRun *run, G_GNUC_UNUSED json_t *data)
+{
+	if (run->on_crash == GUEST_PRESERVE) {
+		run->sink.state(run->sink.owner, GUEST_CRASHED, REASON_PANICKED);
+		run->pause_reason = REASON_CRASHED;
+		return;
+	}
+	run_say_ended(run, REASON_PANICKED, "the guest's kernel panicked");
+}
+
+/* What each event means to us, and the name under which it goes upward (libvirt's names). */
+static const struct {
+	const char *event;
+	void (*fn)(EngineRun *run, json_t *data);
+	const char *name;
+} events[] = {
+	{ "SHUTDOWN", on_shutdown, NULL },
+	{ "STOP", on_stop, NULL },
+	{ "RESUME", on_resume, NULL },
+	{ "SUSPEND", on_suspend, NULL },
+	{ "WAKEUP", on_wakeup, NULL },
+	{ "RESET", NULL, "reboot" },
+	{ "WATCHDOG", on_watchdog, "watchdog" },
+	{ "BLOCK_IO_ERROR", on_io_error, "io-error" },
+	{ "GUEST_PANICKED", on_panic, NULL },
+	{ "RTC_CHANGE", NULL, "rtc-change" },
+	{ "BALLOON_CHANGE", NULL, "balloon-change" },
+	{ "DEVICE_TRAY_MOVED", NULL, "tray-change" },
+	{ "DEVICE_DELETED", NULL, "device-removed" },
+	{ "VSERPORT_CHANGE", NULL, "channel-lifecycle" },
+	{ "NIC_RX_FILTER_CHANGED", NULL, "nic-mac-change" },
+	{ "VNC_INITIALIZED", NULL, "graphics" },
+	{ "SPICE_INITIALIZED", NULL, "graphics" },
+	{ "BLOCK_JOB_COMPLETED", NULL, "block-job" },
+	{ "BLOCK_JOB_CANCELLED", NULL, "block-job" },
+	{ "BLOCK_JOB_READY", NULL, "block-job" },
+	{ "MEMORY_FAILURE", NULL, "memory-failure" },
+};
+
+static void on_event(const char *event, json_t *data, G_GNUC_UNUSED gint64 time_us, gpointer user)
+{
+	EngineRun *run = user;
+	if (g_atomic_int_get(&run->quiet))
+		return;
+	for (guint i = 0; i < G_N_ELEMENTS(events); i++) {
+		if (!g_str_equal(events[i].event, event))
+			continue;
+		if (events[i].fn)
+			events[i].fn(run, data);
+		if (!events[i].name)
+			continue;
+		g_autofree char *json = data ? json_dumps(data, JSON_COMPACT) : NULL;
+		run->sink.event(run->sink.owner, events[i].name, json);
+	}
+}
+
+/* The process' own end tells more than that of its socket, and follows at once. */
+static void on_closed(const GError *why, gpointer user)
+{
+	EngineRun *run = user;
+	log_debug(run->name, "the monitor is closed: %s", why->message);
+}
+
+static void on_done(gpointer user)
+{
+	run_unref(user);
+}
+
+const QmpHandlers run_monitor_handlers = { .event = on_event, .closed = on_closed,
+					   .done = on_done };
+
+/* ---- signals ---- */
+
+static const char *const commands[] = {
+	[ENGINE_PAUSE] = "stop",	       [ENGINE_RESUME] = "cont",
+	[ENGINE_RESET] = "system_reset",       [ENGINE_SHUTDOWN] = "system_powerdown",
+	[ENGINE_REBOOT] = "system_powerdown",  [ENGINE_NMI] = "inject-nmi",
+};
+
+gboolean run_signal(EngineRun *run, EngineSignal signal, GError **error)
+{
+	/* before: the guest may be faster than the answer; a plain shutdown takes a reboot back */
+	if (signal == ENGINE_REBOOT || signal == ENGINE_SHUTDOWN)
+		g_atomic_int_set(&run->reboot_wanted, signal == ENGINE_REBOOT);
+	json_t *result = qmp_call(run->qmp, commands[signal], NULL, QMP_MS, error);
+	if (!result)
+		return FALSE;
+	json_decref(result);
+	return TRUE;
+}

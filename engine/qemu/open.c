@@ -1,0 +1,119 @@
+/* Opens what QEMU is to use, as the daemon: who owns a file never decides whether a guest starts.
+ * See run.h and QemuFdKind in command.h. */
+#include "base/error.h"
+#include "base/fd.h"
+#include "engine/qemu/run.h"
+#include "host/socket.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+
+/* Disk "vda" of "disk vda", as fds are labelled. */
+static const Disk *disk_of(const Guest *live, const QemuFd *want)
+{
+	const char *blank = strchr(want->what, ' ');
+	SHAPE_EACH (Disk, disk, live->disks)
+		if (blank && g_str_equal(disk->target, blank + 1))
+			return disk;
+	return NULL;
+}
+
+/* Only images are claimed: a device such as /dev/null belongs to nobody. */
+static gboolean claim(EngineRun *run, const QemuFd *want, const Guest *live, int fd, GError **error)
+{
+	struct stat st;
+	if (fstat(fd, &st) < 0 || !(S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)) ||
+	    (want->flags & O_APPEND))
+		return TRUE;
+	const Disk *disk = disk_of(live, want);
+	gboolean writes = (want->flags & O_ACCMODE) != O_RDONLY;
+	return claim_image(run, fd, writes, disk && disk->shareable, want->what, want->path, error);
+}
+
+static int open_file(EngineRun *run, const QemuFd *want, const Guest *live, GError **error)
+{
+	autofd int fd = open(want->path, want->flags | O_CLOEXEC | O_NOCTTY, 0600);
+	if (fd < 0) {
+		int errnum = errno;
+		const char *remedy = errnum == EROFS || errnum == EACCES
+					     ? " (mark the disk <readonly/> if it is not to be written)"
+					     : "";
+		fail_errno(error, errnum, "guest \"%s\": %s: cannot open %s%s", run->name,
+			   want->what, want->path, remedy);
+		return -1;
+	}
+	return claim(run, want, live, fd, error) ? fd_steal(&fd) : -1;
+}
+
+static int copy_to_memory(int from, const char *path, GError **error)
+{
+	struct stat st;
+	autofd int fd = memfd_create("lodge", MFD_CLOEXEC);
+	if (fd < 0 || fstat(from, &st) < 0) {
+		fail_errno(error, errno, "cannot copy %s", path);
+		return -1;
+	}
+	for (off_t done = 0; done < st.st_size;) {
+		ssize_t n = sendfile(fd, from, &done, (size_t)(st.st_size - done));
+		if (n <= 0) {
+			fail_errno(error, n ? errno : EIO, "cannot copy %s", path);
+			return -1;
+		}
+	}
+	return fd_steal(&fd);
+}
+
+/* QEMU opens /dev/fd/N anew, which its own user must be allowed to. */
+static int open_plain(EngineRun *run, const QemuFd *want, GError **error)
+{
+	autofd int fd = open(want->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0) {
+		fail_errno(error, errno, "guest \"%s\": %s: cannot open %s", run->name, want->what,
+			   want->path);
+		return -1;
+	}
+	if (!qemu_host.user || host_user_may(qemu_host.user, want->path, R_OK))
+		return fd_steal(&fd);
+	return copy_to_memory(fd, want->path, error);
+}
+
+static int open_secret(EngineRun *run, const QemuFd *want, GError **error)
+{
+	fail(error, LODGE_ERROR_NOT_FOUND, "guest \"%s\": %s: there is no secret \"%s\"", run->name,
+	     want->what, want->path);
+	return -1;
+}
+
+static int open_one(EngineRun *run, const QemuFd *want, const Guest *live, GError **error)
+{
+	switch (want->kind) {
+	case QEMU_FD_MONITOR:
+		return socket_listen(run->monitor_path, 0600, error);
+	case QEMU_FD_FILE:
+		return open_file(run, want, live, error);
+	case QEMU_FD_PLAIN:
+		return open_plain(run, want, error);
+	case QEMU_FD_LISTEN:
+		return socket_listen(want->path, 0660, error);
+	case QEMU_FD_CONNECT:
+		return socket_connect(want->path, error);
+	case QEMU_FD_SECRET:
+		return open_secret(run, want, error);
+	}
+	return -1;
+}
+
+gboolean run_open_fds(EngineRun *run, const QemuCommand *command, const Guest *live, int *fds,
+		      GError **error)
+{
+	for (guint i = 0; i < command->fds->len; i++) {
+		const QemuFd *want = g_ptr_array_index(command->fds, i);
+		fds[i] = open_one(run, want, live, error);
+		if (fds[i] < 0)
+			return FALSE;
+	}
+	return TRUE;
+}

@@ -1,0 +1,120 @@
+/* What must be known before the command line can be written: firmware, the files behind each disk,
+ * free ports. Fills it in in the live definition, as libvirt shows it. See run.h. */
+#include "base/error.h"
+#include "base/fd.h"
+#include "engine/qemu/run.h"
+#include "engine/qemu/uefi.h"
+#include "image/chain.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#define SPICE_PORT_FIRST 5900 /* as libvirt's remote_display_port_min */
+#define SPICE_PORT_LAST 65535
+
+/* ---- disks ---- */
+
+static DiskBacking *backing_of(const ImageLink *link)
+{
+	DiskBacking *backing = g_new0(DiskBacking, 1);
+	backing->type = DISK_FILE;
+	backing->format = (DiskFormat)enum_value(&disk_formats,
+						 enum_name(&image_formats, (int)link->format));
+	backing->source = g_new0(DiskSource, 1);
+	backing->source->file = g_strdup(link->path);
+	return backing;
+}
+
+static gboolean fill_chain(EngineRun *run, Disk *disk, GError **error)
+{
+	const char *path = disk->source->file ? disk->source->file : disk->source->dev;
+	ImageFormat format = (ImageFormat)enum_value(
+		&image_formats, enum_name(&disk_formats, (int)disk->driver_type));
+	g_autoptr(GError) why = NULL;
+	g_autoptr(GPtrArray) chain = image_chain(path, format ? format : IMAGE_RAW, &why);
+	if (!chain)
+		return fail(error, (LodgeError)why->code, "guest \"%s\": disk %s: %s", run->name,
+			    disk->target, why->message);
+	DiskBacking **end = &disk->backing;
+	for (guint i = 0; i < chain->len; i++) {
+		const ImageLink *link = g_ptr_array_index(chain, i);
+		if (link->data_file)
+			return fail(error, LODGE_ERROR_UNSUPPORTED,
+				    "guest \"%s\": disk %s: %s keeps its data in %s: convert it to "
+				    "an image of one file with qemu-img convert", run->name,
+				    disk->target, link->path, link->data_file);
+		if (i == 0)
+			continue;
+		*end = backing_of(link);
+		end = &(*end)->backing;
+	}
+	*end = g_new0(DiskBacking, 1); /* nothing below */
+	return TRUE;
+}
+
+/* A CD-ROM whose image is not there may be left empty where the definition says so. */
+static gboolean may_drop(const Disk *disk)
+{
+	const char *policy = disk->source->startup_policy;
+	return policy && (g_str_equal(policy, "optional") || g_str_equal(policy, "requisite")) &&
+	       !g_file_test(disk->source->file, G_FILE_TEST_EXISTS);
+}
+
+static gboolean prepare_disk(EngineRun *run, Disk *disk, Notes *notes, GError **error)
+{
+	if (!disk->source || (!disk->source->file && !disk->source->dev))
+		return TRUE;
+	if (disk->source->file && disk->device != DISK_DEVICE_DISK && may_drop(disk)) {
+		notes_add(notes, "disk %s: %s is not there: the drive is empty", disk->target,
+			  disk->source->file);
+		g_clear_pointer(&disk->source->file, g_free);
+		return TRUE;
+	}
+	return disk->backing || fill_chain(run, disk, error);
+}
+
+/* ---- ports ---- */
+
+static gboolean port_is_free(guint port)
+{
+	autofd int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_port = htons((guint16)port),
+				    .sin6_addr = IN6ADDR_ANY_INIT };
+	int one = 1;
+	if (fd < 0)
+		return TRUE; /* QEMU will say */
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+	return bind(fd, (struct sockaddr *)&any, sizeof any) == 0;
+}
+
+static gboolean choose_port(EngineRun *run, Graphics *graphics, GError **error)
+{
+	static gint next; /* atomic: guests that start at once do not try the same ports */
+	gboolean chosen = graphics->port.set && graphics->port.v > 0;
+	if (chosen || graphics->type != GRAPHICS_SPICE || !qemu_graphics_listens(graphics))
+		return TRUE;
+	for (guint tries = 0; tries < SPICE_PORT_LAST - SPICE_PORT_FIRST; tries++) {
+		guint span = SPICE_PORT_LAST - SPICE_PORT_FIRST;
+		guint port = SPICE_PORT_FIRST + (guint)g_atomic_int_add(&next, 1) % span;
+		if (port_is_free(port)) {
+			graphics->port = OPT_INT(port);
+			return TRUE;
+		}
+	}
+	return fail(error, LODGE_ERROR_IN_USE, "guest \"%s\": no port is free for SPICE", run->name);
+}
+
+gboolean run_prepare(EngineRun *run, Guest *live, Notes *notes, GError **error)
+{
+	g_autofree char *nvram = g_build_filename(qemu_host.config.paths->lib, "nvram", NULL);
+	if (!qemu_firmware_complete(live, nvram, notes, error) ||
+	    !qemu_nvram_prepare(live, FALSE, error))
+		return FALSE;
+	SHAPE_EACH (Disk, disk, live->disks)
+		if (!prepare_disk(run, disk, notes, error))
+			return FALSE;
+	SHAPE_EACH (Graphics, graphics, live->graphics)
+		if (!choose_port(run, graphics, error))
+			return FALSE;
+	return TRUE;
+}

@@ -1,0 +1,96 @@
+/* QEMU as an engine: the vtable, and what is learned once. See engine.h and run.h. */
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "engine/qemu/adapt.h"
+#include "engine/qemu/run.h"
+#include "host/facts.h"
+#include "host/process.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#define TERM_MS 5000 /* destroy --graceful: until SIGKILL follows */
+
+QemuHost qemu_host;
+
+static gboolean probe(const EngineConfig *config, G_GNUC_UNUSED Notes *notes, GError **error)
+{
+	qemu_host.config = *config;
+	qemu_host.binary = host_find_qemu(config->qemu);
+	qemu_host.user = host_user_for_qemu(config->user, error);
+	if (!qemu_host.user)
+		return FALSE;
+	/* daemons with a root of their own have groups of their own */
+	const char *root = config->paths->root;
+	g_autofree char *tree = root ? g_strdup_printf("lodge-%08x", g_str_hash(root)) : NULL;
+	qemu_host.cgroups = cgroup_tree_open(tree ? tree : "lodge");
+	if (cgroup_tree_why_not(qemu_host.cgroups))
+		log_info(NULL, "guests run without cgroups: %s",
+			 cgroup_tree_why_not(qemu_host.cgroups));
+	qemu_host.kvm = host_kvm_usable(qemu_host.user, &qemu_host.kvm_why_not);
+	return TRUE;
+}
+
+static gboolean check(Guest *guest, Notes *notes, GError **error)
+{
+	return qemu_complete(guest, &qemu_host.config, notes, error);
+}
+
+static gboolean end(EngineRun *run, gboolean graceful, GError **error)
+{
+	return process_kill_wait(run->pidfd, graceful ? TERM_MS : 0, error);
+}
+
+static void stop(EngineRun *run)
+{
+	run_clean(run);
+	run_unref(run);
+}
+
+/* QEMU writes into a file of ours that it gets as an fd: it may not create any. */
+static int screenshot(EngineRun *run, GError **error)
+{
+	autofd int fd = memfd_create("screenshot", MFD_CLOEXEC);
+	g_autofree char *again = g_strdup_printf("/proc/self/fd/%d", fd);
+	autofd int writer = fd < 0 ? -1 : open(again, O_WRONLY | O_CLOEXEC);
+	if (writer < 0) {
+		fail_errno(error, errno, "cannot make a file for the screenshot");
+		return -1;
+	}
+	json_t *set = qmp_call_fd(run->qmp, "add-fd", json_object(), writer, QMP_MS, error);
+	if (!set)
+		return -1;
+	json_int_t id = json_integer_value(json_object_get(set, "fdset-id"));
+	json_decref(set);
+	g_autofree char *name = g_strdup_printf("/dev/fdset/%" JSON_INTEGER_FORMAT, id);
+	json_t *done = qmp_call(run->qmp, "screendump",
+				json_pack("{s:s, s:s}", "filename", name, "format", "png"), QMP_MS,
+				error);
+	json_decref(qmp_call(run->qmp, "remove-fd", json_pack("{s:I}", "fdset-id", id), QMP_MS,
+			     NULL));
+	json_decref(done);
+	if (!done)
+		return -1;
+	lseek(fd, 0, SEEK_SET);
+	return fd_steal(&fd);
+}
+
+static int open_door(EngineRun *run, G_GNUC_UNUSED EngineOpen what,
+		     G_GNUC_UNUSED const char *name, GError **error)
+{
+	return screenshot(run, error); /* the only door so far */
+}
+
+const Engine qemu_engine = {
+	.name = "qemu",
+	.probe = probe,
+	.check = check,
+	.start = run_start,
+	.adopt = run_adopt,
+	.record = run_record,
+	.signal = run_signal,
+	.open = open_door,
+	.kill = end,
+	.stop = stop,
+};

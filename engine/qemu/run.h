@@ -1,0 +1,91 @@
+/* What the files that run QEMU share: the process of one guest. Private to this folder.
+ * Neighbours: qemu.c is the vtable; start.c and adopt.c make runs; monitor.c hears of them;
+ * prepare.c and open.c see to files; claims.c knows who uses which image. */
+#pragma once
+
+#include "engine/engine.h"
+#include "engine/qemu/command.h"
+#include "engine/qemu/helpers.h"
+#include "host/cgroup.h"
+#include "host/qmp.h"
+#include "host/user.h"
+
+#define QMP_MS 10000 /* an ordinary command; a stopped QEMU answers none */
+
+/* The engine's own, set by probe() and immutable afterwards. */
+typedef struct QemuHost {
+	EngineConfig config;
+	char *binary;
+	HostUser *user; /* whom QEMU runs as */
+	CgroupTree *cgroups;
+	gboolean kvm;
+	char *kvm_why_not;
+} QemuHost;
+
+extern QemuHost qemu_host;
+
+typedef struct EngineRun {
+	gint refs; /* the owner, the watch of the process, the monitor */
+	char *name;
+	EngineSink sink;
+	pid_t pid;
+	int pidfd;
+	guint64 ticks; /* start of the process: its identity after a restart */
+	Qmp *qmp;
+	char *run_dir, *monitor_path, *log_path;
+	Cgroup *cgroup;
+	GPtrArray *helpers; /* QemuHelper * */
+	GPtrArray *claims;  /* char *: keys in claims.c */
+	GuestAction on_poweroff, on_reboot, on_crash;
+	gint quiet;	    /* atomic: say nothing upward: being started, or stopped */
+	gint reboot_wanted; /* atomic: the next shutdown is the first half of a reboot */
+	gint shut_down;	    /* atomic: the guest powered off */
+	gint ended;	    /* atomic: ended() was called */
+	GuestReason pause_reason; /* main: why the next STOP comes */
+} EngineRun;
+
+/* run.c */
+EngineRun *run_new(const Guest *live, const EngineSink *sink);
+EngineRun *run_ref(EngineRun *run);
+void run_unref(EngineRun *run);
+/* Watches the process; its end reaches the sink. */
+void run_watch(EngineRun *run);
+/* Tells the sink once that it is over. Any thread. */
+void run_say_ended(EngineRun *run, GuestReason reason, const char *detail);
+/* Ends the process if it runs, its helpers, and removes what start made. Lane. */
+void run_clean(EngineRun *run);
+/* The last lines of QEMU's log from byte @from on, one line, for messages; the caller frees. */
+char *run_log_tail(const EngineRun *run, goffset from);
+
+/* monitor.c */
+extern const QmpHandlers run_monitor_handlers;
+gboolean run_signal(EngineRun *run, EngineSignal signal, GError **error);
+/* Maps query-status to our state. */
+gboolean run_query_state(EngineRun *run, int timeout_ms, GuestState *state, GuestReason *reason,
+			 GError **error);
+
+/* start.c, adopt.c */
+EngineRun *run_start(Guest *live, gboolean paused, const EngineSink *sink, Notes *notes,
+		     GError **error);
+EngineRun *run_adopt(Guest *live, const char *record, const EngineSink *sink, GuestState *state,
+		     GuestReason *reason, GError **error);
+char *run_record(EngineRun *run);
+/* Opens the ptys that @live names and hands them to the sink. */
+void run_open_consoles(EngineRun *run, const Guest *live);
+
+/* prepare.c: what must be known before the command line: firmware, backing chains, ports. */
+gboolean run_prepare(EngineRun *run, Guest *live, Notes *notes, GError **error);
+
+/* open.c */
+/* Opens every fd of @command; fills @fds (as many as command->fds) with daemon-side fds to map.
+ * Those opened are closed by the caller, also on failure (-1: not opened). */
+gboolean run_open_fds(EngineRun *run, const QemuCommand *command, const Guest *live, int *fds,
+		      GError **error);
+
+/* claims.c */
+/* Marks the open image @fd as used by @run; refused where another guest uses it and one of both
+ * writes, unless both say @shareable. @what and @path are for the message. Any thread. */
+gboolean claim_image(EngineRun *run, int fd, gboolean writes, gboolean shareable, const char *what,
+		     const char *path, GError **error);
+/* Gives all claims of @run up. Any thread. */
+void claims_release(EngineRun *run);
