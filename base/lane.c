@@ -90,6 +90,39 @@ void lane_post(Lane *lane, LaneFn fn, gpointer data)
 		g_thread_pool_push(pool(), task, NULL);
 }
 
+typedef struct Awaited {
+	LaneFn fn;
+	gpointer data;
+	GMutex lock;
+	GCond over;
+	gboolean done;
+} Awaited;
+
+static void run_awaited(gpointer data)
+{
+	Awaited *awaited = data;
+	awaited->fn(awaited->data);
+	g_mutex_lock(&awaited->lock);
+	awaited->done = TRUE;
+	g_cond_signal(&awaited->over);
+	g_mutex_unlock(&awaited->lock);
+}
+
+void lane_run(Lane *lane, LaneFn fn, gpointer data)
+{
+	g_return_if_fail(!g_private_get(&current));
+	Awaited awaited = { .fn = fn, .data = data };
+	g_mutex_init(&awaited.lock);
+	g_cond_init(&awaited.over);
+	lane_post(lane, run_awaited, &awaited);
+	g_mutex_lock(&awaited.lock);
+	while (!awaited.done)
+		g_cond_wait(&awaited.over, &awaited.lock);
+	g_mutex_unlock(&awaited.lock);
+	g_mutex_clear(&awaited.lock);
+	g_cond_clear(&awaited.over);
+}
+
 gboolean lane_is_current(const Lane *lane)
 {
 	return lane && g_private_get(&current) == lane;

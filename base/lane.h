@@ -19,6 +19,9 @@ void lane_unref(Lane *lane);
 /* Runs @fn(@data) after everything posted before. Any thread; never blocks. */
 void lane_post(Lane *lane, LaneFn fn, gpointer data);
 
+/* As lane_post(), and returns when @fn has run. Not on a lane, not on the main loop's thread. */
+void lane_run(Lane *lane, LaneFn fn, gpointer data);
+
 /* Whether the calling thread is running a task of @lane. */
 gboolean lane_is_current(const Lane *lane);
 

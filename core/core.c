@@ -267,7 +267,7 @@ static CoreGuest *bring_in(Core *core, Incoming *in, GError **error)
 		in->guest = claim(core, in->definition, error);
 		if (!in->guest)
 			return NULL;
-		guest_on_lane(in->guest, take_in, in);
+		lane_run(in->guest->lane, take_in, in);
 	} while (in->again);
 	if (!in->ok)
 		g_clear_pointer(&in->guest, core_guest_unref);

@@ -116,40 +116,6 @@ void guest_set_stored(CoreGuest *guest, StoreEntry *entry)
 	g_atomic_int_set(&guest->core->index_wanted, TRUE);
 }
 
-/* ---- waiting for a lane, from a thread that is none ---- */
-
-typedef struct OnLane {
-	LaneFn fn;
-	gpointer data;
-	GMutex lock;
-	GCond cond;
-	gboolean done;
-} OnLane;
-
-static void run_and_tell(gpointer data)
-{
-	OnLane *on = data;
-	on->fn(on->data);
-	g_mutex_lock(&on->lock);
-	on->done = TRUE;
-	g_cond_signal(&on->cond);
-	g_mutex_unlock(&on->lock);
-}
-
-void guest_on_lane(CoreGuest *guest, LaneFn fn, gpointer data)
-{
-	OnLane on = { .fn = fn, .data = data };
-	g_mutex_init(&on.lock);
-	g_cond_init(&on.cond);
-	lane_post(guest->lane, run_and_tell, &on);
-	g_mutex_lock(&on.lock);
-	while (!on.done)
-		g_cond_wait(&on.cond, &on.lock);
-	g_mutex_unlock(&on.lock);
-	g_mutex_clear(&on.lock);
-	g_cond_clear(&on.cond);
-}
-
 /* ---- reading ---- */
 
 /* The name that the guest's file has now. */

@@ -67,8 +67,6 @@ GuestSnap *snap_edit(CoreGuest *guest);
 void snap_publish(CoreGuest *guest, GuestSnap *snap);
 void snap_fill(GuestSnap *snap, const Guest *definition);
 Definition *definition_new(Guest *guest); /* takes it */
-/* Runs @fn on the guest's lane and waits for it. A pool thread that is no lane's. */
-void guest_on_lane(CoreGuest *guest, LaneFn fn, gpointer data);
 /* Publishes a lifecycle event with what the snapshot says. */
 void guest_event(CoreGuest *guest, const char *event, const char *detail);
 /* Sets stored and asks for a new index. Lane. */
