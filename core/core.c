@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "core/internal.h"
+#include "model/alias.h"
 #include "host/file.h"
 
 #include <string.h>
@@ -280,7 +281,7 @@ static Guest *read_definition(Core *core, const char *xml, gboolean validate, No
 	g_autoptr(Guest) guest = guest_from_xml(xml, -1, NULL, notes, error);
 	if (!guest || (validate && !shape_all_known(&guest_shape, guest, error)))
 		return NULL;
-	shape_drop_live(&guest_shape, guest);
+	guest_drop_live(guest);
 	if (!core->engine->check(guest, notes, error))
 		return NULL;
 	return g_steal_pointer(&guest);

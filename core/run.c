@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "core/internal.h"
+#include "model/alias.h"
 
 #include <unistd.h>
 
@@ -238,7 +239,7 @@ void guest_ended(CoreGuest *guest, GuestReason reason, const char *detail)
 	publish_end(guest, reason);
 	guest_event(guest, "stopped", enum_name(&guest_reasons, (int)reason));
 	if (again) {
-		shape_drop_live(&guest_shape, again);
+		guest_drop_live(again);
 		restart(guest, again);
 	}
 	if (!guest->stored && !guest->snap->live) {

@@ -52,9 +52,12 @@ static void adopt_helpers(EngineRun *run, json_t *record)
 	size_t i;
 	json_t *text;
 	json_array_foreach(json_object_get(record, "helpers"), i, text) {
-		QemuHelper *helper = qemu_helper_adopt(json_string_value(text));
+		g_autoptr(GError) error = NULL;
+		QemuHelper *helper = qemu_helper_adopt(json_string_value(text), &error);
 		if (helper)
 			g_ptr_array_add(run->helpers, helper);
+		else
+			log_warning(run->name, "%s", error->message);
 	}
 }
 

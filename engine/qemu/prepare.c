@@ -2,8 +2,8 @@
  * free ports. Fills it in in the live definition, as libvirt shows it. See run.h. */
 #include "base/error.h"
 #include "base/fd.h"
+#include "engine/qemu/firmware.h"
 #include "engine/qemu/run.h"
-#include "engine/qemu/uefi.h"
 #include "image/chain.h"
 
 #include <netinet/in.h>
@@ -104,9 +104,14 @@ static gboolean choose_port(EngineRun *run, Graphics *graphics, GError **error)
 	return fail(error, LODGE_ERROR_IN_USE, "guest \"%s\": no port is free for SPICE", run->name);
 }
 
+char *run_nvram_folder(void)
+{
+	return g_build_filename(qemu_host.config.paths->lib, "nvram", NULL);
+}
+
 gboolean run_prepare(EngineRun *run, Guest *live, Notes *notes, GError **error)
 {
-	g_autofree char *nvram = g_build_filename(qemu_host.config.paths->lib, "nvram", NULL);
+	g_autofree char *nvram = run_nvram_folder();
 	if (!qemu_firmware_complete(live, nvram, notes, error) ||
 	    !qemu_nvram_prepare(live, FALSE, error))
 		return FALSE;

@@ -3,6 +3,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "engine/qemu/adapt.h"
+#include "engine/qemu/firmware.h"
 #include "engine/qemu/run.h"
 #include "host/facts.h"
 #include "host/process.h"
@@ -34,7 +35,9 @@ static gboolean probe(const EngineConfig *config, G_GNUC_UNUSED Notes *notes, GE
 
 static gboolean check(Guest *guest, Notes *notes, GError **error)
 {
-	return qemu_complete(guest, &qemu_host.config, notes, error);
+	g_autofree char *nvram = run_nvram_folder();
+	return qemu_complete(guest, &qemu_host.config, notes, error) &&
+	       qemu_firmware_complete(guest, nvram, notes, error);
 }
 
 static gboolean end(EngineRun *run, gboolean graceful, GError **error)

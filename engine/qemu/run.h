@@ -76,6 +76,9 @@ void run_open_consoles(EngineRun *run, const Guest *live);
 /* prepare.c: what must be known before the command line: firmware, backing chains, ports. */
 gboolean run_prepare(EngineRun *run, Guest *live, Notes *notes, GError **error);
 
+/* Where UEFI variables are kept; the caller frees it. */
+char *run_nvram_folder(void);
+
 /* open.c */
 /* Opens every fd of @command; fills @fds (as many as command->fds) with daemon-side fds to map.
  * Those opened are closed by the caller, also on failure (-1: not opened). */

@@ -75,7 +75,7 @@ static gboolean start_helpers(EngineRun *run, const Guest *live, int log, GError
 	g_autofree char *state =
 		g_build_filename(qemu_host.config.paths->lib, "tpm", live->uuid, NULL);
 	SHAPE_EACH (Tpm, tpm, live->tpms) {
-		if (g_strcmp0(tpm->backend_type, "emulator"))
+		if (!qemu_swtpm_wanted(tpm))
 			continue;
 		QemuHelper *helper = qemu_swtpm_start(live, tpm, run->run_dir, state,
 						      qemu_host.user, run->cgroup, log, error);
@@ -84,15 +84,26 @@ static gboolean start_helpers(EngineRun *run, const Guest *live, int log, GError
 		g_ptr_array_add(run->helpers, helper);
 	}
 	SHAPE_EACH (Filesystem, fs, live->filesystems) {
-		if (g_strcmp0(fs->driver_type, "virtiofs") || fs->source_socket)
+		if (!qemu_virtiofsd_wanted(fs))
 			continue;
 		QemuHelper *helper =
-			qemu_virtiofsd_start(live, fs, run->run_dir, run->cgroup, log, error);
+			qemu_virtiofsd_start(live, fs, run->run_dir, qemu_host.user, run->cgroup,
+					     log, error);
 		if (!helper)
 			return FALSE;
 		g_ptr_array_add(run->helpers, helper);
 	}
 	return TRUE;
+}
+
+static const QemuHelper *find_swtpm(const EngineRun *run)
+{
+	for (guint i = 0; i < run->helpers->len; i++) {
+		const QemuHelper *helper = g_ptr_array_index(run->helpers, i);
+		if (g_str_equal(qemu_helper_name(helper), "swtpm"))
+			return helper;
+	}
+	return NULL;
 }
 
 /* ---- the process ---- */
@@ -299,10 +310,7 @@ static gboolean start_process(EngineRun *run, Guest *live, gboolean kvm, gboolea
 	autofd int log = open_log(run, &log_end, error);
 	if (log < 0 || !start_helpers(run, live, log, error))
 		return FALSE;
-	QemuHelper *tpm = NULL;
-	for (guint i = 0; i < run->helpers->len && !tpm; i++)
-		if (qemu_helper_is_tpm(g_ptr_array_index(run->helpers, i)))
-			tpm = g_ptr_array_index(run->helpers, i);
+	const QemuHelper *tpm = find_swtpm(run);
 	const QemuCaps *caps = qemu_caps_get(live->emulator ? live->emulator : qemu_host.binary,
 					     qemu_host.config.paths->lib, error);
 	if (!caps)
