@@ -1,0 +1,310 @@
+"""The three that are measured, behind one face: Lodge, libvirt, and QEMU by itself (the floor).
+
+Each has define, undefine, start, destroy; start returns when the guest runs, destroy when it is gone.
+"""
+import contextlib
+import fcntl
+import http.client
+import json
+import os
+import pathlib
+import re
+import select
+import signal
+import socket
+import subprocess
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+LODGE = ROOT / "build" / "lodge"
+
+
+def guest_xml(name, disk=None):
+    """A guest that waits in its firmware, with what every server has."""
+    source = f"""<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='{disk}'/>
+      <target dev='vda' bus='virtio'/></disk>""" if disk else ""
+    return f"""<domain type='qemu'>
+  <name>{name}</name>
+  <memory unit='MiB'>64</memory>
+  <vcpu>1</vcpu>
+  <os><type arch='x86_64' machine='pc-q35-7.2'>hvm</type></os>
+  <features><acpi/></features>
+  <devices>
+    {source}
+    <interface type='user'><model type='virtio'/></interface>
+    <serial type='pty'/><console type='pty'/>
+    <memballoon model='virtio'/>
+  </devices>
+</domain>
+"""
+
+
+def resident_kib(pid):
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+)", status).group(1))
+
+
+def poll_until(true, seconds=60):
+    until = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > until:
+            raise TimeoutError
+        time.sleep(0.001)
+
+
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("localhost", timeout=120)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self.path))
+
+
+class Lodge:
+    """A daemon of its own below @folder."""
+    name = "lodge"
+
+    def __init__(self, folder):
+        self.root = folder / "lodge"
+        self.socket = self.root / "run" / "lodge.sock"
+        self.log = open(folder / "lodge.err", "ab")
+        self.start_daemon()
+
+    def start_daemon(self):
+        self.process = subprocess.Popen([LODGE, "daemon", "--root", self.root], stdin=subprocess.DEVNULL,
+                                        stdout=self.log, stderr=self.log)
+        self.pid = self.process.pid
+        poll_until(self.connects)
+
+    def connects(self):
+        if self.process.poll() is not None:
+            raise RuntimeError(f"lodge daemon ended with {self.process.returncode}; see {self.log.name}")
+        with contextlib.suppress(OSError):
+            self.connection = UnixConnection(self.socket)
+            self.connection.connect()
+            return True
+        return False
+
+    def stop_daemon(self):
+        self.connection.close()
+        self.process.terminate()
+        self.process.wait(30)
+
+    def close(self):
+        self.stop_daemon()
+
+    def another(self):
+        """A second connection to the same daemon, for another thread."""
+        other = object.__new__(Lodge)
+        other.connection = UnixConnection(self.socket)
+        other.connection.connect()
+        return other
+
+    def call(self, method, path, body=None, kind="application/json"):
+        self.connection.request(method, path, body, {"Content-Type": kind} if body is not None else {})
+        answer = self.connection.getresponse()
+        content = answer.read()
+        if answer.status != 200:
+            raise RuntimeError(f"{method} {path}: {answer.status} {content[:500]}")
+        return json.loads(content) if content else None
+
+    def define(self, xml):
+        self.call("POST", "/v1/guests", xml, "application/xml")
+
+    def undefine(self, name):
+        self.call("DELETE", f"/v1/guests/{name}")
+
+    def start(self, name):
+        self.call("POST", f"/v1/guests/{name}/start", "{}")
+
+    def destroy(self, name):
+        self.call("POST", f"/v1/guests/{name}/destroy", "{}")
+
+    def first_answer(self, name):
+        """Something that needs @name to be known."""
+        self.call("GET", f"/v1/guests/{name}/state")
+
+    def list_words(self):
+        return [LODGE, "--root", self.root, "list", "--all"]
+
+    def qemu_pid(self, name):
+        return int(self.call("GET", f"/v1/guests/{name}")["pid"])
+
+
+# libvirtd runs in mount and pid namespaces of its own, so that it meets no other one and leaves nothing
+# behind. Their init reaps at once, as systemd does: libvirt waits until its processes are reaped.
+LIBVIRT_WORLD = """
+set -e
+for folder in /run/libvirt /var/lib/libvirt /etc/libvirt /var/log/libvirt /var/cache/libvirt; do
+	mkdir -p $folder
+	mount -t tmpfs tmpfs $folder
+done
+mkdir -p /etc/libvirt/qemu /var/log/libvirt/qemu
+if ! getent passwd libvirt-qemu >/dev/null; then
+	cp /etc/passwd /run/libvirt/passwd
+	echo 'libvirt-qemu:x:64055:65534::/var/lib/libvirt:/usr/sbin/nologin' >>/run/libvirt/passwd
+	mount --bind /run/libvirt/passwd /etc/passwd
+fi
+echo ready
+exec python3 -c '
+import os, time
+while True:
+    try:
+        os.wait()
+    except ChildProcessError:
+        time.sleep(0.005)'
+"""
+
+
+def child_of(pid):
+    """The pid of the only child of @pid, once it is there."""
+    path = pathlib.Path(f"/proc/{pid}/task/{pid}/children")
+    poll_until(lambda: path.read_text().strip(), 10)
+    return int(path.read_text().split()[0])
+
+
+class Libvirt:
+    """A libvirtd of its own; takes root."""
+    name = "libvirt"
+
+    def __init__(self, folder):
+        import libvirt  # python3-libvirt; only where the peer is there
+        libvirt.registerErrorHandler(lambda *_: None, None)
+        self.libvirt, self.log = libvirt, open(folder / "libvirt.err", "ab")
+        self.world = subprocess.Popen(
+            ["unshare", "-m", "-p", "-f", "--mount-proc", "--kill-child", "--propagation", "private",
+             "sh", "-c", LIBVIRT_WORLD], stdout=subprocess.PIPE, stderr=self.log)
+        if self.world.stdout.readline() != b"ready\n":
+            raise RuntimeError(f"no namespaces; see {self.log.name}")
+        self.init = child_of(self.world.pid)
+        self.root = pathlib.Path(f"/proc/{self.init}/root")
+        self.socket = self.root / "run/libvirt/libvirt-sock"
+        self.uri = f"qemu:///system?socket={self.socket}"
+        self.definitions = self.root / "etc/libvirt/qemu"
+        self.inside("virtlogd", "-p", "/run/libvirt/virtlogd.pid")
+        self.start_daemon()
+        self.connection = libvirt.open(self.uri)
+
+    def inside(self, *words):
+        return subprocess.Popen(["nsenter", "-m", "-p", "-t", str(self.init), *words], stdout=self.log,
+                                stderr=self.log)
+
+    def answers(self):
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(str(self.socket))
+            return True
+        return False
+
+    def start_daemon(self):
+        self.entered = self.inside("libvirtd", "-p", "/run/libvirt/libvirtd.pid")
+        poll_until(self.answers)
+        self.pid = child_of(self.entered.pid)
+
+    def stop_daemon(self):
+        self.connection.close()
+        os.kill(self.pid, signal.SIGTERM)
+        self.entered.wait(60)
+
+    def close(self):
+        self.connection.close()
+        self.world.kill()  # and all that runs in it
+        self.world.wait(60)
+        self.entered.wait(60)
+
+    def another(self):
+        other = object.__new__(Libvirt)
+        other.connection = self.libvirt.open(self.uri)
+        return other
+
+    def define(self, xml):
+        self.connection.defineXML(xml)
+
+    def undefine(self, name):
+        self.connection.lookupByName(name).undefine()
+
+    def start(self, name):
+        self.connection.lookupByName(name).create()
+
+    def destroy(self, name):
+        self.connection.lookupByName(name).destroy()
+
+    def first_answer(self, name):
+        self.connection = self.libvirt.open(self.uri)
+        self.connection.lookupByName(name).state()
+
+    def list_words(self):
+        return ["virsh", "-c", self.uri, "list", "--all"]
+
+
+class Bare:
+    """QEMU by itself, with the very words and open files that Lodge gives it."""
+    name = "floor"
+
+    def __init__(self, folder, argv, files):
+        self.folder, self.argv, self.files, self.running = folder, argv, files, {}
+
+    @classmethod
+    def like(cls, folder, pid):
+        """As the QEMU that runs as @pid."""
+        argv = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]
+        numbers = {int(n) for word in argv for n in re.findall(rb"\bfd=(\d+)|/dev/fd/(\d+)", word)
+                   for n in n if n}
+        files = {n: os.readlink(f"/proc/{pid}/fd/{n}") for n in sorted(numbers)}
+        return cls(folder, argv, files)
+
+    def open_files(self, name):
+        """Number in the child -> our descriptor; the first socket listens for QMP."""
+        opened, monitor = {}, None
+        for number, path in self.files.items():
+            if path.startswith("socket:"):
+                listener = socket.socket(socket.AF_UNIX)
+                listener.bind(str(self.folder / f"{name}-{number}.sock"))
+                listener.listen(1)
+                opened[number] = listener.detach()
+                monitor = monitor or self.folder / f"{name}-{number}.sock"
+            else:
+                opened[number] = os.open(path.removesuffix(" (deleted)"), os.O_RDWR)
+        return opened, monitor
+
+    def spawn(self, name):
+        opened, monitor = self.open_files(name)
+        # Out of the way of the numbers that they get in the child.
+        high = {number: fcntl.fcntl(fd, fcntl.F_DUPFD, 500) for number, fd in opened.items()}
+        actions = [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in high.items()]
+        actions += [(os.POSIX_SPAWN_OPEN, n, "/dev/null", os.O_RDWR, 0) for n in (0, 1, 2)]
+        pid = os.posix_spawnp(self.argv[0], self.argv, os.environ, file_actions=actions)
+        for fd in [*opened.values(), *high.values()]:
+            os.close(fd)
+        return pid, monitor
+
+    def start(self, name, resume=True):
+        pid, monitor = self.spawn(name)
+        qmp = socket.socket(socket.AF_UNIX)
+        qmp.settimeout(60)
+        qmp.connect(str(monitor))
+        stream = qmp.makefile("rw")
+        stream.readline()
+        for command in ["qmp_capabilities"] + ["cont"] * resume:
+            stream.write(json.dumps({"execute": command}) + "\n")
+            stream.flush()
+            while "return" not in json.loads(stream.readline()):
+                pass
+        self.running[name] = pid, qmp, stream
+
+    def destroy(self, name):
+        pid, qmp, stream = self.running.pop(name)
+        handle = os.pidfd_open(pid)
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+        select.select([handle], [], [])
+        os.waitpid(pid, 0)
+        for closing in (stream, qmp):
+            closing.close()
+        os.close(handle)
+        for path in self.folder.glob(f"{name}-*.sock"):
+            path.unlink()
+
+    def another(self):
+        return self
