@@ -63,7 +63,7 @@ static json_t *enum_words(const EnumTable *table)
 
 static json_t *row_schema(const Row *row, json_t *components)
 {
-	if (row->kind == ROW_STRUCT)
+	if (row->kind == ROW_STRUCT || row->kind == ROW_INLINE)
 		return schema_ref(row->of, components);
 	json_t *schema = json_pack("{s:s}", "type", kinds[row->kind].type);
 	if (kinds[row->kind].format)
@@ -87,7 +87,7 @@ static void add_members(const Shape *shape, json_t *components, json_t *members,
 {
 	for (guint i = 0; i < shape->n; i++) {
 		const Row *row = &shape->rows[i];
-		if (row->kind == ROW_INLINE) {
+		if (row_is_flat(row)) {
 			add_members(row->of, components, members, required);
 			continue;
 		}

@@ -39,6 +39,8 @@ static json_t *value_to_json(const Row *row, const char *object, guint flags)
 		return json_string(enum_name(row->of, *(const int *)at));
 	case ROW_STRUCT:
 		return shape_to_json(row->of, *(gconstpointer const *)at, flags);
+	case ROW_INLINE:
+		return shape_to_json(row->of, at, flags);
 	case ROW_LIST:
 	case ROW_STRINGS:
 		return list_to_json(row, *(GPtrArray *const *)at, flags);
@@ -57,11 +59,15 @@ static void object_to_json(json_t *json, const Shape *shape, const char *object,
 			continue;
 		if (!row_is_set(row, object) || !row_applies(shape, row, object))
 			continue;
-		if (row->kind == ROW_INLINE)
+		if (row_is_flat(row)) {
 			object_to_json(json, row->of, object + row->offset, flags);
+			continue;
+		}
+		json_t *value = value_to_json(row, object, flags);
+		if (row->kind == ROW_INLINE && !json_object_size(value))
+			json_decref(value);
 		else
-			json_object_set_new_nocheck(json, row->name,
-						    value_to_json(row, object, flags));
+			json_object_set_new_nocheck(json, row->name, value);
 	}
 }
 
@@ -155,6 +161,9 @@ static gboolean value_from_json(const Row *row, char *object, json_t *json, GErr
 		*(gpointer *)at = inner;
 		return inner != NULL;
 	}
+	case ROW_INLINE:
+		return json_is_object(json) ? object_from_json(row->of, at, json, error)
+					    : wrong(error, json, "an object");
 	case ROW_LIST:
 	case ROW_STRINGS:
 		return list_from_json(row, at, json, error);
@@ -168,7 +177,7 @@ static const Row *find_row(const Shape *shape, const char *key, char **object)
 {
 	for (guint i = 0; i < shape->n; i++) {
 		const Row *row = &shape->rows[i];
-		if (row->kind == ROW_INLINE) {
+		if (row_is_flat(row)) {
 			char *inner = *object + row->offset;
 			const Row *found = find_row(row->of, key, &inner);
 			if (found) {

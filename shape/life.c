@@ -228,7 +228,7 @@ static void diff_objects(Diff *diff, const Shape *shape, const char *a, const ch
 	gsize len = diff->path->len;
 	for (guint i = 0; i < shape->n && (diff->paths || !diff->differs); i++) {
 		const Row *row = &shape->rows[i];
-		if (row->kind != ROW_INLINE)
+		if (!row_is_flat(row))
 			g_string_append_printf(diff->path, "%s%s", len ? "/" : "", row->name);
 		diff_row(diff, row, a, b);
 		g_string_truncate(diff->path, len);

@@ -2,6 +2,8 @@
  * the same. See shape.h. */
 #include "shape/shape.h"
 
+#include <string.h>
+
 static char *random_word(GRand *rand)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-_./<&'\">\xc3\xa9 x";
@@ -132,9 +134,27 @@ static void fill(const Shape *shape, char *object, GRand *rand, guint depth)
 	}
 }
 
+/* An element that has something in it is there. */
+static void raise_flags(const Shape *shape, char *object)
+{
+	for (guint i = 0; i < shape->n; i++) {
+		const Row *flag = &shape->rows[i];
+		if (flag->kind != ROW_FLAG || !flag->xml)
+			continue;
+		size_t len = strlen(flag->xml);
+		for (guint j = 0; j < shape->n; j++) {
+			const char *path = shape->rows[j].xml;
+			if (path && !strncmp(path, flag->xml, len) &&
+			    (path[len] == '/' || !path[len]) && row_is_set(&shape->rows[j], object))
+				*(gboolean *)(object + flag->offset) = TRUE;
+		}
+	}
+}
+
 gpointer shape_random(const Shape *shape, GRand *rand, guint depth)
 {
 	char *object = shape_new(shape);
 	fill(shape, object, rand, depth);
+	raise_flags(shape, object);
 	return object;
 }

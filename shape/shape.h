@@ -42,7 +42,8 @@ typedef enum RowKind {	/* the C type of the member */
 	ROW_MAC,	/* char *: lower case */
 	ROW_CPUSET,	/* char *: "0-3,^2" as libvirt writes sets */
 	ROW_STRUCT,	/* T *, NULL where absent; .of is its Shape */
-	ROW_INLINE,	/* T embedded: its rows count as rows of this struct; .of is its Shape */
+	ROW_INLINE,	/* T embedded: its rows count as rows of this struct; .of is its Shape. In
+			 * JSON it is an object of its own where its rows have an element of their own */
 	ROW_LIST,	/* GPtrArray * of T *, NULL where empty; .of is its Shape */
 	ROW_STRINGS,	/* GPtrArray * of char *, NULL where empty */
 	ROW_XML,	/* char *: a subtree kept as it stands */
@@ -135,6 +136,12 @@ struct Shape {
 static inline guint shape_len(const GPtrArray *list)
 {
 	return list ? list->len : 0;
+}
+
+/* An embedded struct whose rows share the element, and the JSON object, of the outer one. */
+static inline gboolean row_is_flat(const Row *row)
+{
+	return row->kind == ROW_INLINE && (!row->xml || !*row->xml);
 }
 
 /* ---- life.c ---- */
