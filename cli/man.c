@@ -77,7 +77,8 @@ int run_man(G_GNUC_UNUSED Cli *cli, G_GNUC_UNUSED const Op *op, G_GNUC_UNUSED co
 {
 	printf(".TH LODGE 1 \"\" \"lodge %s\" \"Lodge\"\n", LODGE_VERSION);
 	puts(".SH NAME\nlodge \\- run virtual machines\n"
-	     ".SH SYNOPSIS\n\\fBlodge\\fR [\\fB\\-\\-root\\fR \\fIDIR\\fR] [\\fB\\-\\-json\\fR] \\fIVERB\\fR ...\n"
+	     ".SH SYNOPSIS\n\\fBlodge\\fR [\\fB\\-\\-root\\fR \\fIDIR\\fR] "
+	     "[\\fB\\-\\-json\\fR] \\fIVERB\\fR ...\n"
 	     ".br\n\\fBlodge daemon\\fR [\\fB\\-\\-root\\fR \\fIDIR\\fR] [\\fB\\-\\-detach\\fR]\n"
 	     ".SH DESCRIPTION\n"
 	     "Defines, runs and watches virtual machines through the daemon, which is started where none\n"

@@ -44,5 +44,7 @@ int run_screenshot(Cli *cli, G_GNUC_UNUSED const Op *own, const char *target, gp
 	const ScreenshotArgs *args = words;
 	g_autoptr(GError) error = NULL;
 	g_auto(Reply) reply = { 0 };
-	return cli_call(cli, op, target, NULL, &reply, &error) ? save(target, args, reply.json) : cli_failed(error);
+	return cli_call(cli, op, target, NULL, &reply, &error) ?
+		       save(target, args, reply.json) :
+		       cli_failed(error);
 }

@@ -15,7 +15,12 @@ typedef enum DiskType {
 	DISK_VHOST_VDPA,
 } DiskType;
 
-typedef enum DiskDevice { DISK_DEVICE_DISK = 1, DISK_DEVICE_CDROM, DISK_DEVICE_FLOPPY, DISK_DEVICE_LUN } DiskDevice;
+typedef enum DiskDevice {
+	DISK_DEVICE_DISK = 1,
+	DISK_DEVICE_CDROM,
+	DISK_DEVICE_FLOPPY,
+	DISK_DEVICE_LUN,
+} DiskDevice;
 
 typedef enum DiskBus {
 	DISK_BUS_IDE = 1,
