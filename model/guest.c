@@ -238,9 +238,15 @@ Guest *guest_from_xml(const char *xml, gssize length, const char *what, Notes *n
 {
 	g_autoptr(Guest) guest =
 		shape_from_xml(&guest_shape, "domain", xml, length, what, notes, error);
-	if (!guest || !shape_check(&guest_shape, guest, notes, error))
+	g_autoptr(GError) why = NULL;
+	if (!guest)
 		return NULL;
-	return g_steal_pointer(&guest);
+	if (shape_check(&guest_shape, guest, notes, &why))
+		return g_steal_pointer(&guest);
+	if (what)
+		g_prefix_error(&why, "%s: ", what);
+	g_propagate_error(error, g_steal_pointer(&why));
+	return NULL;
 }
 
 char *guest_to_xml(const Guest *guest, guint flags)
