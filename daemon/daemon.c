@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/paths.h"
+#include "core/core.h"
 #include "daemon/config.h"
 #include "host/notify.h"
 #include "host/socket.h"
@@ -41,6 +42,7 @@ typedef struct Daemon {
 	int lock_fd;
 	int ready_fd; /* the waiting parent of a detached daemon; -1 */
 	GMainLoop *loop;
+	Core *core;
 	RestServer *rest;
 	gboolean owns_socket; /* not systemd's: removed at the end */
 } Daemon;
@@ -176,6 +178,19 @@ static gboolean on_signal(gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
+static gboolean open_core(Daemon *daemon, GError **error)
+{
+	CoreConfig config = { .paths = daemon->paths,
+			      .engine = &qemu_engine,
+			      .engine_config = { .paths = daemon->paths,
+						 .user = daemon->config->user,
+						 .qemu = daemon->config->qemu,
+						 .require_kvm =
+							 daemon->config->require_kvm == TRI_YES } };
+	daemon->core = core_new(&config, error);
+	return daemon->core != NULL;
+}
+
 static gboolean daemon_open(Daemon *daemon, const DaemonArgs *args, GError **error)
 {
 	daemon->paths = paths_new(args->root);
@@ -186,9 +201,11 @@ static gboolean daemon_open(Daemon *daemon, const DaemonArgs *args, GError **err
 	if (!daemon->config || !open_log(daemon, error))
 		return FALSE;
 	raise_limits();
+	if (!open_core(daemon, error))
+		return FALSE;
 	guint n;
 	const Op *const *ops = op_table(&n);
-	daemon->rest = rest_new(NULL, ops, n, error);
+	daemon->rest = rest_new(daemon->core, ops, n, error);
 	return daemon->rest && open_socket(daemon, error);
 }
 
@@ -199,6 +216,7 @@ static void daemon_run(Daemon *daemon)
 	log_info(NULL, "lodge %s serves %s", LODGE_VERSION, daemon->paths->socket);
 	tell_parent(daemon);
 	notify_systemd("READY=1");
+	core_begin(daemon->core);
 	g_main_loop_run(daemon->loop);
 	notify_systemd("STOPPING=1");
 	log_info(NULL, "ends; guests run on");
@@ -209,6 +227,7 @@ static void daemon_close(Daemon *daemon)
 	if (daemon->owns_socket)
 		unlink(daemon->paths->socket);
 	rest_free(daemon->rest);
+	g_clear_pointer(&daemon->core, core_free);
 	g_clear_pointer(&daemon->loop, g_main_loop_unref);
 	config_free(daemon->config);
 	paths_free(daemon->paths);
