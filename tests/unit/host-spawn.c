@@ -50,10 +50,13 @@ static void test_signals_are_reset(void)
 	sigemptyset(&block);
 	sigaddset(&block, SIGUSR2);
 	pthread_sigmask(SIG_BLOCK, &block, &before);
-	g_autofree char *out = shell((Spawn){ 0 }, "grep -e SigBlk -e SigIgn /proc/self/status");
+	g_autofree char *out = shell((Spawn){ 0 }, "sed -n 's/^SigIgn:.//p; s/^SigBlk:.//p' /proc/self/status");
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	signal(SIGUSR1, SIG_DFL);
-	g_assert_cmpstr(out, ==, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000");
+	/* What posix_spawn() ignores of libc's own two, 32 and 33, nobody can change: make starts us so. */
+	char *ignored;
+	g_assert_cmphex(g_ascii_strtoull(out, &ignored, 16), ==, 0);
+	g_assert_cmphex(g_ascii_strtoull(ignored, NULL, 16) & ~G_GUINT64_CONSTANT(0x180000000), ==, 0);
 }
 
 static int file_with(const char *text)
