@@ -135,12 +135,13 @@ static int time_left(const Session *session)
 static void run_session(Session *session)
 {
 	while (!told_to_end) {
-		struct pollfd fds[2] = { { .fd = session->fd, .events = POLLIN },
+		struct pollfd fds[3] = { { .fd = session->fd, .events = POLLIN },
 					 { .fd = session->input_open ? STDIN_FILENO : -1,
-					   .events = POLLIN } };
-		int n = poll(fds, 2, time_left(session));
-		if (n == 0)
-			return;
+					   .events = POLLIN },
+					 { .fd = STDOUT_FILENO } };
+		int n = poll(fds, 3, time_left(session));
+		if (n == 0 || (n > 0 && (fds[2].revents & (POLLERR | POLLHUP | POLLNVAL))))
+			return; /* time is up, or nobody reads what we print */
 		if (n < 0)
 			continue; /* a signal */
 		if (fds[1].revents && !take_input(session))

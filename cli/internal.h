@@ -101,10 +101,10 @@ extern const Shape help_args, completion_args, complete_args;
 int run_console(Cli *cli, const Op *op, const char *target, gpointer args);
 int run_stream(Cli *cli, const Op *op, const char *target, gpointer args);
 int run_list(Cli *cli, const Op *op, const char *target, gpointer args);
-int run_start(Cli *cli, const Op *op, const char *target, gpointer args);
-int run_create(Cli *cli, const Op *op, const char *target, gpointer args);
+int run_then_console(Cli *cli, const Op *op, const char *target, gpointer args);
+const Shape *with_console(const Shape *args);
 /* Attaches this terminal to the console of @target. */
 int console_attach(Cli *cli, const char *target);
-extern const Shape console_args, screenshot_args, start_words, create_words;
+extern const Shape console_args, screenshot_args;
 int run_edit(Cli *cli, const Op *op, const char *target, gpointer args);
 int run_screenshot(Cli *cli, const Op *op, const char *target, gpointer args);

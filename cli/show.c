@@ -74,7 +74,7 @@ static char *value_text(const Row *row, json_t *value)
 	case JSON_FALSE:
 		return bool_text(row, json_is_true(value));
 	case JSON_ARRAY:
-		return join(value);
+		return json_is_string(json_array_get(value, 0)) ? join(value) : NULL;
 	default:
 		return NULL;
 	}

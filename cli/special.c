@@ -4,6 +4,7 @@
 #include "base/fd.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 
 /* ---- list ---- */
@@ -105,58 +106,37 @@ int run_stream(Cli *cli, const Op *op, const char *target, gpointer args)
 	return 0;
 }
 
-/* ---- start, create: with a console ---- */
+/* ---- start, create, run: with a console right after ---- */
 
-typedef struct StartWords {
-	ShapeHead head;
-	char *xml;
-	gboolean paused, console;
-} StartWords;
-
-static const Row start_rows[] = {
-	FLAG(StartWords, paused, NULL, .doc = "do not let its CPUs run yet"),
-	FLAG(StartWords, console, NULL, .doc = "connect to its console then"),
-};
-const Shape start_words = SHAPE("start-words", StartWords, start_rows);
-
-static const Row create_rows[] = {
-	RAWXML(StartWords, xml, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED,
-	       .doc = "file with the <domain> document, - for standard input"),
-	FLAG(StartWords, paused, NULL, .doc = "do not let its CPUs run yet"),
-	FLAG(StartWords, console, NULL, .doc = "connect to its console then"),
-};
-const Shape create_words = SHAPE("create-words", StartWords, create_rows);
-
-/* Calls @op; *name is then the guest that it answered with, or NULL. The caller frees it. */
-static int call_passing(Cli *cli, const Op *op, const Op *own, const char *target,
-			const StartWords *words, char **name)
+/* The arguments of @op and a switch --console behind them; lives for ever. */
+const Shape *with_console(const Shape *args)
 {
+	static const Row console = { .kind = ROW_FLAG, .name = "console",
+				     .doc = "connect to its console then" };
+	Shape *more = g_memdup2(args, sizeof *args);
+	Row *rows = g_new(Row, args->n + 1);
+	memcpy(rows, args->rows, args->n * sizeof(Row));
+	rows[args->n] = console;
+	rows[args->n].offset = args->size;
+	more->rows = rows;
+	more->n = args->n + 1;
+	more->size = args->size + sizeof(gboolean);
+	return more;
+}
+
+int run_then_console(Cli *cli, const Op *own, const char *target, gpointer args)
+{
+	const Op *op = op_find(own->name); /* its arguments are the first of ours */
 	g_autoptr(GError) error = NULL;
 	g_auto(Reply) reply = { 0 };
-	gpointer args = cli_pass_args(own, words, op);
-	gboolean ok = cli_call(cli, op, target, args, &reply, &error);
-	if (ok && cli->json)
-		show_json(reply.json);
-	else if (ok)
-		show_result(op, target, args, reply.json);
-	shape_free(op->args, args);
-	if (!ok)
+	if (!cli_call(cli, op, target, args, &reply, &error))
 		return cli_failed(error);
-	*name = g_strdup(json_string_value(json_object_get(reply.json, "name")));
-	fflush(stdout);
-	return 0;
-}
-
-int run_start(Cli *cli, const Op *own, const char *target, gpointer args)
-{
-	g_autofree char *name = NULL;
-	int code = call_passing(cli, op_find("start"), own, target, args, &name);
-	return code || !((StartWords *)args)->console ? code : console_attach(cli, target);
-}
-
-int run_create(Cli *cli, const Op *own, G_GNUC_UNUSED const char *target, gpointer args)
-{
-	g_autofree char *name = NULL;
-	int code = call_passing(cli, op_find("create"), own, NULL, args, &name);
-	return code || !((StartWords *)args)->console || !name ? code : console_attach(cli, name);
+	if (cli->json)
+		show_json(reply.json);
+	else
+		show_result(op, target, args, reply.json);
+	if (!flag(own, args, "console"))
+		return fflush(stdout) == 0 ? 0 : 1;
+	const char *name = json_string_value(json_object_get(reply.json, "name"));
+	return console_attach(cli, name ? name : target);
 }

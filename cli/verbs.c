@@ -11,12 +11,6 @@ static const Verb own[] = {
 	{ .op = { .name = "screenshot", .family = "Guests", .target = OP_ON_GUEST,
 		  .args = &screenshot_args, .doc = "Save what a guest's screen shows" },
 	  .through = "screenshot", .run = run_screenshot },
-	{ .op = { .name = "start", .family = "Guests", .target = OP_ON_GUEST, .args = &start_words,
-		  .doc = "Start a guest" },
-	  .through = "start", .run = run_start },
-	{ .op = { .name = "create", .family = "Guests", .args = &create_words,
-		  .doc = "Start a guest that is forgotten when it ends" },
-	  .through = "create", .run = run_create },
 	{ .op = { .name = "edit", .family = "Guests", .target = OP_ON_GUEST,
 		  .doc = "Change a guest's definition in an editor" },
 	  .through = "define", .run = run_edit },
@@ -39,6 +33,9 @@ static const struct {
 } special[] = {
 	{ "events", run_stream },
 	{ "list", run_list },
+	{ "start", run_then_console },
+	{ "create", run_then_console },
+	{ "run", run_then_console },
 };
 
 /* What the command makes of a verb of the daemon: its own verb of that name, or the row with the
@@ -53,6 +50,8 @@ static const Verb *verb_of(const Op *op)
 	for (guint i = 0; i < G_N_ELEMENTS(special); i++)
 		if (g_str_equal(special[i].name, op->name))
 			verb->run = special[i].run;
+	if (verb->run == run_then_console)
+		verb->op.args = with_console(op->args);
 	return verb;
 }
 
