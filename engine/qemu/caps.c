@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "host/facts.h"
 #include "host/process.h"
 #include "host/qmp-frames.h"
 #include "host/qmp.h"
@@ -289,7 +290,7 @@ static json_t *ask_all(const char *binary, gboolean try_kvm, GError **error)
 	}
 	json_object_set_new(answers, "format", json_integer(CACHE_FORMAT));
 	if (!try_kvm)
-		json_object_set_new(answers, "kvm-why-not", json_string("/dev/kvm cannot be opened"));
+		json_object_set_new(answers, "kvm-why-not", json_string("KVM does not work on this host"));
 	else if (!interview(binary, "kvm", kvm_questions, G_N_ELEMENTS(kvm_questions), answers,
 			    &kvm_words, NULL))
 		json_object_set_new(answers, "kvm-why-not",
@@ -360,9 +361,22 @@ static QemuCaps *learn(const char *binary, const char *dir, const char *key, gbo
 	return caps;
 }
 
+/* /dev/kvm may open on a host whose CPU cannot run guests; once, for it is on the start path. */
+static gboolean kvm_works(void)
+{
+	static gsize once;
+	static gboolean works;
+	if (g_once_init_enter(&once)) {
+		g_autofree char *why_not = NULL;
+		works = host_kvm_usable(NULL, &why_not);
+		g_once_init_leave(&once, 1);
+	}
+	return works;
+}
+
 const QemuCaps *qemu_caps_get(const char *binary, const char *cache_dir, GError **error)
 {
-	gboolean kvm = access("/dev/kvm", R_OK | W_OK) == 0;
+	gboolean kvm = kvm_works();
 	g_autofree char *key = key_of(binary, kvm, error);
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&lock);
 	if (!key)
