@@ -7,6 +7,7 @@
 #include "base/paths.h"
 #include "core/core.h"
 #include "daemon/config.h"
+#include "host/memory.h"
 #include "host/notify.h"
 #include "host/socket.h"
 #include "wire/rest/rest.h"
@@ -21,6 +22,8 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define SETTLED_MS 500 /* after the start: what only that needed goes */
 
 typedef struct DaemonArgs {
 	ShapeHead head;
@@ -172,6 +175,12 @@ static void tell_parent(Daemon *daemon)
 
 /* ---- life ---- */
 
+static gboolean on_settled(G_GNUC_UNUSED gpointer data)
+{
+	memory_release();
+	return G_SOURCE_REMOVE;
+}
+
 static gboolean on_signal(gpointer data)
 {
 	g_main_loop_quit(data);
@@ -217,6 +226,7 @@ static void daemon_run(Daemon *daemon)
 	tell_parent(daemon);
 	notify_systemd("READY=1");
 	core_begin(daemon->core);
+	g_timeout_add(SETTLED_MS, on_settled, NULL);
 	g_main_loop_run(daemon->loop);
 	notify_systemd("STOPPING=1");
 	log_info(NULL, "ends; guests run on");
