@@ -43,7 +43,7 @@ static volatile sig_atomic_t is_raw, told_to_end;
 static void restore_terminal(void)
 {
 	if (is_raw)
-		tcsetattr(STDIN_FILENO, TCSAFLUSH, &saved);
+		tcsetattr(STDIN_FILENO, TCSADRAIN, &saved);
 	is_raw = 0;
 }
 
@@ -60,7 +60,7 @@ static void make_raw(void)
 	cfmakeraw(&raw);
 	atexit(restore_terminal);
 	is_raw = 1;
-	tcsetattr(STDIN_FILENO, TCSAFLUSH, &raw);
+	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
 }
 
 static void watch_signals(void)
