@@ -36,7 +36,7 @@ typedef struct Swtpm {
 
 gboolean qemu_swtpm_wanted(const Tpm *tpm)
 {
-	return !g_strcmp0(tpm->backend_type, "emulator");
+	return !tpm->backend_type || g_str_equal(tpm->backend_type, "emulator");
 }
 
 /* ---- what is asked for ---- */
