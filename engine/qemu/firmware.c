@@ -1,6 +1,6 @@
 /* See firmware.h: the choice. First what is wished for is put together (Wish), from the definition
- * or, for a loader of another distribution, also from the names that it uses; then the first firmware
- * of the host that fits is taken; only then the guest is changed. */
+ * or, for a loader of another distribution, also from the names that it uses; then the first
+ * firmware of the host that fits is taken; only then the guest is changed. */
 #include "engine/qemu/firmware.h"
 
 #include <errno.h>
@@ -48,8 +48,8 @@ static gboolean name_has(const char *path, const char *const *words)
 	return FALSE;
 }
 
-static const char *const uefi_words[] = { "ovmf", "edk2", "uefi", "aavmf", "qemu_efi", "qemu-efi",
-					  "_code", NULL };
+static const char *const uefi_words[] = { "ovmf",     "edk2",	  "uefi",  "aavmf",
+					  "qemu_efi", "qemu-efi", "_code", NULL };
 static const char *const bios_words[] = { "bios", "hvmloader", NULL };
 static const char *const secure_words[] = { "secboot", "secure", ".ms.", "smm", NULL };
 static const char *const enrolled_words[] = { "secboot", ".ms.", "enrolled", NULL };
@@ -151,7 +151,8 @@ static gboolean mapping_fits(const Firmware *firmware, const GuestOs *os)
 		return !type || g_str_equal(type, "rom");
 	if (type && !g_str_equal(type, "pflash"))
 		return FALSE;
-	return firmware->flash == (os->loader_stateless == TRI_YES ? FLASH_STATELESS : FLASH_SPLIT) &&
+	return firmware->flash ==
+		       (os->loader_stateless == TRI_YES ? FLASH_STATELESS : FLASH_SPLIT) &&
 	       g_str_equal(firmware->code_format, os->loader_format ? os->loader_format : "raw");
 }
 
@@ -228,15 +229,17 @@ static gboolean nothing_fits(const GPtrArray *list, const Wish *wish, GError **e
 	g_autofree char *wished = wish_text(wish);
 	g_autofree char *remedy =
 		any_fits(list, wish)
-			? g_strdup("change what is asked for in os (there is firmware without these "
-				   "conditions)")
+			? g_strdup(
+				  "change what is asked for in os (there is firmware without these "
+				  "conditions)")
 		: wish->with && g_str_has_prefix(wish->machine, "pc-i440fx")
 			? g_strdup("use machine type q35")
 			: g_strdup_printf("install the package %s", package_for(wish->arch));
-	return fail(error, LODGE_ERROR_UNSUPPORTED,
-		    "guest \"%s\": os: this host has no UEFI firmware for %s, machine type %s%s%s: %s",
-		    wish->guest->name, wish->arch, os->machine ? os->machine : "pc",
-		    *wished ? "," : "", wished, remedy);
+	return fail(
+		error, LODGE_ERROR_UNSUPPORTED,
+		"guest \"%s\": os: this host has no UEFI firmware for %s, machine type %s%s%s: %s",
+		wish->guest->name, wish->arch, os->machine ? os->machine : "pc", *wished ? "," : "",
+		wished, remedy);
 }
 
 /* ---- filling in ---- */
@@ -256,8 +259,10 @@ static void fill_template(GuestOs *os, const char *name, const char *vars, Notes
 	if (!vars || readable(os->nvram_template))
 		return;
 	if (os->nvram_template)
-		notes_add(notes, "guest \"%s\": the template of its variables, %s, is not on this host: "
-				 "%s is used", name, os->nvram_template, vars);
+		notes_add(notes,
+			  "guest \"%s\": the template of its variables, %s, is not on this host: "
+			  "%s is used",
+			  name, os->nvram_template, vars);
 	set(&os->nvram_template, vars);
 }
 
@@ -279,8 +284,10 @@ static void fill_nvram(GuestOs *os, const char *name, const char *nvram_dir, Not
 	g_autofree char *file = g_strdup_printf("%s_VARS.fd", name);
 	g_autofree char *path = g_build_filename(nvram_dir, file, NULL);
 	if (elsewhere)
-		notes_add(notes, "guest \"%s\": its variables cannot be kept in %s on this host: %s is "
-				 "used", name, os->nvram, path);
+		notes_add(notes,
+			  "guest \"%s\": its variables cannot be kept in %s on this host: %s is "
+			  "used",
+			  name, os->nvram, path);
 	set(&os->nvram, path);
 }
 
@@ -329,8 +336,8 @@ static gboolean replace(Guest *guest, const GPtrArray *list, const char *nvram_d
 	const Firmware *firmware = choose(list, &wish);
 	if (!firmware)
 		return nothing_fits(list, &wish, error);
-	notes_add(notes, "guest \"%s\": loader %s is not on this host: %s is used", guest->name, old,
-		  firmware->code);
+	notes_add(notes, "guest \"%s\": loader %s is not on this host: %s is used", guest->name,
+		  old, firmware->code);
 	fill(guest, firmware, nvram_dir, notes);
 	return TRUE;
 }
@@ -393,10 +400,11 @@ static gboolean without_bios(Guest *guest, Notes *notes, GError **error)
 {
 	GuestOs *os = &guest->os;
 	if (!name_has(os->loader, bios_words))
-		return fail(error, LODGE_ERROR_NOT_FOUND,
-			    "guest \"%s\": os/loader: there is no %s; correct the path, or leave the "
-			    "element out for this host's BIOS",
-			    guest->name, os->loader);
+		return fail(
+			error, LODGE_ERROR_NOT_FOUND,
+			"guest \"%s\": os/loader: there is no %s; correct the path, or leave the "
+			"element out for this host's BIOS",
+			guest->name, os->loader);
 	notes_add(notes, "guest \"%s\": loader %s is not on this host: QEMU's own BIOS is used",
 		  guest->name, os->loader);
 	g_clear_pointer(&os->loader, g_free);
@@ -411,8 +419,8 @@ gboolean qemu_firmware_complete(Guest *guest, const char *nvram_dir, Notes *note
 	gboolean efi = is(os->firmware, "efi");
 	if (os->firmware && !efi && !is(os->firmware, "bios"))
 		return fail(error, LODGE_ERROR_INVALID,
-			    "guest \"%s\": os/@firmware: \"%s\" is neither efi nor bios", guest->name,
-			    os->firmware);
+			    "guest \"%s\": os/@firmware: \"%s\" is neither efi nor bios",
+			    guest->name, os->firmware);
 	if (!efi && !os->loader)
 		return TRUE;
 	gboolean there = os->loader && g_file_test(os->loader, G_FILE_TEST_EXISTS);

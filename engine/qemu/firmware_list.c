@@ -160,7 +160,8 @@ static void read_descriptor(GPtrArray *list, const char *name, const char *path)
 		log_warning(NULL, "firmware descriptor %s left out: line %d: %s", path, where.line,
 			    where.text);
 	else if (!parse(json, firmware))
-		log_warning(NULL, "firmware descriptor %s left out: no use for its mapping or targets",
+		log_warning(NULL,
+			    "firmware descriptor %s left out: no use for its mapping or targets",
 			    path);
 	else
 		g_ptr_array_add(list, g_steal_pointer(&firmware));
@@ -170,7 +171,8 @@ static void read_descriptor(GPtrArray *list, const char *name, const char *path)
 
 /* ---- what has no descriptor ---- */
 
-/* Of Debian's ovmf: the builds for flash of 2 MiB, of which guests from elsewhere bring variables. */
+/* Of Debian's ovmf: the builds for flash of 2 MiB, of which guests from elsewhere bring variables.
+ */
 static void add_undescribed(GPtrArray *list)
 {
 	static const struct {
@@ -223,7 +225,8 @@ static gint by_name(gconstpointer a, gconstpointer b)
 
 GPtrArray *firmware_list_read(const char *const *folders)
 {
-	g_autoptr(GHashTable) found = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	g_autoptr(GHashTable)
+		found = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	GPtrArray *list = g_ptr_array_new_with_free_func(firmware_free);
 	for (; *folders; folders++)
 		find_files(found, *folders);

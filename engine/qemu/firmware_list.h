@@ -7,11 +7,11 @@
 typedef enum FirmwareFlash { FLASH_SPLIT = 1, FLASH_COMBINED, FLASH_STATELESS } FirmwareFlash;
 
 typedef enum FirmwareAbility { /* "features" of a descriptor, as bits */
-	FIRMWARE_ACPI_S3 = 1 << 0,
-	FIRMWARE_ACPI_S4 = 1 << 1,
-	FIRMWARE_SECURE_BOOT = 1 << 2,
-	FIRMWARE_ENROLLED_KEYS = 1 << 3,
-	FIRMWARE_REQUIRES_SMM = 1 << 4,
+			       FIRMWARE_ACPI_S3 = 1 << 0,
+			       FIRMWARE_ACPI_S4 = 1 << 1,
+			       FIRMWARE_SECURE_BOOT = 1 << 2,
+			       FIRMWARE_ENROLLED_KEYS = 1 << 3,
+			       FIRMWARE_REQUIRES_SMM = 1 << 4,
 } FirmwareAbility;
 
 typedef struct FirmwareTarget {
@@ -30,8 +30,8 @@ typedef struct Firmware {
 } Firmware;
 
 /* What the descriptors in the host's folders say, followed by what ovmf ships without a descriptor.
- * The caller owns a reference; the content is immutable. Read again where a folder has changed since.
- * Any thread. */
+ * The caller owns a reference; the content is immutable. Read again where a folder has changed
+ * since. Any thread. */
 GPtrArray *firmware_list(void);
 
 /* The same for @folders (NULL at the end), in rising order of precedence, without memory of earlier

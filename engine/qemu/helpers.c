@@ -158,8 +158,9 @@ QemuHelper *qemu_helper_adopt(const char *record, GError **error)
 			       : NULL;
 	const char *name = NULL, *socket = NULL;
 	json_int_t pid = 0, ticks = 0;
-	if (!json || json_unpack(json, "{s:s, s:s, s:I, s:I}", "name", &name, "socket", &socket,
-				 "pid", &pid, "ticks", &ticks) ||
+	if (!json ||
+	    json_unpack(json, "{s:s, s:s, s:I, s:I}", "name", &name, "socket", &socket, "pid", &pid,
+			"ticks", &ticks) ||
 	    pid <= 1 || pid > G_MAXINT || ticks < 0 || !g_path_is_absolute(socket)) {
 		json_decref(json);
 		fail(error, LODGE_ERROR_INVALID, "the record of a helper process is damaged");
@@ -193,10 +194,11 @@ static gboolean check_folder(const Guest *live, const Filesystem *fs, GError **e
 			    "guest \"%s\": filesystem \"%s\": source/@dir must be an absolute path",
 			    live->name, fs->target);
 	if (strchr(folder, ','))
-		return fail(error, LODGE_ERROR_UNSUPPORTED,
-			    "guest \"%s\": filesystem \"%s\": virtiofsd cannot share %s: there is a "
-			    "comma in its path",
-			    live->name, fs->target, folder);
+		return fail(
+			error, LODGE_ERROR_UNSUPPORTED,
+			"guest \"%s\": filesystem \"%s\": virtiofsd cannot share %s: there is a "
+			"comma in its path",
+			live->name, fs->target, folder);
 	if (!g_file_test(folder, G_FILE_TEST_IS_DIR))
 		return fail(error, LODGE_ERROR_NOT_FOUND,
 			    "guest \"%s\": filesystem \"%s\": there is no folder %s", live->name,
@@ -247,7 +249,8 @@ static gboolean check_account(const Guest *live, const Filesystem *fs, const cha
 	if (geteuid() == 0 || !g_str_equal(program, "/usr/lib/qemu/virtiofsd"))
 		return TRUE;
 	return fail(error, LODGE_ERROR_UNSUPPORTED,
-		    "guest \"%s\": filesystem \"%s\": %s runs as root only; use the system's daemon, or "
+		    "guest \"%s\": filesystem \"%s\": %s runs as root only; use the system's "
+		    "daemon, or "
 		    "install virtiofsd 1.11 or later",
 		    live->name, fs->target, program);
 }

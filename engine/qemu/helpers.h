@@ -1,6 +1,6 @@
 /* Processes beside QEMU that belong to one guest: swtpm for an emulated TPM, virtiofsd for a shared
- * folder. Both get a listening unix socket, so that QEMU can connect from the first moment; both end
- * when QEMU closes its connection.
+ * folder. Both get a listening unix socket, so that QEMU can connect from the first moment; both
+ * end when QEMU closes its connection.
  *
  * Neighbours: host/spawn.h and host/process.h start and end them; start.c and run.c are the users;
  * command.h puts the sockets on QEMU's command line. */
@@ -17,12 +17,13 @@ typedef struct QemuHelper QemuHelper;
 gboolean qemu_swtpm_wanted(const Tpm *tpm);
 gboolean qemu_virtiofsd_wanted(const Filesystem *fs);
 
-/* Starts swtpm for @tpm of @live and waits until it answers on @run_dir/swtpm.sock. @state_dir keeps
- * the TPM's secrets (mode 0700, owned by @user); where it is not there it is made, with endorsement
- * key and certificates if swtpm_setup is installed: that takes about a second, once. The local
- * certificate authority lives in the folder "ca" beside @state_dir.
+/* Starts swtpm for @tpm of @live and waits until it answers on @run_dir/swtpm.sock. @state_dir
+ * keeps the TPM's secrets (mode 0700, owned by @user); where it is not there it is made, with
+ * endorsement key and certificates if swtpm_setup is installed: that takes about a second, once.
+ * The local certificate authority lives in the folder "ca" beside @state_dir.
  *
- * @user: who swtpm and QEMU run as; @user and @cgroup may be NULL (the daemon's own); output goes to
+ * @user: who swtpm and QEMU run as; @user and @cgroup may be NULL (the daemon's own); output goes
+ * to
  * @log_fd (0: nowhere). UNSUPPORTED where swtpm is missing or the TPM's options cannot be met. On
  * failure nothing is left behind. The caller owns the result (qemu_helper_stop). Blocks; not on the
  * main loop's thread. */
@@ -30,10 +31,10 @@ QemuHelper *qemu_swtpm_start(const Guest *live, const Tpm *tpm, const char *run_
 			     const char *state_dir, const HostUser *user, const Cgroup *cgroup,
 			     int log_fd, GError **error);
 
-/* Starts virtiofsd for @fs of @live, to listen at qemu_virtiofs_path(@run_dir, alias). It runs as the
- * daemon, for it answers with the owners and permissions of the shared folder; @user is who may
- * connect. It takes one connection: do not try it out. UNSUPPORTED where it is missing or cannot run
- * under this account, NOT_FOUND for a folder that is not there. Otherwise as above. */
+/* Starts virtiofsd for @fs of @live, to listen at qemu_virtiofs_path(@run_dir, alias). It runs as
+ * the daemon, for it answers with the owners and permissions of the shared folder; @user is who may
+ * connect. It takes one connection: do not try it out. UNSUPPORTED where it is missing or cannot
+ * run under this account, NOT_FOUND for a folder that is not there. Otherwise as above. */
 QemuHelper *qemu_virtiofsd_start(const Guest *live, const Filesystem *fs, const char *run_dir,
 				 const HostUser *user, const Cgroup *cgroup, int log_fd,
 				 GError **error);
@@ -46,17 +47,17 @@ pid_t qemu_helper_pid(const QemuHelper *helper);
 /* Whether it has not ended yet. Any thread. */
 gboolean qemu_helper_alive(const QemuHelper *helper);
 
-/* Ends and reaps it, removes its socket and frees @helper; NULL is fine. Blocks up to 2 seconds, more
- * only where the kernel cannot end it; not on the main loop's thread. */
+/* Ends and reaps it, removes its socket and frees @helper; NULL is fine. Blocks up to 2 seconds,
+ * more only where the kernel cannot end it; not on the main loop's thread. */
 void qemu_helper_stop(QemuHelper *helper);
 /* Forgets it and frees @helper; the process and its socket stay. */
 void qemu_helper_free(QemuHelper *helper);
 
 /* What qemu_helper_adopt() needs, as JSON text that the caller frees. */
 char *qemu_helper_record(const QemuHelper *helper);
-/* The helper that an earlier daemon started and recorded; also where it has ended meanwhile, so that
- * qemu_helper_stop() removes what it left. NULL with INVALID for a text (or NULL) that is no record.
- * The caller owns it. Any thread. */
+/* The helper that an earlier daemon started and recorded; also where it has ended meanwhile, so
+ * that qemu_helper_stop() removes what it left. NULL with INVALID for a text (or NULL) that is no
+ * record. The caller owns it. Any thread. */
 QemuHelper *qemu_helper_adopt(const char *record, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(QemuHelper, qemu_helper_stop)

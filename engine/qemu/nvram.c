@@ -13,7 +13,8 @@
 
 static gboolean has_variables(const GuestOs *os)
 {
-	return os->nvram && !g_strcmp0(os->loader_type, "pflash") && os->loader_stateless != TRI_YES;
+	return os->nvram && !g_strcmp0(os->loader_type, "pflash") &&
+	       os->loader_stateless != TRI_YES;
 }
 
 /* Only a regular file is ever replaced: a device with variables on it is written by QEMU alone. */
@@ -55,10 +56,11 @@ gboolean qemu_nvram_prepare(const Guest *live, gboolean reset, GError **error)
 	if (!needs)
 		return TRUE;
 	if (!os->nvram_template)
-		return fail(error, LODGE_ERROR_NOT_FOUND,
-			    "guest \"%s\": there is no nvram %s and nothing to make it from; name a "
-			    "file with <nvram template='...'>",
-			    live->name, os->nvram);
+		return fail(
+			error, LODGE_ERROR_NOT_FOUND,
+			"guest \"%s\": there is no nvram %s and nothing to make it from; name a "
+			"file with <nvram template='...'>",
+			live->name, os->nvram);
 	g_autofree char *data = file_read(os->nvram_template, TEMPLATE_LIMIT, &length, error);
 	if (!data) {
 		g_prefix_error(error, "guest \"%s\": template of the nvram: ", live->name);

@@ -223,7 +223,8 @@ static gboolean prepare_state(const Swtpm *swtpm, GError **error)
 	if (has_state(swtpm->state_dir, swtpm->v2 ? STATE_1_2 : STATE_2_0) &&
 	    !has_state(swtpm->state_dir, swtpm->v2 ? STATE_2_0 : STATE_1_2))
 		return fail(error, LODGE_ERROR_INVALID,
-			    "guest \"%s\": tpm: the state in %s is of TPM %s; say backend/@version='%s' "
+			    "guest \"%s\": tpm: the state in %s is of TPM %s; say "
+			    "backend/@version='%s' "
 			    "or remove that folder and with it the guest's keys",
 			    swtpm->guest->name, swtpm->state_dir, swtpm->v2 ? "1.2" : "2.0",
 			    swtpm->v2 ? "1.2" : "2.0");
@@ -238,8 +239,9 @@ static QemuHelper *start_process(const Swtpm *swtpm, const char *socket, GError 
 	g_autofree char *level = swtpm->tpm->debug && swtpm->log_fd > 0
 					 ? g_strdup_printf("fd=2,level=%s", swtpm->tpm->debug)
 					 : NULL;
-	const char *argv[] = { "swtpm", "socket", "--ctrl", "type=unixio,fd=3", "--tpmstate", state,
-			       "--terminate", NULL, NULL, NULL, NULL };
+	const char *argv[] = { "swtpm",	     "socket", "--ctrl",      "type=unixio,fd=3",
+			       "--tpmstate", state,    "--terminate", NULL,
+			       NULL,	     NULL,     NULL };
 	guint n = 7;
 	if (swtpm->v2)
 		argv[n++] = "--tpm2";
@@ -273,10 +275,11 @@ static gboolean wait_ready(const Swtpm *swtpm, const QemuHelper *helper, GError 
 	if (answers(qemu_helper_socket(helper)))
 		return TRUE;
 	if (helper_wait(helper, 100))
-		return fail(error, LODGE_ERROR_ENGINE,
-			    "guest \"%s\": tpm: swtpm ended at once; its words are in the guest's log, "
-			    "its state is in %s",
-			    swtpm->guest->name, swtpm->state_dir);
+		return fail(
+			error, LODGE_ERROR_ENGINE,
+			"guest \"%s\": tpm: swtpm ended at once; its words are in the guest's log, "
+			"its state is in %s",
+			swtpm->guest->name, swtpm->state_dir);
 	return fail(error, LODGE_ERROR_TIMEOUT,
 		    "guest \"%s\": tpm: swtpm did not answer within %d s", swtpm->guest->name,
 		    READY_MS / 1000);

@@ -25,7 +25,8 @@ static Guest *guest_with(const char *os, const char *more)
 	g_autofree char *xml = g_strdup_printf(
 		"<domain type='kvm'><name>web1</name>"
 		"<uuid>c7a5fdbd-cdaf-9455-926a-d65c16db1809</uuid><memory>65536</memory>"
-		"<vcpu>1</vcpu>%s%s</domain>", os, more ? more : "");
+		"<vcpu>1</vcpu>%s%s</domain>",
+		os, more ? more : "");
 	g_autoptr(GError) error = NULL;
 	Guest *guest = guest_from_xml(xml, -1, "test", NULL, &error);
 	g_assert_no_error(error);
@@ -101,7 +102,11 @@ static void test_descriptors(void)
 static void test_bad_descriptors(void)
 {
 	static const char *const texts[] = {
-		"{", "[]", "null", "{}", "{\"mapping\":3,\"targets\":{}}",
+		"{",
+		"[]",
+		"null",
+		"{}",
+		"{\"mapping\":3,\"targets\":{}}",
 		"{\"mapping\":{\"device\":\"flash\",\"mode\":\"odd\"}}",
 		"{\"interface-types\":[\"uefi\"],\"mapping\":{\"device\":\"flash\",\"executable\":"
 		"{\"filename\":\"relative\"}},\"targets\":[]}",
@@ -151,21 +156,23 @@ static void test_choice(void)
 	} cases[] = {
 		{ "<os firmware='efi'>" Q35 "</os>", OVMF "OVMF_CODE_4M.ms.fd",
 		  OVMF "OVMF_VARS_4M.ms.fd", TRUE },
-		{ "<os firmware='efi'><type machine='q35'>hvm</type></os>", OVMF "OVMF_CODE_4M.ms.fd",
-		  OVMF "OVMF_VARS_4M.ms.fd", TRUE },
-		{ "<os firmware='efi'>" I440 "</os>", OVMF "OVMF_CODE_4M.fd", OVMF "OVMF_VARS_4M.fd",
-		  FALSE },
+		{ "<os firmware='efi'><type machine='q35'>hvm</type></os>",
+		  OVMF "OVMF_CODE_4M.ms.fd", OVMF "OVMF_VARS_4M.ms.fd", TRUE },
+		{ "<os firmware='efi'>" I440 "</os>", OVMF "OVMF_CODE_4M.fd",
+		  OVMF "OVMF_VARS_4M.fd", FALSE },
 		{ "<os firmware='efi'>" Q35 "<firmware><feature enabled='no' name='secure-boot'/>"
-		  "</firmware></os>", OVMF "OVMF_CODE_4M.fd", OVMF "OVMF_VARS_4M.fd", FALSE },
+		  "</firmware></os>",
+		  OVMF "OVMF_CODE_4M.fd", OVMF "OVMF_VARS_4M.fd", FALSE },
 		{ "<os firmware='efi'>" Q35 "<firmware><feature enabled='yes' name='secure-boot'/>"
 		  "<feature enabled='no' name='enrolled-keys'/></firmware></os>",
 		  OVMF "OVMF_CODE_4M.secboot.fd", OVMF "OVMF_VARS_4M.fd", TRUE },
 		{ "<os firmware='efi'>" Q35 "<firmware><feature enabled='no' name='enrolled-keys'/>"
-		  "</firmware></os>", OVMF "OVMF_CODE_4M.secboot.fd", OVMF "OVMF_VARS_4M.fd", TRUE },
+		  "</firmware></os>",
+		  OVMF "OVMF_CODE_4M.secboot.fd", OVMF "OVMF_VARS_4M.fd", TRUE },
 		{ "<os firmware='efi'>" Q35 "<loader secure='no'/></os>", OVMF "OVMF_CODE_4M.fd",
 		  OVMF "OVMF_VARS_4M.fd", FALSE },
-		{ "<os firmware='efi'>" Q35 "<loader secure='yes'/></os>", OVMF "OVMF_CODE_4M.ms.fd",
-		  OVMF "OVMF_VARS_4M.ms.fd", TRUE },
+		{ "<os firmware='efi'>" Q35 "<loader secure='yes'/></os>",
+		  OVMF "OVMF_CODE_4M.ms.fd", OVMF "OVMF_VARS_4M.ms.fd", TRUE },
 	};
 	if (no_ovmf())
 		return;
@@ -179,7 +186,8 @@ static void test_choice(void)
 		g_assert_cmpint(os->loader_readonly, ==, TRI_YES);
 		g_assert_cmpstr(os->nvram, ==, NVRAM "/web1_VARS.fd");
 		g_assert_cmpint(os->loader_secure == TRI_YES, ==, cases[i].smm);
-		g_assert_cmpint(guest->features && guest->features->smm == TRI_YES, ==, cases[i].smm);
+		g_assert_cmpint(guest->features && guest->features->smm == TRI_YES, ==,
+				cases[i].smm);
 		g_assert_cmpuint(notes_count(&notes), ==, 0);
 		g_autoptr(Guest) again = guest_copy(guest);
 		g_assert_true(qemu_firmware_complete(again, NVRAM, &notes, NULL));
@@ -202,21 +210,24 @@ static void test_loader_is_there(void)
 	if (no_ovmf())
 		return;
 	g_autoptr(Guest) plain = completed("<os>" Q35 "<loader readonly='yes' type='pflash'>" OVMF
-					   "OVMF_CODE.fd</loader></os>", NULL, NULL);
+					   "OVMF_CODE.fd</loader></os>",
+					   NULL, NULL);
 	g_assert_cmpstr(plain->os.loader, ==, OVMF "OVMF_CODE.fd");
 	g_assert_cmpstr(plain->os.nvram_template, ==, OVMF "OVMF_VARS.fd");
 	g_assert_cmpstr(plain->os.nvram, ==, NVRAM "/web1_VARS.fd");
 	g_autoptr(Guest) oil = completed("<os>" Q35 "<loader readonly='yes' type='pflash'>" OVMF
 					 "OVMF_CODE_4M.snakeoil.fd</loader>"
-					 "<nvram>/tmp/mine.fd</nvram></os>", NULL, NULL);
+					 "<nvram>/tmp/mine.fd</nvram></os>",
+					 NULL, NULL);
 	g_assert_cmpstr(oil->os.nvram_template, ==, OVMF "OVMF_VARS_4M.snakeoil.fd");
 	g_assert_cmpstr(oil->os.nvram, ==, "/tmp/mine.fd");
 	g_autoptr(Guest) less = completed("<os>" Q35 "<loader readonly='yes' type='pflash' "
-					  "stateless='yes'>" OVMF "OVMF_CODE.fd</loader></os>", NULL,
-					  NULL);
+					  "stateless='yes'>" OVMF "OVMF_CODE.fd</loader></os>",
+					  NULL, NULL);
 	g_assert_null(less->os.nvram);
 	g_autoptr(Guest) rom = completed("<os>" Q35 "<loader type='rom'>/usr/share/seabios/bios.bin"
-					 "</loader></os>", NULL, NULL);
+					 "</loader></os>",
+					 NULL, NULL);
 	g_assert_null(rom->os.nvram);
 }
 
@@ -226,16 +237,23 @@ static void test_loader_of_elsewhere(void)
 		const char *os, *code, *vars;
 		guint notes;
 	} cases[] = {
-		{ "<os>" Q35 "<loader readonly='yes' type='pflash'>/usr/share/edk2/ovmf/OVMF_CODE.fd"
-		  "</loader></os>", OVMF "OVMF_CODE_4M.fd", OVMF "OVMF_VARS_4M.fd", 1 },
-		{ "<os>" Q35 "<loader readonly='yes' secure='yes' type='pflash'>/usr/share/edk2/ovmf/"
+		{ "<os>" Q35
+		  "<loader readonly='yes' type='pflash'>/usr/share/edk2/ovmf/OVMF_CODE.fd"
+		  "</loader></os>",
+		  OVMF "OVMF_CODE_4M.fd", OVMF "OVMF_VARS_4M.fd", 1 },
+		{ "<os>" Q35
+		  "<loader readonly='yes' secure='yes' type='pflash'>/usr/share/edk2/ovmf/"
 		  "OVMF_CODE.secboot.fd</loader><nvram template='/usr/share/edk2/ovmf/"
 		  "OVMF_VARS.secboot.fd'>/nowhere/else/web1_VARS.fd</nvram></os>",
 		  OVMF "OVMF_CODE_4M.ms.fd", OVMF "OVMF_VARS_4M.ms.fd", 3 },
-		{ "<os>" Q35 "<loader readonly='yes' secure='yes' type='pflash'>/usr/share/edk2/ovmf/"
-		  "OVMF_CODE.secboot.fd</loader><nvram template='/usr/share/edk2/ovmf/OVMF_VARS.fd'/>"
-		  "</os>", OVMF "OVMF_CODE_4M.secboot.fd", OVMF "OVMF_VARS_4M.fd", 2 },
-		{ "<os firmware='efi'>" I440 "<loader>/usr/share/qemu/ovmf-x86_64-code.bin</loader></os>",
+		{ "<os>" Q35
+		  "<loader readonly='yes' secure='yes' type='pflash'>/usr/share/edk2/ovmf/"
+		  "OVMF_CODE.secboot.fd</loader><nvram "
+		  "template='/usr/share/edk2/ovmf/OVMF_VARS.fd'/>"
+		  "</os>",
+		  OVMF "OVMF_CODE_4M.secboot.fd", OVMF "OVMF_VARS_4M.fd", 2 },
+		{ "<os firmware='efi'>" I440
+		  "<loader>/usr/share/qemu/ovmf-x86_64-code.bin</loader></os>",
 		  OVMF "OVMF_CODE_4M.fd", OVMF "OVMF_VARS_4M.fd", 1 },
 	};
 	if (no_ovmf())
@@ -262,7 +280,8 @@ static void test_variables_of_elsewhere(void)
 	g_assert_true(g_file_set_contents(nvram, data, 131072, NULL));
 	g_autofree char *os = g_strdup_printf("<os>" Q35 "<loader readonly='yes' type='pflash'>"
 					      "/usr/share/edk2/ovmf/OVMF_CODE.fd</loader>"
-					      "<nvram>%s</nvram></os>", nvram);
+					      "<nvram>%s</nvram></os>",
+					      nvram);
 	g_autoptr(Guest) guest = completed(os, NULL, NULL);
 	g_assert_cmpstr(guest->os.loader, ==, OVMF "OVMF_CODE.fd");
 	g_assert_cmpstr(guest->os.nvram, ==, nvram);
@@ -274,8 +293,10 @@ static void test_variables_of_elsewhere(void)
 static void test_bios_of_elsewhere(void)
 {
 	g_auto(Notes) notes = { 0 };
-	g_autoptr(Guest) guest = completed("<os>" Q35 "<loader type='rom'>/usr/lib/xen/boot/hvmloader"
-					   "</loader></os>", NULL, &notes);
+	g_autoptr(Guest)
+		guest = completed("<os>" Q35 "<loader type='rom'>/usr/lib/xen/boot/hvmloader"
+				  "</loader></os>",
+				  NULL, &notes);
 	g_assert_null(guest->os.loader);
 	g_assert_cmpuint(notes_count(&notes), ==, 1);
 	refuse("<os>" Q35 "<loader type='rom'>/nowhere/coreboot.rom</loader></os>",
@@ -287,17 +308,20 @@ static void test_refusals(void)
 	refuse("<os firmware='uboot'>" Q35 "</os>", LODGE_ERROR_INVALID, "uboot");
 	refuse("<os firmware='efi'><type arch='aarch64' machine='virt'>hvm</type></os>",
 	       LODGE_ERROR_UNSUPPORTED, "qemu-efi-aarch64");
-	refuse("<os firmware='efi'>" Q35 "<firmware><feature enabled='yes' name='magic'/></firmware>"
-	       "</os>", LODGE_ERROR_INVALID, "magic");
+	refuse("<os firmware='efi'>" Q35
+	       "<firmware><feature enabled='yes' name='magic'/></firmware>"
+	       "</os>",
+	       LODGE_ERROR_INVALID, "magic");
 	refuse("<os firmware='efi'>" Q35 "<firmware><feature enabled='no' name='secure-boot'/>"
-	       "<feature enabled='yes' name='enrolled-keys'/></firmware></os>", LODGE_ERROR_INVALID,
-	       "enrolled-keys");
+	       "<feature enabled='yes' name='enrolled-keys'/></firmware></os>",
+	       LODGE_ERROR_INVALID, "enrolled-keys");
 	refuse("<os firmware='efi'>" Q35 "<loader stateless='yes'/></os>", LODGE_ERROR_UNSUPPORTED,
 	       "UEFI");
 	if (no_ovmf())
 		return;
 	refuse("<os firmware='efi'>" I440 "<firmware><feature enabled='yes' name='secure-boot'/>"
-	       "</firmware></os>", LODGE_ERROR_UNSUPPORTED, "with secure boot");
+	       "</firmware></os>",
+	       LODGE_ERROR_UNSUPPORTED, "with secure boot");
 }
 
 /* ---- the variables ---- */
@@ -316,7 +340,8 @@ static void test_nvram(void)
 	g_autofree char *template = g_build_filename(folder, "VARS.fd", NULL);
 	g_autofree char *nvram = g_build_filename(folder, "deep", "er", "web1.fd", NULL);
 	g_autoptr(Guest) guest = guest_with("<os>" Q35 "<loader readonly='yes' type='pflash'>/code"
-					    "</loader></os>", NULL);
+					    "</loader></os>",
+					    NULL);
 	g_autoptr(GError) error = NULL;
 	struct stat st;
 	g_assert_true(qemu_nvram_prepare(guest, FALSE, &error)); /* none is wished for */
@@ -352,8 +377,8 @@ static void test_nvram_through_link(void)
 	g_autofree char *template = g_build_filename(folder, "VARS.fd", NULL);
 	g_autofree char *real = g_build_filename(folder, "real.fd", NULL);
 	g_autofree char *link = g_build_filename(folder, "link.fd", NULL);
-	g_autoptr(Guest) guest = guest_with("<os>" Q35 "<loader type='pflash'>/code</loader></os>",
-					    NULL);
+	g_autoptr(Guest)
+		guest = guest_with("<os>" Q35 "<loader type='pflash'>/code</loader></os>", NULL);
 	g_assert_true(g_file_set_contents(template, "fresh", -1, NULL));
 	g_assert_true(g_file_set_contents(real, "variables", -1, NULL));
 	g_assert_cmpint(symlink(real, link), ==, 0);

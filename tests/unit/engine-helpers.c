@@ -1,5 +1,5 @@
-/* Tests of engine/qemu/helpers and swtpm with the real programs: what a start makes, what a stop or a
- * failure leaves (nothing), what a later daemon can take up, and that QEMU accepts TPM, UEFI and
+/* Tests of engine/qemu/helpers and swtpm with the real programs: what a start makes, what a stop or
+ * a failure leaves (nothing), what a later daemon can take up, and that QEMU accepts TPM, UEFI and
  * shared folder together. What is not installed is skipped. */
 #include <fcntl.h>
 #include <pwd.h>
@@ -205,7 +205,8 @@ static void test_killed(World *world, G_GNUC_UNUSED gconstpointer data)
 	expect_nothing_left(world);
 }
 
-/* A new daemon stops what an earlier one started; a record of something that is gone is no error. */
+/* A new daemon stops what an earlier one started; a record of something that is gone is no error.
+ */
 static void test_adopt(World *world, G_GNUC_UNUSED gconstpointer data)
 {
 	if (lacks("swtpm"))
@@ -235,7 +236,11 @@ static void test_adopt(World *world, G_GNUC_UNUSED gconstpointer data)
 static void test_bad_records(void)
 {
 	static const char *const records[] = {
-		NULL, "", "{", "[]", "{\"name\":\"x\",\"socket\":\"/s\",\"pid\":1,\"ticks\":1}",
+		NULL,
+		"",
+		"{",
+		"[]",
+		"{\"name\":\"x\",\"socket\":\"/s\",\"pid\":1,\"ticks\":1}",
 		"{\"name\":\"x\",\"socket\":\"s\",\"pid\":10,\"ticks\":1}",
 		"{\"name\":\"x\",\"socket\":\"/s\",\"pid\":-10,\"ticks\":1}",
 		"{\"name\":\"x\",\"socket\":\"/s\",\"pid\":99999999999,\"ticks\":1}",
@@ -291,7 +296,8 @@ static void test_no_swtpm(World *world, G_GNUC_UNUSED gconstpointer data)
 
 static void test_swtpm_ends(World *world, G_GNUC_UNUSED gconstpointer data)
 {
-	start_fails(world, "swtpm", "#!/bin/sh\nexit 1\n", NULL, LODGE_ERROR_ENGINE, "ended at once");
+	start_fails(world, "swtpm", "#!/bin/sh\nexit 1\n", NULL, LODGE_ERROR_ENGINE,
+		    "ended at once");
 }
 
 static void test_setup_fails(World *world, G_GNUC_UNUSED gconstpointer data)
@@ -300,8 +306,8 @@ static void test_setup_fails(World *world, G_GNUC_UNUSED gconstpointer data)
 	if (lacks("swtpm"))
 		return;
 	start_fails(world, "swtpm_setup",
-		    "#!/bin/sh\necho first >\"$3/half\"\necho some\necho the reason\nexit 1\n", others,
-		    LODGE_ERROR_ENGINE, "swtpm_setup failed: the reason");
+		    "#!/bin/sh\necho first >\"$3/half\"\necho some\necho the reason\nexit 1\n",
+		    others, LODGE_ERROR_ENGINE, "swtpm_setup failed: the reason");
 	g_assert_false(exists(world->state));
 }
 
@@ -349,8 +355,8 @@ static void test_virtiofsd_refusals(World *world, G_GNUC_UNUSED gconstpointer da
 		g_autoptr(GError) error = NULL;
 		g_free(fs->source_dir);
 		fs->source_dir = g_strdup(cases[i].dir);
-		g_assert_null(qemu_virtiofsd_start(world->guest, fs, world->run, NULL, NULL, 0,
-						   &error));
+		g_assert_null(
+			qemu_virtiofsd_start(world->guest, fs, world->run, NULL, NULL, 0, &error));
 		g_assert_error(error, LODGE_ERROR, (int)cases[i].code);
 	}
 	fs->source_socket = g_strdup("/run/other.sock");
@@ -387,11 +393,12 @@ static Machine machine_new(const World *world, const char *more)
 {
 	g_autofree char *log_path = g_build_filename(world->root, "log", NULL);
 	Machine machine = { .argv = g_ptr_array_new_with_free_func(g_free),
-			    .log = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) };
+			    .log = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
+					0600) };
 	g_assert_cmpint(machine.log, >, 0);
-	add_words(machine.argv, "qemu-system-x86_64", "-S", "-nodefaults", "-display", "none", "-accel",
-		  "tcg", "-m", "64", "-chardev", "socket,id=mon,fd=3,server=on,wait=off", "-mon",
-		  "chardev=mon,mode=control", "-machine", NULL);
+	add_words(machine.argv, "qemu-system-x86_64", "-S", "-nodefaults", "-display", "none",
+		  "-accel", "tcg", "-m", "64", "-chardev", "socket,id=mon,fd=3,server=on,wait=off",
+		  "-mon", "chardev=mon,mode=control", "-machine", NULL);
 	g_ptr_array_add(machine.argv, g_strconcat("pc-q35-7.2", more, NULL));
 	return machine;
 }
@@ -447,11 +454,15 @@ static void machine_stop(Machine *machine, const QemuHelper *helper)
 static void add_flash(GPtrArray *argv, const char *name, const char *path, const char *readonly)
 {
 	add_words(argv, "-blockdev", NULL);
-	g_ptr_array_add(argv, g_strdup_printf("{\"driver\":\"file\",\"filename\":\"%s\",\"node-name\":"
-					      "\"%s-file\",\"read-only\":%s}", path, name, readonly));
+	g_ptr_array_add(argv,
+			g_strdup_printf("{\"driver\":\"file\",\"filename\":\"%s\",\"node-name\":"
+					"\"%s-file\",\"read-only\":%s}",
+					path, name, readonly));
 	add_words(argv, "-blockdev", NULL);
-	g_ptr_array_add(argv, g_strdup_printf("{\"driver\":\"raw\",\"file\":\"%s-file\",\"node-name\":"
-					      "\"%s\",\"read-only\":%s}", name, name, readonly));
+	g_ptr_array_add(argv,
+			g_strdup_printf("{\"driver\":\"raw\",\"file\":\"%s-file\",\"node-name\":"
+					"\"%s\",\"read-only\":%s}",
+					name, name, readonly));
 }
 
 static void test_firmware_and_tpm(World *world, G_GNUC_UNUSED gconstpointer data)
@@ -471,8 +482,8 @@ static void test_firmware_and_tpm(World *world, G_GNUC_UNUSED gconstpointer data
 		  "emulator,id=tpm0,chardev=chrtpm", "-device", "tpm-crb,tpmdev=tpm0", NULL);
 	add_flash(machine.argv, "code", world->guest->os.loader, "true");
 	add_flash(machine.argv, "vars", world->guest->os.nvram, "false");
-	QemuHelper *helper = qemu_swtpm_start(world->guest, world->tpm, world->run, world->state, NULL,
-					      NULL, machine.log, &error);
+	QemuHelper *helper = qemu_swtpm_start(world->guest, world->tpm, world->run, world->state,
+					      NULL, NULL, machine.log, &error);
 	g_assert_no_error(error);
 	autofd int peer = socket_connect(world->socket, &error);
 	g_assert_no_error(error);
@@ -493,8 +504,8 @@ static void test_shared_folder(World *world, G_GNUC_UNUSED gconstpointer data)
 	Filesystem *fs = g_ptr_array_index(world->guest->filesystems, 0);
 	fs->info.alias = g_strdup("fs0");
 	Machine machine = machine_new(world, ",memory-backend=ram");
-	QemuHelper *helper = qemu_virtiofsd_start(world->guest, fs, world->run, NULL, NULL, machine.log,
-						  &error);
+	QemuHelper *helper =
+		qemu_virtiofsd_start(world->guest, fs, world->run, NULL, NULL, machine.log, &error);
 	if (g_error_matches(error, LODGE_ERROR, LODGE_ERROR_UNSUPPORTED)) {
 		g_test_skip(error->message);
 		close(machine.log);
@@ -504,9 +515,9 @@ static void test_shared_folder(World *world, G_GNUC_UNUSED gconstpointer data)
 	g_assert_no_error(error);
 	autofd int peer = socket_connect(qemu_helper_socket(helper), &error);
 	g_assert_no_error(error);
-	add_words(machine.argv, "-object", "memory-backend-memfd,id=ram,size=64M,share=on", "-chardev",
-		  "socket,id=charfs0,fd=4", "-device", "vhost-user-fs-pci,chardev=charfs0,tag=share",
-		  NULL);
+	add_words(machine.argv, "-object", "memory-backend-memfd,id=ram,size=64M,share=on",
+		  "-chardev", "socket,id=charfs0,fd=4", "-device",
+		  "vhost-user-fs-pci,chardev=charfs0,tag=share", NULL);
 	machine_start(&machine, world, peer);
 	fd_clear(&peer);
 	g_assert_cmpuint(machine_count(&machine, world, "query-pci"), ==, 1);
