@@ -131,7 +131,8 @@ class Lodge:
         return [LODGE, "--root", self.root, "list", "--all"]
 
     def qemu_pid(self, name):
-        return int(self.call("GET", f"/v1/guests/{name}")["pid"])
+        state = json.loads((self.root / "run" / "state" / f"{name}.json").read_text())
+        return json.loads(state["record"])["pid"]
 
 
 # libvirtd runs in mount and pid namespaces of its own, so that it meets no other one and leaves nothing
