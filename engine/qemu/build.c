@@ -211,6 +211,23 @@ json_t *device_new(const char *driver, const DeviceInfo *info)
 	return device;
 }
 
+static char *as_words(json_t *device)
+{
+	GString *words = g_string_new(NULL);
+	const char *key;
+	json_t *value;
+	json_object_foreach(device, key, value) {
+		g_autofree char *number = json_is_integer(value) ?
+			g_strdup_printf("%" G_GINT64_FORMAT, (gint64)json_integer_value(value)) : NULL;
+		opt_put(words, key, json_is_string(value) ? json_string_value(value) :
+				    json_is_true(value)	  ? "on" :
+				    json_is_false(value)  ? "off" : number);
+	}
+	return g_string_free(g_string_erase(words, 0, 1), FALSE);
+}
+
+/* QEMU makes all devices that are words before those that are JSON: where the guest brings words of its
+ * own, all are, so that its come last and find their places free. */
 gboolean add_device(Build *build, json_t *device, const char *what, GError **error)
 {
 	const char *driver = json_string_value(json_object_get(device, "driver"));
@@ -222,7 +239,12 @@ gboolean add_device(Build *build, json_t *device, const char *what, GError **err
 		json_decref(device);
 		return FALSE;
 	}
-	add_json(build, "-device", device);
+	if (build->plain) {
+		add_option(build, "-device", as_words(device));
+		json_decref(device);
+	} else {
+		add_json(build, "-device", device);
+	}
 	return TRUE;
 }
 
@@ -317,7 +339,7 @@ static void put_rom(json_t *device, const Rom *rom)
 	put(device, "romfile", rom->enabled == TRI_NO ? "" : rom->file);
 }
 
-static OptUint boot_index(Build *build, const DeviceInfo *info)
+OptUint boot_index(const Build *build, const DeviceInfo *info)
 {
 	gpointer index = g_hash_table_lookup(build->boot, info);
 	return index ? OPT_UINT(GPOINTER_TO_UINT(index)) : info->boot_order;

@@ -16,6 +16,7 @@ typedef struct Build {
 	QemuCommand *command;
 	Notes *notes;
 	gboolean q35;	     /* machine type of the q35 family */
+	gboolean plain;	     /* -device without JSON, see add_device() */
 	gboolean shared;     /* guest memory must be visible to helper processes */
 	const char *machine; /* resolved name */
 	guint64 next_node;
@@ -88,6 +89,8 @@ gboolean add_device(Build *build, json_t *device, const char *what, GError **err
 /* Bus and place from the address, ROM, boot index and ACPI index. An absent address leaves the
  * place to QEMU. */
 gboolean put_place(Build *build, json_t *device, const DeviceInfo *info, GError **error);
+/* Its place in the boot order; not set: none. */
+OptUint boot_index(const Build *build, const DeviceInfo *info);
 void put_virtio(json_t *device, const VirtioOptions *options);
 /* "virtio-blk" and a model of "virtio-transitional" make "virtio-blk-pci-transitional"; static or
  * interned. */

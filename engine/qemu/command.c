@@ -164,6 +164,15 @@ static gboolean build_end(Build *build, G_GNUC_UNUSED GError **error)
 
 /* ---- what is decided before the first word ---- */
 
+static gboolean has_own_devices(const Guest *guest)
+{
+	const QemuCommandline *more = guest->qemu_commandline;
+	SHAPE_EACH (QemuArg, arg, more ? more->args : NULL)
+		if (!g_strcmp0(arg->value, "-device") || !g_strcmp0(arg->value, "--device"))
+			return TRUE;
+	return FALSE;
+}
+
 static gboolean prepare(Build *build, GError **error)
 {
 	Guest *guest = build->guest;
@@ -179,6 +188,7 @@ static gboolean prepare(Build *build, GError **error)
 		return invalid(build, error, "os/type/@machine is missing");
 	build->q35 = g_str_has_prefix(build->machine, "pc-q35") ||
 		     g_str_equal(build->machine, "q35");
+	build->plain = has_own_devices(guest);
 	build->shared = guest_memory_shared(guest);
 	build->boot = boot_order(guest);
 	return TRUE;

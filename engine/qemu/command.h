@@ -71,6 +71,9 @@ void qemu_command_free(QemuCommand *command);
 /* The name of the block node that the device of @disk uses; the caller frees it. */
 char *qemu_disk_node(const Disk *disk);
 
+/* What QEMU's block commands take as "id" for @disk: its alias or a QOM path. The caller frees it. */
+char *qemu_disk_path(const Disk *disk);
+
 /* Arguments of block_set_io_throttle that give @disk the limits of its <iotune>, or none at all where it
  * has none: at start and on a running guest. A new reference. */
 json_t *qemu_disk_limits(const Disk *disk);

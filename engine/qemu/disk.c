@@ -62,10 +62,8 @@ static void put_errors(json_t *device, const Disk *disk)
 
 static void put_wwn(json_t *device, const Disk *disk)
 {
-	if (!disk->wwn)
-		return;
-	g_autofree char *wwn = g_strdup_printf("0x%s", disk->wwn);
-	put(device, "wwn", wwn);
+	if (disk->wwn)
+		put_int(device, "wwn", (gint64)g_ascii_strtoull(disk->wwn, NULL, 16));
 }
 
 static void put_iothread(json_t *device, const Disk *disk)
@@ -236,9 +234,7 @@ static gboolean usb_cdrom(Build *build, Disk *disk, GError **error)
 	put(device, "bus", bus);
 	put_int(device, "scsi-id", 0);
 	put_int(device, "lun", 0);
-	gpointer index = g_hash_table_lookup(build->boot, &disk->info);
-	put_uint(device, "bootindex", index ? OPT_UINT(GPOINTER_TO_UINT(index)) :
-					      disk->info.boot_order);
+	put_uint(device, "bootindex", boot_index(build, &disk->info));
 	put_drive(device, disk);
 	put_errors(device, disk);
 	return add_device(build, device, what, error);
@@ -259,13 +255,21 @@ static gboolean has_floppy_controller(const Build *build)
 	return !build->q35;
 }
 
+/* The boot index of a floppy drive belongs to its controller. */
 static gboolean floppy_disk(Build *build, Disk *disk, GError **error)
 {
+	g_autofree char *what = disk_what(disk);
+	OptUint index = boot_index(build, &disk->info);
 	json_t *device = device_new("floppy", &disk->info);
 	put_int(device, "unit", (gint64)drive_unit(disk));
 	if (!disk_source_name(disk))
 		put(device, "drive-type", "144");
-	return finish(build, disk, device, error);
+	if (index.set)
+		add_option(build, "-global",
+			   g_strdup_printf("isa-fdc.bootindex%c=%" G_GUINT64_FORMAT,
+					   drive_unit(disk) ? 'B' : 'A', index.v));
+	put_drive(device, disk);
+	return add_device(build, device, what, error);
 }
 
 static gboolean nvme_disk(Build *build, Disk *disk, GError **error)
@@ -319,12 +323,24 @@ static const PropRow limits[] = {
 	PROP(DiskTune, group_name, "group", PROP_STRING),
 };
 
+/* Some devices are only the shell of the one that has the disk. */
+char *qemu_disk_path(const Disk *disk)
+{
+	const char *alias = disk->info.alias ? disk->info.alias : "";
+	if (disk->bus == DISK_BUS_VIRTIO)
+		return g_strdup_printf("/machine/peripheral/%s/virtio-backend", alias);
+	if (disk->bus == DISK_BUS_USB && disk->device != DISK_DEVICE_CDROM)
+		return g_strdup_printf("/machine/peripheral/%s/%s.0/legacy[0]", alias, alias);
+	return g_strdup(alias);
+}
+
 json_t *qemu_disk_limits(const Disk *disk)
 {
 	static const DiskTune none;
 	const DiskTune *tune = disk->tune ? disk->tune : &none;
+	g_autofree char *path = qemu_disk_path(disk);
 	json_t *json = json_object();
-	put(json, "id", disk->info.alias);
+	put(json, "id", path);
 	for (guint i = 0; i < 6; i++) /* the six that must be there */
 		put_int(json, limits[i].key, 0);
 	put_rows(json, limits, G_N_ELEMENTS(limits), tune);
@@ -343,6 +359,9 @@ static gboolean build_disk(Build *build, Disk *disk, GError **error)
 					   enum_name(&disk_buses, disk->bus) : "");
 	if (disk->type == DISK_VHOST_USER && disk->source)
 		return vhost_user_disk(build, disk, error);
+	if (disk->wwn && g_ascii_strtoull(disk->wwn, NULL, 16) > G_MAXINT64)
+		return invalid(build, error, "disk %s: wwn \"%s\" does not begin with a digit below 8",
+			       disk->target, disk->wwn);
 	if (!disk_source_name(disk) && disk->device != DISK_DEVICE_CDROM &&
 	    disk->device != DISK_DEVICE_FLOPPY)
 		return invalid(build, error, "disk %s has no <source>: only cdrom and floppy drives may "
