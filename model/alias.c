@@ -144,13 +144,17 @@ static void drop_terminals(GPtrArray *chardevs)
 			chardev_forget_sources(&chardev->backend);
 }
 
-static void drop_tap_names(Guest *guest)
+/* Names of taps that the host chose, and the bridge that a network turned out to be. */
+static void drop_taps(Guest *guest)
 {
 	static const char *const generated[] = { "vnet", "vif", "macvtap", "macvlan" };
-	SHAPE_EACH (Interface, net, guest->interfaces)
+	SHAPE_EACH (Interface, net, guest->interfaces) {
+		if (net->type == INTERFACE_NETWORK && net->source)
+			g_clear_pointer(&net->source->bridge, g_free);
 		for (guint i = 0; net->target && i < G_N_ELEMENTS(generated); i++)
 			if (g_str_has_prefix(net->target, generated[i]))
 				g_clear_pointer(&net->target, g_free);
+	}
 }
 
 void guest_drop_live(Guest *guest)
@@ -161,7 +165,7 @@ void guest_drop_live(Guest *guest)
 					guest->channels };
 	for (guint i = 0; i < G_N_ELEMENTS(chardevs); i++)
 		drop_terminals(chardevs[i]);
-	drop_tap_names(guest);
+	drop_taps(guest);
 	SHAPE_EACH (Graphics, g, guest->graphics)
 		if (g->autoport == TRI_YES)
 			g->port = g->tls_port = (OptInt){ 0 };

@@ -351,6 +351,34 @@ static void assign_cards(Guest *guest)
 	}
 }
 
+/* ---- memory modules ---- */
+
+static gboolean slot_is_used(const Guest *guest, guint64 slot)
+{
+	SHAPE_EACH (MemoryModule, module, guest->memories)
+		if (device_has_address(&module->info, ADDRESS_DIMM) &&
+		    module->info.address->dimm_slot.set && module->info.address->dimm_slot.v == slot)
+			return TRUE;
+	return FALSE;
+}
+
+static void assign_dimms(Guest *guest)
+{
+	SHAPE_EACH (MemoryModule, module, guest->memories) {
+		guint64 slot = 0;
+		if (g_strcmp0(module->model, "dimm") && g_strcmp0(module->model, "nvdimm"))
+			continue;
+		if (device_has_address(&module->info, ADDRESS_DIMM) &&
+		    module->info.address->dimm_slot.set)
+			continue;
+		while (slot_is_used(guest, slot))
+			slot++;
+		if (!device_has_address(&module->info, ADDRESS_DIMM))
+			device_set_address(&module->info, ADDRESS_DIMM);
+		module->info.address->dimm_slot = OPT_UINT(slot);
+	}
+}
+
 /* ---- the board's own ---- */
 
 /* The next index of each type for controllers that do not say theirs. */
@@ -447,6 +475,7 @@ gboolean guest_assign_addresses(Guest *guest, GError **error)
 	if (!check_controllers(guest, error) || !assign_serial(guest, error))
 		return FALSE;
 	assign_cards(guest);
+	assign_dimms(guest);
 	if (!assign_usb(guest, error) || !assign_pci(guest, error))
 		return FALSE;
 	align_console(guest);

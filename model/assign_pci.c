@@ -272,8 +272,7 @@ static gboolean grow(Pci *pci, guint connect)
 		return TRUE;
 	}
 	if (pci->q35 && (connect & (C_PCI | C_PCI_BRIDGE))) {
-		if (!find_place(pci, C_PCIE_TO_PCI, &bus, &slot, &function))
-			add_bus(pci, "pcie-root-port");
+		add_bus(pci, "pcie-root-port");
 		if (find_place(pci, C_PCIE_TO_PCI, &bus, &slot, &function))
 			bus_at(pci, bus)->functions[slot][function].kind = "bridge";
 		add_bus(pci, "pcie-to-pci-bridge");

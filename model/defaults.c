@@ -136,6 +136,15 @@ static void fill_cpu(Guest *guest)
 
 /* ---- the rest ---- */
 
+static void fill_seclabel(SecLabel *label)
+{
+	fill_text(&label->type, "dynamic");
+	if (g_str_equal(label->type, "none"))
+		fill_text(&label->model, "none");
+	else
+		fill_text(&label->relabel, g_str_equal(label->type, "static") ? "no" : "yes");
+}
+
 static void fill_actions(Guest *guest)
 {
 	if (!guest->on_poweroff)
@@ -170,6 +179,10 @@ gboolean guest_fill_defaults(Guest *guest, G_GNUC_UNUSED Notes *notes, GError **
 	if (!guest->clock)
 		guest->clock = shape_new(&clock_shape);
 	fill_actions(guest);
+	if (guest->features && guest->features->hyperv)
+		fill_text(&guest->features->hyperv->mode, "custom");
+	SHAPE_EACH (SecLabel, label, guest->seclabels)
+		fill_seclabel(label);
 	fill_boot(guest);
 	if (!fill_devices(guest, error))
 		return FALSE;

@@ -39,6 +39,8 @@ static void fill_disk(Disk *disk)
 	fill_bus(disk);
 	if (disk->device == DISK_DEVICE_CDROM)
 		disk->readonly = TRUE;
+	if (disk->source && disk->source->encryption)
+		fill_text(&disk->source->encryption->engine, "qemu");
 	if (disk->type == DISK_VHOST_USER || disk->type == DISK_VHOST_VDPA)
 		return;
 	fill_text(&disk->driver_name, "qemu");
@@ -193,6 +195,9 @@ static gboolean fill_chardevs(Guest *guest, GError **error)
 	for (guint i = 0; i < G_N_ELEMENTS(all); i++)
 		SHAPE_EACH (Chardev, chardev, all[i])
 			fill_backend(chardev->type, &chardev->backend);
+	SHAPE_EACH (Rng, rng, guest->rngs)
+		if (rng->backend_type)
+			fill_backend(enum_value(&chardev_types, rng->backend_type), &rng->backend);
 	SHAPE_EACH (Redirdev, redirdev, guest->redirdevs)
 		fill_backend(redirdev->type, &redirdev->backend);
 	SHAPE_EACH (Smartcard, card, guest->smartcards)

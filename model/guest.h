@@ -252,7 +252,7 @@ typedef struct Guest {
 	CpuTune *cputune;
 	NumaTune *numatune;
 	char *partition;
-	Sysinfo *sysinfo;
+	GPtrArray *sysinfos; /* Sysinfo */
 	char *bootloader, *bootloader_args;
 	GuestOs os;
 	char *idmap;

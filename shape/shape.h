@@ -187,6 +187,9 @@ char *row_to_text(const Row *row, gconstpointer object);
 gboolean row_is_set(const Row *row, gconstpointer object);
 /* Whether @row counts for @object: its .when fits the discriminator. */
 gboolean row_applies(const Shape *shape, const Row *row, gconstpointer object);
+/* Sets the SIZE member of @row, within its bounds. Rows counted in KiB are rounded up to whole ones, as
+ * libvirt keeps them: some clients read the number and not the unit. */
+gboolean row_set_size(const Row *row, gpointer object, guint64 bytes, GError **error);
 /* Bytes from a number and a unit word ("KiB", "GB", "b", NULL: @otherwise). */
 gboolean size_from_text(const char *text, const char *unit, const char *otherwise, guint64 *bytes,
 			GError **error);

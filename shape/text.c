@@ -75,7 +75,8 @@ static gboolean size_from_word(const Row *row, const char *text, guint64 *bytes,
 
 static gboolean bad(GError **error, const char *text, const char *what)
 {
-	g_autofree char *shown = g_strndup(text, 80);
+	g_autofree char *cut = g_strndup(text, 80);
+	g_autofree char *shown = g_utf8_make_valid(cut, -1);
 	return fail(error, LODGE_ERROR_INVALID, "\"%s\" is not %s", shown, what);
 }
 
@@ -113,13 +114,23 @@ static gboolean set_uint(const Row *row, void *at, const char *text, GError **er
 	return TRUE;
 }
 
+gboolean row_set_size(const Row *row, gpointer object, guint64 bytes, GError **error)
+{
+	g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, bytes);
+	if (!in_bounds(row, bytes, text, error))
+		return FALSE;
+	guint64 rest = row->words && g_str_equal(row->words, "KiB") ? bytes % 1024 : 0;
+	if (rest && !g_uint64_checked_add(&bytes, bytes, 1024 - rest))
+		return fail(error, LODGE_ERROR_INVALID, "%s bytes is too large", text);
+	*(OptUint *)((char *)object + row->offset) = OPT_UINT(bytes);
+	return TRUE;
+}
+
 static gboolean set_size(const Row *row, void *at, const char *text, GError **error)
 {
 	guint64 v = 0;
-	if (!size_from_word(row, text, &v, error) || !in_bounds(row, v, text, error))
-		return FALSE;
-	*(OptUint *)at = OPT_UINT(v);
-	return TRUE;
+	return size_from_word(row, text, &v, error) &&
+	       row_set_size(row, (char *)at - row->offset, v, error);
 }
 
 static char *get_int(G_GNUC_UNUSED const Row *row, const void *at)

@@ -104,10 +104,9 @@ static gboolean set_value(Reader *reader, const TreeRow *entry, char *object, xm
 	xmlChar *unit = xmlGetNoNsProp(x, (const xmlChar *)"unit");
 	guint64 bytes = 0;
 	gboolean ok = size_from_text(text, (const char *)unit, entry->row->words, &bytes,
-				     reader->error);
+				     reader->error) &&
+		      row_set_size(entry->row, at, bytes, reader->error);
 	xmlFree(unit);
-	if (ok)
-		*(OptUint *)(at + entry->row->offset) = OPT_UINT(bytes);
 	return ok;
 }
 
@@ -339,7 +338,7 @@ typedef struct Writer {
 	guint depth;
 } Writer;
 
-static void escape(GString *out, const char *text)
+static void escape(GString *out, const char *text, gboolean attribute)
 {
 	for (const char *c = text; *c; c++) {
 		switch (*c) {
@@ -358,15 +357,11 @@ static void escape(GString *out, const char *text)
 		case '"':
 			g_string_append(out, "&quot;");
 			break;
-		case '\n':
-		case '\r':
-		case '\t':
-			g_string_append_printf(out, "&#%d;", *c);
-			break;
-		default:
-			/* other control characters cannot stand in XML at all */
-			if ((guchar)*c >= ' ')
-				g_string_append_c(out, *c);
+		default: /* an attribute's white space, and every CR, would be read as something else */
+			if (*c == '\r' || (attribute && (*c == '\n' || *c == '\t')))
+				g_string_append_printf(out, "&#%d;", *c);
+			else if ((guchar)*c >= ' ' || *c == '\n' || *c == '\t')
+				g_string_append_c(out, *c); /* other control characters cannot be in XML */
 		}
 	}
 }
@@ -391,7 +386,7 @@ static gboolean is_shown(const Writer *writer, const TreeRow *entry, const char 
 static void put_attr(Writer *writer, const char *name, const char *value)
 {
 	g_string_append_printf(writer->out, " %s='", name);
-	escape(writer->out, value);
+	escape(writer->out, value, TRUE);
 	g_string_append_c(writer->out, '\'');
 }
 
@@ -467,7 +462,7 @@ static void write_words(Writer *writer, const char *name, const GPtrArray *words
 	for (guint i = 0; i < words->len; i++) {
 		indent(writer);
 		g_string_append_printf(writer->out, "<%s>", name);
-		escape(writer->out, g_ptr_array_index(words, i));
+		escape(writer->out, g_ptr_array_index(words, i), FALSE);
 		g_string_append_printf(writer->out, "</%s>\n", name);
 	}
 }
@@ -528,13 +523,13 @@ static gboolean write_element(Writer *writer, const TreeNode *node, const char *
 	gboolean has_text = entry && is_shown(writer, entry, object);
 	const char *unit = NULL;
 	g_autofree char *text = has_text ? value_text(entry, object, &unit) : NULL;
+	gboolean any = write_attrs(writer, node, object) | is_present(writer, node, object);
 	if (unit)
 		put_attr(writer, "unit", unit);
-	gboolean any = write_attrs(writer, node, object) | is_present(writer, node, object);
 	g_string_append_c(writer->out, '>');
 	gsize inside = writer->out->len;
 	if (text)
-		escape(writer->out, text);
+		escape(writer->out, text, FALSE);
 	gsize kids_at = writer->out->len;
 	g_string_append_c(writer->out, '\n');
 	writer->depth++;

@@ -79,24 +79,23 @@ static void add_fw_cfg(Build *build, const SysinfoEntry *entry)
 
 static gboolean build_sysinfo(Build *build, GError **error)
 {
-	const Sysinfo *info = build->guest->sysinfo;
 	const char *mode = build->guest->os.smbios_mode;
 	if (mode && g_str_equal(mode, "host"))
 		return unsupported(build, error,
 				   "os/smbios/@mode='host': the host's tables are not given to "
 				   "guests; use sysinfo");
-	if (!info)
-		return TRUE;
-	if (mode && g_str_equal(mode, "sysinfo")) {
-		add_smbios(build, 0, info->bios);
-		add_smbios(build, 1, info->system);
-		SHAPE_EACH (SysinfoTable, board, info->baseboards)
-			add_smbios(build, 2, board);
-		add_smbios(build, 3, info->chassis);
-		add_smbios(build, 11, info->oem_strings);
+	SHAPE_EACH (Sysinfo, info, build->guest->sysinfos) {
+		if (mode && g_str_equal(mode, "sysinfo")) {
+			add_smbios(build, 0, info->bios);
+			add_smbios(build, 1, info->system);
+			SHAPE_EACH (SysinfoTable, board, info->baseboards)
+				add_smbios(build, 2, board);
+			add_smbios(build, 3, info->chassis);
+			add_smbios(build, 11, info->oem_strings);
+		}
+		SHAPE_EACH (SysinfoEntry, entry, info->fw_entries)
+			add_fw_cfg(build, entry);
 	}
-	SHAPE_EACH (SysinfoEntry, entry, info->fw_entries)
-		add_fw_cfg(build, entry);
 	return TRUE;
 }
 

@@ -46,6 +46,16 @@ static const Row rows[] = {
 };
 const Shape address_shape = SHAPE("address", Address, rows, .discriminator = &rows[0]);
 
+static const Row pci_rows[] = {
+	UINT(HostPci, domain, "@domain", .flags = ROW_HEX, .digits = 4, .max = 0xffff,
+	     .doc = "PCI domain"),
+	UINT(HostPci, bus, "@bus", .flags = ROW_HEX, .digits = 2, .max = 0xff, .doc = "PCI bus"),
+	UINT(HostPci, slot, "@slot", .flags = ROW_HEX, .digits = 2, .max = 0x1f, .doc = "slot"),
+	UINT(HostPci, function, "@function", .flags = ROW_HEX, .digits = 1, .max = 7,
+	     .doc = "function"),
+};
+const Shape host_pci_shape = SHAPE("host-pci", HostPci, pci_rows);
+
 static const Row rom_rows[] = {
 	TRI(Rom, bar, "@bar", .words = "on/off", .doc = "whether the guest sees the ROM"),
 	STRING(Rom, file, "@file", .doc = "ROM image on the host"),
@@ -56,10 +66,10 @@ static const Shape rom_shape = SHAPE("rom", Rom, rom_rows);
 static const Row info_rows[] = {
 	UINT(DeviceInfo, boot_order, "boot/@order", .min = 1, .max = G_MAXINT32,
 	     .doc = "place in the boot order, 1 first"),
+	STRING(DeviceInfo, alias, "alias/@name", .doc = "name of the device in QEMU"),
+	STRUCT(DeviceInfo, rom, "rom", Rom, rom_shape, .doc = "option ROM"),
 	UINT(DeviceInfo, acpi_index, "acpi/@index", .min = 1, .max = 16383,
 	     .doc = "index that the guest names the device by"),
-	STRUCT(DeviceInfo, rom, "rom", Rom, rom_shape, .doc = "option ROM"),
-	STRING(DeviceInfo, alias, "alias/@name", .doc = "name of the device in QEMU"),
 	STRUCT(DeviceInfo, address, "address", Address, address_shape,
 	       .doc = "where the device sits"),
 };

@@ -33,6 +33,12 @@ typedef struct Address {
 	char *uuid;
 } Address;
 
+/* Where a PCI device sits on the host: four numbers, without the type that a guest's has. */
+typedef struct HostPci {
+	ShapeHead head;
+	OptUint domain, bus, slot, function;
+} HostPci;
+
 typedef struct Rom {
 	ShapeHead head;
 	Tri bar, enabled;
@@ -55,6 +61,7 @@ typedef struct VirtioOptions {
 } VirtioOptions;
 
 extern const Shape address_shape;
+extern const Shape host_pci_shape;
 extern const Shape device_info_shape;
 extern const Shape virtio_options_shape;
 extern const EnumTable address_types;

@@ -74,7 +74,7 @@ static const Row source_rows[] = {
 	STRUCT(DiskSource, auth, "auth", DiskAuth, auth_shape, .doc = "login at the server"),
 	STRUCT(DiskSource, encryption, "encryption", DiskEncryption, encryption_shape,
 	       .doc = "how the image is encrypted"),
-	STRUCT(DiskSource, address, "address", Address, address_shape, .doc = "NVMe controller"),
+	STRUCT(DiskSource, address, "address", HostPci, host_pci_shape, .doc = "NVMe controller"),
 };
 static const Shape source_shape = SHAPE("disk-source", DiskSource, source_rows);
 
@@ -165,14 +165,14 @@ static const Row disk_rows[] = {
 	TRI(Disk, removable, "target/@removable", .words = "on/off", .doc = "removable (USB)"),
 	UINT(Disk, rotation_rate, "target/@rotation_rate", .max = 65534,
 	     .doc = "rotations per minute; 1: solid state"),
-	STRUCT(Disk, tune, "iotune", DiskTune, tune_shape, .doc = "limits"),
-	UINT(Disk, logical_block_size, "blockio/@logical_block_size", .doc = "bytes"),
-	UINT(Disk, physical_block_size, "blockio/@physical_block_size", .doc = "bytes"),
-	UINT(Disk, discard_granularity, "blockio/@discard_granularity", .doc = "bytes"),
 	UINT(Disk, cyls, "geometry/@cyls", .doc = "cylinders"),
 	UINT(Disk, heads, "geometry/@heads", .doc = "heads"),
 	UINT(Disk, secs, "geometry/@secs", .doc = "sectors"),
 	STRING(Disk, trans, "geometry/@trans", .doc = "BIOS translation"),
+	UINT(Disk, logical_block_size, "blockio/@logical_block_size", .doc = "bytes"),
+	UINT(Disk, physical_block_size, "blockio/@physical_block_size", .doc = "bytes"),
+	UINT(Disk, discard_granularity, "blockio/@discard_granularity", .doc = "bytes"),
+	STRUCT(Disk, tune, "iotune", DiskTune, tune_shape, .doc = "limits"),
 	FLAG(Disk, readonly, "readonly", .doc = "never written"),
 	FLAG(Disk, shareable, "shareable", .doc = "several guests may write it"),
 	FLAG(Disk, transient, "transient", .doc = "changes are dropped at the end"),

@@ -101,7 +101,7 @@ typedef struct DiskSource {
 	OptUint readahead, timeout;
 	DiskAuth *auth;
 	DiskEncryption *encryption;
-	Address *address; /* nvme */
+	HostPci *address; /* nvme */
 } DiskSource;
 
 typedef struct DiskBacking DiskBacking;

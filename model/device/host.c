@@ -20,16 +20,6 @@ static const Row mdev_rows[] = {
 };
 static const Shape mdev_shape = SHAPE("hostdev-mdev", HostdevAddress, mdev_rows);
 
-static const Row pci_rows[] = {
-	UINT(HostPci, domain, "@domain", .flags = ROW_HEX, .digits = 4, .max = 0xffff,
-	     .doc = "PCI domain"),
-	UINT(HostPci, bus, "@bus", .flags = ROW_HEX, .digits = 2, .max = 0xff, .doc = "PCI bus"),
-	UINT(HostPci, slot, "@slot", .flags = ROW_HEX, .digits = 2, .max = 0x1f, .doc = "slot"),
-	UINT(HostPci, function, "@function", .flags = ROW_HEX, .digits = 1, .max = 7,
-	     .doc = "function"),
-};
-static const Shape host_pci_shape = SHAPE("host-pci", HostPci, pci_rows);
-
 #define FOR(kind) SHAPE_WHEN(HOSTDEV_##kind)
 
 const EnumTable hostdev_types = ENUM_TABLE("type of host device", "usb", "pci", "scsi",

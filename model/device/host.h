@@ -22,12 +22,6 @@ typedef enum HostdevType {
 	HOSTDEV_MDEV,
 } HostdevType;
 
-/* Where a PCI device sits on the host: four numbers, without the type that a guest's has. */
-typedef struct HostPci {
-	ShapeHead head;
-	OptUint domain, bus, slot, function;
-} HostPci;
-
 typedef struct Hostdev {
 	ShapeHead head;
 	HostdevType type;

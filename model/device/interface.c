@@ -11,14 +11,14 @@ const EnumTable interface_types =
 static const Row bandwidth_rows[] = {
 	UINT(Bandwidth, average, "@average", .flags = ROW_HOT, .doc = "KiB per second"),
 	UINT(Bandwidth, peak, "@peak", .flags = ROW_HOT, .doc = "KiB per second in a burst"),
-	UINT(Bandwidth, burst, "@burst", .flags = ROW_HOT, .doc = "KiB of a burst"),
 	UINT(Bandwidth, floor, "@floor", .flags = ROW_HOT, .doc = "KiB per second guaranteed"),
+	UINT(Bandwidth, burst, "@burst", .flags = ROW_HOT, .doc = "KiB of a burst"),
 };
 const Shape bandwidth_shape = SHAPE("bandwidth", Bandwidth, bandwidth_rows);
 
 static const Row ip_rows[] = {
-	STRING(InterfaceIp, family, "@family", .doc = "ipv4 or ipv6"),
 	STRING(InterfaceIp, address, "@address", .doc = "address"),
+	STRING(InterfaceIp, family, "@family", .doc = "ipv4 or ipv6"),
 	UINT(InterfaceIp, prefix, "@prefix", .max = 128, .doc = "length of the network's prefix"),
 	STRING(InterfaceIp, peer, "@peer", .doc = "address of the other end"),
 };
@@ -69,8 +69,8 @@ static const Row virtual_port_rows[] = {
 	STRING(VirtualPort, typeid, "parameters/@typeid", .doc = "VSI type"),
 	STRING(VirtualPort, typeidversion, "parameters/@typeidversion", .doc = "its version"),
 	STRING(VirtualPort, instanceid, "parameters/@instanceid", .doc = "VSI instance"),
-	STRING(VirtualPort, profileid, "parameters/@profileid", .doc = "port profile"),
 	STRING(VirtualPort, interfaceid, "parameters/@interfaceid", .doc = "port of the switch"),
+	STRING(VirtualPort, profileid, "parameters/@profileid", .doc = "port profile"),
 };
 static const Shape virtual_port_shape = SHAPE("virtual-port", VirtualPort, virtual_port_rows);
 
@@ -80,9 +80,9 @@ static const Row source_rows[] = {
 	STRING(InterfaceSource, portid, "@portid", .flags = ROW_LIVE, .doc = "port of the network"),
 	STRING(InterfaceSource, bridge, "@bridge", .doc = "bridge of the host"),
 	STRING(InterfaceSource, dev, "@dev", .doc = "interface of the host"),
-	STRING(InterfaceSource, mode, "@mode", .doc = "vepa, bridge, private, passthrough; server"),
 	STRING(InterfaceSource, type, "@type", .doc = "unix (vhostuser)"),
 	STRING(InterfaceSource, path, "@path", .doc = "socket"),
+	STRING(InterfaceSource, mode, "@mode", .doc = "vepa, bridge, private, passthrough; server"),
 	STRING(InterfaceSource, name, "@name", .doc = "internal network"),
 	STRING(InterfaceSource, address, "@address", .doc = "address of a tunnel"),
 	UINT(InterfaceSource, port, "@port", .max = 65535, .doc = "its port"),
@@ -111,6 +111,19 @@ static const Row interface_rows[] = {
 	STRING(Interface, mac_check, "mac/@check", .doc = "whether the prefix is checked"),
 	STRUCT(Interface, source, "source", InterfaceSource, source_shape,
 	       .doc = "what it is connected to"),
+	STRING(Interface, vlan_trunk, "vlan/@trunk", .doc = "several VLANs"),
+	LIST(Interface, vlan_tags, "vlan/tag", tag_shape, .doc = "VLANs"),
+	STRUCT(Interface, virtual_port, "virtualport", VirtualPort, virtual_port_shape,
+	       .doc = "port of a switch"),
+	STRUCT(Interface, inbound, "bandwidth/inbound", Bandwidth, bandwidth_shape,
+	       .doc = "limits towards the guest"),
+	STRUCT(Interface, outbound, "bandwidth/outbound", Bandwidth, bandwidth_shape,
+	       .doc = "limits from the guest"),
+	STRING(Interface, port_isolated, "port/@isolated", .doc = "not to other isolated ports"),
+	LIST(Interface, ips, "ip", ip_shape, .doc = "addresses of the guest"),
+	LIST(Interface, routes, "route", route_shape, .doc = "routes of the guest"),
+	LIST(Interface, port_forwards, "portForward", forward_shape,
+	     .doc = "ports of the host that lead to the guest"),
 	STRING(Interface, script, "script/@path", .doc = "script that connects it"),
 	STRING(Interface, downscript, "downscript/@path", .doc = "script that disconnects it"),
 	STRING(Interface, target, "target/@dev", .doc = "name of the tap on the host"),
@@ -155,21 +168,8 @@ static const Row interface_rows[] = {
 	UINT(Interface, coalesce_max_frames, "coalesce/rx/frames/@max",
 	     .doc = "frames that make one interrupt"),
 	UINT(Interface, sndbuf, "tune/sndbuf", .doc = "send buffer of the tap"),
-	STRUCT(Interface, inbound, "bandwidth/inbound", Bandwidth, bandwidth_shape,
-	       .doc = "limits towards the guest"),
-	STRUCT(Interface, outbound, "bandwidth/outbound", Bandwidth, bandwidth_shape,
-	       .doc = "limits from the guest"),
-	STRING(Interface, vlan_trunk, "vlan/@trunk", .doc = "several VLANs"),
-	LIST(Interface, vlan_tags, "vlan/tag", tag_shape, .doc = "VLANs"),
-	STRUCT(Interface, virtual_port, "virtualport", VirtualPort, virtual_port_shape,
-	       .doc = "port of a switch"),
-	STRING(Interface, port_isolated, "port/@isolated", .doc = "not to other isolated ports"),
-	LIST(Interface, ips, "ip", ip_shape, .doc = "addresses of the guest"),
-	LIST(Interface, routes, "route", route_shape, .doc = "routes of the guest"),
 	STRING(Interface, teaming_type, "teaming/@type", .doc = "persistent or transient"),
 	STRING(Interface, teaming_persistent, "teaming/@persistent", .doc = "alias of the other"),
-	LIST(Interface, port_forwards, "portForward", forward_shape,
-	     .doc = "ports of the host that lead to the guest"),
 	INLINE(Interface, info, "", DeviceInfo, device_info_shape),
 };
 

@@ -163,7 +163,7 @@ static const struct {
 	  "<title>&lt;&amp;&gt;&quot;&apos;\xc3\xa9\xe2\x82\xac</title>" },
 	{ "comment", "<title>a<!-- no -->b</title>", "<title>ab</title>" },
 	{ "unit", "<currentMemory unit='GB'>1</currentMemory>",
-	  "<currentMemory unit='bytes'>1000000000</currentMemory>" },
+	  "<currentMemory unit='KiB'>976563</currentMemory>" },
 	{ "qemu", "<qemu:commandline xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>"
 	  "<qemu:arg value='-x'/><qemu:env name='A' value=''/></qemu:commandline>",
 	  "<qemu:env name='A' value=''/>" },
