@@ -163,12 +163,12 @@ static int attach(Cli *cli, const char *target, const Op *own, const ConsoleArgs
 		return cli_failed(error);
 	Session session = { .fd = fd, .terminal = isatty(STDIN_FILENO), .input_open = TRUE,
 			    .timeout = (guint)opt_uint_or(args->timeout, 0) };
-	if (session.terminal)
-		printf("Connected to domain '%s'\nEscape character is ^] (Ctrl + ])\n", target);
-	fflush(stdout);
 	watch_signals();
-	if (session.terminal)
-		make_raw();
+	if (session.terminal) {
+		make_raw(); /* first: what is typed from here on is the guest's */
+		printf("Connected to domain '%s'\r\nEscape character is ^] (Ctrl + ])\r\n", target);
+		fflush(stdout);
+	}
 	if (show_bytes((const char *)early->data, early->len))
 		run_session(&session);
 	restore_terminal();

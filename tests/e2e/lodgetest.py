@@ -80,6 +80,7 @@ class Console:
                                         stdin=slave, stdout=slave, stderr=slave, env=daemon.env,
                                         start_new_session=True)
         os.close(slave)
+        self.expect("Escape character is", 20)  # what is typed before is dropped
 
     def read(self, seconds):
         """Adds what comes within @seconds; False once nothing more can come."""
@@ -135,7 +136,8 @@ class Daemon:
         self.process = subprocess.Popen([LODGE, "daemon", "--root", self.root, *options], env=self.env,
                                         stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         log.close()
-        wait_until(self.answers, 20, f"the daemon answers; it said:\n{self.said()}")
+        wait_until(self.answers, 20, "the daemon takes connections")
+        self.rest("GET", "/v1/version")
         return self
 
     def answers(self):
@@ -165,17 +167,26 @@ class Daemon:
             return (self.root / "daemon.err").read_text(errors="replace")
         return ""
 
+    def is_ours(self, folder, words):
+        """Whether the process of /proc/PID says the root's name, or has a file below it open."""
+        mark = os.fsencode(self.root)
+        if mark in words or mark in (folder / "environ").read_bytes():
+            return True
+        for fd in (folder / "fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                if os.readlink(fd).startswith(str(self.root)):
+                    return True
+        return False
+
     def processes(self):
         """pid -> command line of every other process of this root: guests, helpers, leftovers."""
-        found, mark = {}, os.fsencode(self.root)
+        found, own = {}, [os.getpid()] + ([self.process.pid] if self.process else [])
         for folder in pathlib.Path("/proc").glob("[0-9]*"):
-            pid = int(folder.name)
             with contextlib.suppress(OSError):
                 words = (folder / "cmdline").read_bytes()
-                if words and (mark in words or mark in (folder / "environ").read_bytes()):
-                    found[pid] = words.replace(b"\0", b" ").decode(errors="replace").strip()
-        own = [os.getpid()] + ([self.process.pid] if self.process else [])
-        return {pid: words for pid, words in found.items() if pid not in own}
+                if words and int(folder.name) not in own and self.is_ours(folder, words):
+                    found[int(folder.name)] = words.replace(b"\0", b" ").decode(errors="replace").strip()
+        return found
 
     def qemu_of(self, name):
         """The pid of the guest's QEMU; an error where there is not exactly one."""
@@ -224,7 +235,8 @@ class Daemon:
         with contextlib.closing(connection):
             if body is not None and not isinstance(body, (bytes, str)):
                 body, headers = json.dumps(body), {"Content-Type": "application/json", **(headers or {})}
-            connection.request(method, path, body, headers or {})
+            with contextlib.suppress(BrokenPipeError):  # refused before it was all sent
+                connection.request(method, path, body, headers or {})
             answer = connection.getresponse()
             content = answer.read()
             if "json" in (answer.headers.get("Content-Type") or ""):
