@@ -117,7 +117,7 @@ static gboolean storage_dir(const Image *image, json_t *node)
 
 static gboolean storage_nvme(Build *build, const Image *image, json_t *node, GError **error)
 {
-	const Address *at = image->source->address;
+	const HostPci *at = image->source->address;
 	if (!at)
 		return invalid(build, error, "disk %s: <source> of an NVMe disk has no address",
 			       image->disk->target);
