@@ -40,7 +40,8 @@ static gboolean start_daemon(const Cli *cli, GError **error)
 	g_free(self);
 	if (!ok)
 		return fail(error, LODGE_ERROR_SYSTEM, "cannot start the daemon: %s", why->message);
-	if (WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 5))
+	int in_use = op_error_row(LODGE_ERROR_IN_USE)->exit_code;
+	if (WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == in_use))
 		return TRUE;
 	const char *text = g_str_has_prefix(said, "error: ") ? said + 7 : said;
 	return fail(error, LODGE_ERROR_GONE, "the daemon did not start: %s", g_strchomp((char *)text));

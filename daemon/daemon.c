@@ -21,6 +21,7 @@
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define SETTLED_MS 500 /* after the start: what only that needed goes */
@@ -158,7 +159,10 @@ static int detach(int *ready_fd)
 	do
 		n = read(ends[0], &byte, 1);
 	while (n < 0 && errno == EINTR);
-	return n == 1 ? 0 : 1;
+	int status = 0;
+	if (n == 1)
+		return 0;
+	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
 static void tell_parent(Daemon *daemon)
