@@ -212,7 +212,7 @@ static void tell(OpCall *call, CoreGuest *guest, const char *image, char *disk)
 	if (!record)
 		return;
 	result->login = g_strdup(record->login);
-	result->hint = g_strdup_printf("; log in as %s", record->login);
+	result->hint = g_strdup_printf("; log in: %s", record->login);
 	shape_free(&image_record_shape, record);
 }
 

@@ -104,6 +104,33 @@ static gboolean choose_port(EngineRun *run, Graphics *graphics, GError **error)
 	return fail(error, LODGE_ERROR_IN_USE, "guest \"%s\": no port is free for SPICE", run->name);
 }
 
+/* ---- networks ---- */
+
+/* Which of its sources an interface names, for the note below. */
+static const char *source_name(const Interface *interface)
+{
+	const InterfaceSource *source = interface->source;
+	if (!source)
+		return NULL;
+	return source->network ? source->network : source->bridge ? source->bridge : source->dev;
+}
+
+/* command.c connects these in user mode. */
+static void note_networks(const Guest *live, Notes *notes)
+{
+	SHAPE_EACH (Interface, interface, live->interfaces) {
+		const char *name = source_name(interface);
+		gboolean elsewhere = interface->type == INTERFACE_NETWORK ||
+				     interface->type == INTERFACE_BRIDGE ||
+				     interface->type == INTERFACE_DIRECT;
+		if (elsewhere && name)
+			notes_add(notes, "guest \"%s\": interface %s is connected in user mode, not "
+				  "to %s \"%s\": it reaches out, but nothing reaches it",
+				  live->name, interface->mac,
+				  enum_name(&interface_types, (int)interface->type), name);
+	}
+}
+
 char *run_nvram_folder(void)
 {
 	return g_build_filename(qemu_host.config.paths->lib, "nvram", NULL);
@@ -121,5 +148,6 @@ gboolean run_prepare(EngineRun *run, Guest *live, Notes *notes, GError **error)
 	SHAPE_EACH (Graphics, graphics, live->graphics)
 		if (!choose_port(run, graphics, error))
 			return FALSE;
+	note_networks(live, notes);
 	return TRUE;
 }
