@@ -58,8 +58,21 @@ static void show_with_titles(const Op *op, const char *target, gconstpointer arg
 	show_result(&as_table, target, args, result);
 }
 
+/* Asks for what the table shows and no more, where it is a table that is shown. */
+static void ask_for_table(const Cli *cli, const Op *op, gpointer args)
+{
+	static const char *const others[] = { "id", "uuid", "name", "title" };
+	gboolean table = !cli->json;
+	for (guint i = 0; i < G_N_ELEMENTS(others); i++)
+		table = table && !flag(op, args, others[i]);
+	for (guint i = 0; table && i < op->args->n; i++)
+		if (g_str_equal(op->args->rows[i].name, "table"))
+			shape_arg_from_text(&op->args->rows[i], args, "yes", NULL);
+}
+
 int run_list(Cli *cli, const Op *op, const char *target, gpointer args)
 {
+	ask_for_table(cli, op, args);
 	g_autoptr(GError) error = NULL;
 	g_auto(Reply) reply = { 0 };
 	if (!cli_call(cli, op, target, args, &reply, &error))

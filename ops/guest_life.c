@@ -104,7 +104,8 @@ static const Shape start_args = SHAPE("start-args", StartArgs, start_rows);
 static gboolean start(OpCall *call, GError **error)
 {
 	const StartArgs *args = call->args;
-	return core_guest_start(call->guest, args->paused, &call->notes, error);
+	return core_guest_start(call->guest, args->paused, &call->notes, error) &&
+	       tell_made(call, core_guest_ref(call->guest));
 }
 
 static const EnumTable shutdown_modes = ENUM_TABLE("shutdown mode", "acpi");
@@ -230,7 +231,8 @@ static const Op ops[] = {
 	  .show = OP_SHOW_MESSAGE, .said = "Domain '{name}' created from {file}",
 	  .doc = "Start a guest that is forgotten when it ends", .fn = create },
 	{ .name = "start", .route = "/v1/guests/{guest}/start", GUEST_WRITE(OP_LANE),
-	  .args = &start_args, .said = "Domain '{guest}' started", .doc = "Start a guest",
+	  .args = &start_args, .result = &made_shape, .said = "Domain '{guest}' started",
+	  .doc = "Start a guest",
 	  .fn = start },
 	{ .name = "shutdown", .route = "/v1/guests/{guest}/shutdown", GUEST_WRITE(OP_LANE),
 	  .args = &mode_args, .said = "Domain '{guest}' is being shutdown",

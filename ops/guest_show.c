@@ -41,7 +41,7 @@ static const Row list_rows[] = {
 	FLAG(ListArgs, uuid, NULL, .doc = "UUIDs only"),
 	FLAG(ListArgs, id, NULL, .doc = "ids only"),
 	FLAG(ListArgs, title, NULL, .doc = "titles too"),
-	FLAG(ListArgs, table, NULL, .doc = "as a table, which is the way without a word"),
+	FLAG(ListArgs, table, NULL, .doc = "only what the table of the command line shows"),
 };
 static const Shape list_args = SHAPE("list-args", ListArgs, list_rows);
 
@@ -101,16 +101,17 @@ static Tri tri(gboolean on)
 static Listed *listed_new(const ListArgs *args, const GuestSnap *snap)
 {
 	Listed *listed = shape_new(&listed_shape);
-	gboolean only = args->name || args->uuid || args->id;
-	if (snap->id >= 0 && (!only || args->id))
+	gboolean only = args->name || args->uuid || args->id || args->table;
+	if (snap->id >= 0 && (!only || args->id || args->table))
 		listed->id = OPT_INT(snap->id);
-	if (!only || args->name)
+	if (!only || args->name || args->table)
 		listed->name = g_strdup(snap->name);
 	if (!only || args->uuid)
 		listed->uuid = g_strdup(snap->uuid);
+	if (!only || args->table)
+		listed->state = snap->state;
 	if (only)
 		return listed;
-	listed->state = snap->state;
 	listed->title = g_strdup(snap->title);
 	listed->persistent = tri(snap->persistent);
 	listed->autostart = tri(snap->autostart);

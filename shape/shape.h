@@ -215,6 +215,8 @@ char *shape_to_xml(const Shape *shape, const char *root, gconstpointer object, g
 struct json_t;
 /* A new reference; members that are absent are left out. Never NULL. @flags: ShapeXmlFlags. */
 struct json_t *shape_to_json(const Shape *shape, gconstpointer object, guint flags);
+/* Appends the same as compact text, without a tree in between: for long replies (jsontext.c). */
+void shape_json_text(GString *out, const Shape *shape, gconstpointer object, guint flags);
 /* Strict: unknown keys and wrong types are refused with their path. Returns an object the caller
  * owns, or NULL. */
 gpointer shape_from_json(const Shape *shape, struct json_t *json, GError **error);

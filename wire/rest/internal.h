@@ -71,6 +71,8 @@ const Op *route_find(const RestTable *table, const char *method, const char *pat
 
 /* Takes @json. */
 struct MHD_Response *reply_json(json_t *json);
+/* The result of a call that succeeded, and its warnings. */
+struct MHD_Response *reply_call(const OpCall *call);
 /* A new reference: the result's members and warnings of a call that succeeded. */
 json_t *reply_result(const OpCall *call);
 /* A new reference: {"error": ..} and the warnings, if any. @notes may be NULL. */

@@ -93,7 +93,7 @@ static void end_feed(Feed *feed, const OpCall *call, const GError *error)
 static void set_success(Request *request, OpCall *call)
 {
 	if (call->op->show != OP_SHOW_STREAM) {
-		set_reply(request, MHD_HTTP_OK, reply_json(reply_result(call)));
+		set_reply(request, MHD_HTTP_OK, reply_call(call));
 		return;
 	}
 	request->stream_fd = call->stream_fd;

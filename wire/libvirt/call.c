@@ -1,0 +1,428 @@
+/* One call: found in the table, its arguments read, given to a verb or answered here, and its reply
+ * written. What a row says with `take` and `give` is compiled at its first call.
+ * Neighbours: client.c gives the bytes; procs.c the rows; ops/dispatch.c runs the verbs. */
+#include "base/fd.h"
+#include "base/log.h"
+#include "wire/libvirt/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SPARE_CALLS 64
+
+/* ---- rows, compiled ---- */
+
+typedef struct Taken { /* "paused=flags&1" */
+	const Row *row;
+	int field;
+	guint64 mask, factor;
+} Taken;
+
+typedef struct Given { /* "maxMem=max_memory/1024" */
+	int field;
+	const Row *row;
+	guint64 divisor;
+} Given;
+
+typedef struct Plan {
+	const WireType *args, *reply;
+	const Op *op;
+	int dom, flags; /* indices among args; -1 */
+	int given_dom;	/* index among reply of a domain that the result gives; -1 */
+	Taken *taken;
+	Given *given;
+	guint n_taken, n_given;
+} Plan;
+
+static const Row *row_of(const Shape *shape, const char *name)
+{
+	for (guint i = 0; shape && i < shape->n; i++)
+		if (g_str_equal(shape->rows[i].name, name))
+			return &shape->rows[i];
+	g_error("libvirt: no member \"%s\" in %s", name, shape ? shape->name : "nothing");
+}
+
+gpointer lv_member(const Shape *shape, gpointer object, const char *name)
+{
+	return (guint8 *)object + row_of(shape, name)->offset;
+}
+
+/* The number behind @mark in @word, which it cuts off; @otherwise where there is none. */
+static guint64 cut_number(char *word, char mark, guint64 otherwise)
+{
+	char *at = strchr(word, mark);
+	if (!at)
+		return otherwise;
+	*at = '\0';
+	return strtoull(at + 1, NULL, 0);
+}
+
+static void plan_take(Plan *plan, const LvProc *proc)
+{
+	g_auto(GStrv) words = g_strsplit(proc->take ? proc->take : "", " ", -1);
+	plan->taken = g_new0(Taken, g_strv_length(words) + 1);
+	for (char **word = words; *word && **word; word++) {
+		char *field = strchr(*word, '=');
+		*field++ = '\0';
+		Taken *taken = &plan->taken[plan->n_taken++];
+		taken->mask = cut_number(field, '&', 0);
+		taken->factor = cut_number(field, '*', 1);
+		taken->row = row_of(plan->op->args, *word);
+		taken->field = wire_field(plan->args, field);
+		g_assert(taken->field >= 0);
+	}
+}
+
+static void plan_give(Plan *plan, const LvProc *proc)
+{
+	g_auto(GStrv) words = g_strsplit(proc->give ? proc->give : "", " ", -1);
+	plan->given = g_new0(Given, g_strv_length(words) + 1);
+	for (char **word = words; *word && **word; word++) {
+		char *member = strchr(*word, '=');
+		*member++ = '\0';
+		Given *given = &plan->given[plan->n_given++];
+		given->divisor = cut_number(member, '/', 1);
+		given->row = row_of(plan->op->result, member);
+		given->field = wire_field(plan->reply, *word);
+		g_assert(given->field >= 0);
+	}
+	plan->given_dom = -1;
+	if (!proc->after && plan->op)
+		for (guint i = 0; i < plan->reply->n; i++)
+			if (plan->reply->fields[i].type && !plan->reply->fields[i].list)
+				plan->given_dom = (int)i;
+}
+
+static const Plan *plan_of(const LvProc *proc)
+{
+	static GHashTable *plans;
+	if (!plans)
+		plans = g_hash_table_new(NULL, NULL);
+	Plan *plan = g_hash_table_lookup(plans, proc);
+	if (plan)
+		return plan;
+	plan = g_new0(Plan, 1);
+	plan->args = wire_type(proc->args);
+	plan->reply = wire_type(proc->reply);
+	plan->op = proc->op ? op_find(proc->op) : NULL;
+	plan->dom = wire_field(plan->args, "dom");
+	plan->flags = wire_field(plan->args, "flags");
+	plan_take(plan, proc);
+	plan_give(plan, proc);
+	g_hash_table_insert(plans, (gpointer)proc, plan);
+	return plan;
+}
+
+/* ---- calls ---- */
+
+static LvCall *spare;
+static guint n_spare;
+
+static LvCall *call_new(LvClient *client, const LvProc *proc, const LvHeader *header)
+{
+	LvCall *call = spare;
+	if (call) {
+		spare = call->next;
+		n_spare--;
+	} else {
+		call = g_new0(LvCall, 1);
+	}
+	call->client = lv_client_ref(client);
+	call->proc = proc;
+	call->header = *header;
+	call->n_fds = 0;
+	client->calls++;
+	return call;
+}
+
+static void call_free(LvCall *call)
+{
+	LvClient *client = call->client;
+	for (guint i = 0; i < call->n_fds; i++)
+		fd_clear(&call->fds[i]);
+	wire_arena_clear(&call->arena);
+	if (n_spare < SPARE_CALLS) {
+		call->next = spare;
+		spare = call;
+		n_spare++;
+	} else {
+		g_free(call);
+	}
+	client->calls--;
+	lv_client_resume(client);
+	lv_client_unref(client);
+}
+
+const WireValue *lv_arg(const LvCall *call, const char *name)
+{
+	int i = wire_field(plan_of(call->proc)->args, name);
+	g_assert(i >= 0);
+	return &call->args[i];
+}
+
+WireValue *lv_put(LvCall *call, const char *name)
+{
+	int i = wire_field(plan_of(call->proc)->reply, name);
+	g_assert(i >= 0);
+	return &call->reply[i];
+}
+
+WireValue *lv_put_list(LvCall *call, WireValue *value, guint n, guint fields)
+{
+	value->n = n;
+	value->items = wire_alloc(&call->arena, n * sizeof(WireValue));
+	WireValue *all = wire_alloc(&call->arena, (gsize)n * fields * sizeof(WireValue));
+	for (guint i = 0; i < n && fields; i++) {
+		value->items[i].items = all + (gsize)i * fields;
+		value->items[i].n = fields;
+	}
+	return value->items;
+}
+
+static guint8 nibble(char c)
+{
+	return (guint8)(g_ascii_isxdigit(c) ? g_ascii_xdigit_value(c) : 0);
+}
+
+/* 16 bytes from text with dashes. */
+static const guint8 *uuid_bytes(WireArena *arena, const char *text)
+{
+	guint8 *bytes = wire_alloc(arena, 16);
+	for (guint i = 0; text && i < 16; i++) {
+		while (*text == '-')
+			text++;
+		if (!text[0] || !text[1])
+			break;
+		bytes[i] = (guint8)(nibble(text[0]) << 4 | nibble(text[1]));
+		text += 2;
+	}
+	return bytes;
+}
+
+char *lv_uuid_text(const guint8 *b)
+{
+	return g_strdup_printf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+			       b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11],
+			       b[12], b[13], b[14], b[15]);
+}
+
+void lv_put_domain(WireArena *arena, WireValue *value, const char *name, const char *uuid, int id)
+{
+	WireValue *fields = value->items ? value->items : wire_alloc(arena, 3 * sizeof *fields);
+	fields[0].s = name ? name : "";
+	fields[1].bytes = uuid_bytes(arena, uuid);
+	fields[1].n = 16;
+	fields[2].i = id;
+	value->items = fields;
+	value->n = 3;
+	value->set = TRUE;
+}
+
+/* ---- replies ---- */
+
+static void reply(LvCall *call)
+{
+	LvClient *client = call->client;
+	LvHeader header = call->header;
+	g_autoptr(GError) error = NULL;
+	header.type = LV_REPLY;
+	header.status = LV_OK;
+	gsize begin = lv_message_begin(client, &header);
+	if (!wire_encode(plan_of(call->proc)->reply, call->reply, &client->out, &error)) {
+		lv_message_drop(client, begin);
+		lv_send_gerror(client, &call->header, call->proc, error);
+	} else if (!lv_message_end(client, begin)) {
+		lv_send_error(client, &call->header, LV_ERR_RPC, LV_FROM_RPC,
+			      "the reply is larger than the protocol allows: ask for less");
+	}
+}
+
+/* ---- a verb's arguments ---- */
+
+static void take(const Taken *taken, gpointer args, const WireField *field, const WireValue *value)
+{
+	void *member = (guint8 *)args + taken->row->offset;
+	if (field->optional && !value->set)
+		return;
+	guint64 number = taken->mask ? (value->u & taken->mask) != 0 : value->u * taken->factor;
+	switch (taken->row->kind) {
+	case ROW_FLAG:
+		*(gboolean *)member = number != 0;
+		break;
+	case ROW_TRI:
+		*(Tri *)member = number ? TRI_YES : TRI_NO;
+		break;
+	case ROW_INT:
+		*(OptInt *)member = OPT_INT((gint64)number);
+		break;
+	case ROW_UINT:
+	case ROW_SIZE:
+		*(OptUint *)member = OPT_UINT(number);
+		break;
+	case ROW_ENUM:
+		*(int *)member = (int)number;
+		break;
+	case ROW_UUID:
+		*(char **)member = lv_uuid_text(value->bytes);
+		break;
+	case ROW_STRING:
+	case ROW_XML:
+		*(char **)member = g_strdup(value->s);
+		break;
+	default:
+		g_error("libvirt: no way to take \"%s\"", taken->row->name);
+	}
+}
+
+static gboolean flags_fit(const LvCall *call, const Plan *plan, GError **error)
+{
+	if (plan->flags < 0)
+		return TRUE;
+	guint64 odd = call->args[plan->flags].u & ~(guint64)call->proc->flags;
+	if (!odd)
+		return TRUE;
+	return lv_fail(error, LV_ERR_INVALID_ARG, "unsupported flags (0x%" G_GINT64_MODIFIER
+		       "x) in %s", odd, call->proc->name);
+}
+
+/* ---- the result ---- */
+
+static void give(const Given *given, gpointer result, WireValue *value)
+{
+	const void *member = (const guint8 *)result + given->row->offset;
+	value->set = TRUE;
+	switch (given->row->kind) {
+	case ROW_FLAG:
+		value->u = *(const gboolean *)member != 0;
+		break;
+	case ROW_TRI:
+		value->u = *(const Tri *)member == TRI_YES;
+		break;
+	case ROW_INT:
+		value->i = ((const OptInt *)member)->v;
+		break;
+	case ROW_UINT:
+	case ROW_SIZE:
+		value->u = ((const OptUint *)member)->v / given->divisor;
+		break;
+	case ROW_ENUM:
+		value->i = *(const int *)member;
+		break;
+	default:
+		value->s = *(char *const *)member;
+		value->set = value->s != NULL;
+	}
+}
+
+static void give_domain(LvCall *call, const OpCall *op, WireValue *value)
+{
+	OptInt id = LV_RESULT(OptInt, op, "id");
+	lv_put_domain(&call->arena, value, LV_RESULT(char *, op, "name"), LV_RESULT(char *, op, "uuid"),
+		      (int)opt_int_or(id, -1));
+}
+
+static void on_done(OpCall *op, const GError *error)
+{
+	LvCall *call = op->door_data;
+	const Plan *plan = plan_of(call->proc);
+	g_autoptr(GError) own = NULL;
+	if (call->client->server && !error) {
+		for (guint i = 0; i < plan->n_given; i++)
+			give(&plan->given[i], op->result, &call->reply[plan->given[i].field]);
+		if (plan->given_dom >= 0)
+			give_domain(call, op, &call->reply[plan->given_dom]);
+		if (!call->proc->after || call->proc->after(call, op, &own))
+			reply(call);
+		else
+			error = own;
+	}
+	if (call->client->server && error)
+		lv_send_gerror(call->client, &call->header, call->proc, error);
+	call_free(call);
+}
+
+static void run_op(LvCall *call, const Plan *plan)
+{
+	OpCall *op = op_call_new(lv_core(call->client), plan->op);
+	g_autoptr(GError) error = NULL;
+	op->caller = call->client->caller;
+	op->done = on_done;
+	op->door_data = call;
+	if (plan->op->target == OP_ON_GUEST)
+		op->target = lv_uuid_text(call->args[plan->dom].items[1].bytes);
+	for (guint i = 0; i < plan->n_taken; i++)
+		take(&plan->taken[i], op->args, &plan->args->fields[plan->taken[i].field],
+		     &call->args[plan->taken[i].field]);
+	if (!call->proc->before || call->proc->before(call, op, &error)) {
+		op_dispatch(op);
+		return;
+	}
+	op_call_free(op);
+	lv_send_gerror(call->client, &call->header, call->proc, error);
+	call_free(call);
+}
+
+/* ---- the beginning ---- */
+
+static void run_call(LvCall *call, XdrIn in)
+{
+	const Plan *plan = plan_of(call->proc);
+	g_autoptr(GError) error = NULL;
+	call->args = wire_decode(plan->args, &in, &call->arena, &error);
+	call->reply = wire_alloc(&call->arena, MAX(plan->reply->n, 1) * sizeof(WireValue));
+	if (call->args && xdr_left(&in))
+		lv_fail(&error, LV_ERR_RPC, "%s: %u bytes too many", call->proc->name,
+			(guint)xdr_left(&in));
+	if (!error && flags_fit(call, plan, &error) && plan->op) {
+		run_op(call, plan);
+		return;
+	}
+	if (!error && call->proc->fn(call, &error))
+		reply(call);
+	else
+		lv_send_gerror(call->client, &call->header, call->proc, error);
+	call_free(call);
+}
+
+/* The row that a header asks for; NULL: it was answered with an error. */
+static const LvProc *find_proc(LvClient *client, const LvHeader *header)
+{
+	gboolean known = FALSE;
+	const LvProc *proc = lv_proc(header->program, header->procedure, &known);
+	g_autofree char *text = NULL;
+	int code = LV_ERR_RPC, domain = LV_FROM_RPC;
+	if (!known) {
+		text = g_strdup_printf("Cannot find program %u version %u", header->program,
+				       header->version);
+	} else if (header->version != 1) {
+		text = g_strdup_printf("program %u has version 1, not %u", header->program,
+				       header->version);
+	} else if (!proc) {
+		code = LV_ERR_NO_SUPPORT;
+		domain = LV_FROM_REMOTE;
+		text = g_strdup_printf("this function is not supported by the connection driver: "
+				       "procedure %u", header->procedure);
+	} else if (!client->opened && !proc->before_open) {
+		code = LV_ERR_INTERNAL;
+		text = g_strdup("connection not open");
+	} else {
+		return proc;
+	}
+	lv_send_error(client, header, code, domain, text);
+	return NULL;
+}
+
+void lv_call_begin(LvClient *client, const LvHeader *header, XdrIn in, const int *fds, guint n_fds)
+{
+	const LvProc *proc = find_proc(client, header);
+	if (!proc) {
+		for (guint i = 0; i < n_fds; i++)
+			close(fds[i]);
+		return;
+	}
+	LvCall *call = call_new(client, proc, header);
+	for (guint i = 0; i < n_fds; i++)
+		call->fds[i] = fds[i];
+	call->n_fds = n_fds;
+	run_call(call, in);
+}

@@ -1,0 +1,196 @@
+/* What rows cannot say about guests: lists in libvirt's forms, reasons of states, streams.
+ * Neighbours: procs.c has the rows; the verbs are in ops/guest_*.c. */
+#include "wire/libvirt/internal.h"
+
+#include <string.h>
+
+/* ---- one guest ---- */
+
+gboolean lv_before_autostart(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	LV_ARG(gboolean, op, "disable") = lv_arg(call, "autostart")->i == 0;
+	return TRUE;
+}
+
+gboolean lv_after_active(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	lv_put(call, "active")->i = LV_RESULT(OptInt, op, "id").set;
+	return TRUE;
+}
+
+/* libvirt numbers the reasons of each state by themselves; the words are those of `domstate`. */
+static const char *const reasons[][16] = {
+	[1] = { "unknown", "booted", "migrated", "restored", "from snapshot", "unpaused",
+		"migration canceled", "save canceled", "wakeup", "crashed", "post-copy" },
+	[3] = { "unknown", "user", "migrated", "saving", "dumping", "I/O error", "watchdog",
+		"from snapshot", "shutting down", "creating snapshot", "crashed", "starting up" },
+	[4] = { "unknown", "user" },
+	[5] = { "unknown", "shutdown", "destroyed", "crashed", "migrated", "saved", "failed",
+		"from snapshot", "daemon" },
+	[6] = { "unknown", "panicked" },
+};
+
+gboolean lv_after_state(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	int state = LV_RESULT(int, op, "state");
+	const Shape *shape = op->op->result;
+	const Row *row = NULL;
+	for (guint i = 0; i < shape->n; i++)
+		if (g_str_equal(shape->rows[i].name, "reason"))
+			row = &shape->rows[i];
+	const char *word = enum_name(row->of, LV_RESULT(int, op, "reason"));
+	lv_put(call, "state")->i = state;
+	for (int i = 0; word && state >= 0 && state < (int)G_N_ELEMENTS(reasons) && i < 16; i++)
+		if (!g_strcmp0(reasons[state][i], word))
+			lv_put(call, "reason")->i = i;
+	return TRUE;
+}
+
+gboolean lv_after_messages(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	const char *warning = LV_RESULT(char *, op, "warning");
+	WireValue *messages = lv_put_list(call, lv_put(call, "msgs"), warning ? 1 : 0, 0);
+	if (warning)
+		messages[0].s = warning;
+	return TRUE;
+}
+
+/* ---- lists ---- */
+
+/* Flags of virConnectListAllDomains, in pairs that say nothing where both or none is set. */
+enum {
+	LIST_ACTIVE = 1 << 0,
+	LIST_INACTIVE = 1 << 1,
+	LIST_PERSISTENT = 1 << 2,
+	LIST_TRANSIENT = 1 << 3,
+	LIST_RUNNING = 1 << 4,
+	LIST_PAUSED = 1 << 5,
+	LIST_SHUTOFF = 1 << 6,
+	LIST_OTHER = 1 << 7,
+	LIST_MANAGEDSAVE = 1 << 8,
+	LIST_AUTOSTART = 1 << 10,
+	LIST_NO_AUTOSTART = 1 << 11,
+	LIST_HAS_SNAPSHOT = 1 << 12,
+	LIST_HAS_CHECKPOINT = 1 << 14,
+};
+
+/* Of a pair: only @one is asked for. */
+static gboolean only(guint64 flags, guint64 one, guint64 other)
+{
+	return (flags & (one | other)) == one;
+}
+
+gboolean lv_before_list_all(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	guint64 flags = lv_arg(call, "flags")->u;
+	LV_ARG(gboolean, op, "inactive") = only(flags, LIST_INACTIVE, LIST_ACTIVE);
+	LV_ARG(gboolean, op, "all") = !only(flags, LIST_INACTIVE, LIST_ACTIVE) &&
+				      !only(flags, LIST_ACTIVE, LIST_INACTIVE);
+	LV_ARG(gboolean, op, "persistent") = (flags & LIST_PERSISTENT) != 0;
+	LV_ARG(gboolean, op, "transient") = (flags & LIST_TRANSIENT) != 0;
+	LV_ARG(gboolean, op, "state_running") = (flags & LIST_RUNNING) != 0;
+	LV_ARG(gboolean, op, "state_paused") = (flags & LIST_PAUSED) != 0;
+	LV_ARG(gboolean, op, "state_shutoff") = (flags & LIST_SHUTOFF) != 0;
+	LV_ARG(gboolean, op, "state_other") = (flags & LIST_OTHER) != 0;
+	if (only(flags, LIST_AUTOSTART, LIST_NO_AUTOSTART))
+		LV_ARG(Tri, op, "autostart") = TRI_YES;
+	else if (only(flags, LIST_NO_AUTOSTART, LIST_AUTOSTART))
+		LV_ARG(Tri, op, "autostart") = TRI_NO;
+	return TRUE;
+}
+
+static const GPtrArray *listed(const OpCall *op)
+{
+	static GPtrArray *none;
+	const GPtrArray *list = LV_RESULT(GPtrArray *, op, "domains");
+	if (!none)
+		none = g_ptr_array_new();
+	return list ? list : none;
+}
+
+static const Shape *listed_shape(const OpCall *op)
+{
+	return op->op->result->rows[0].of;
+}
+
+/* No guest has a saved state, a snapshot or a checkpoint: who asks for those with one gets none. */
+static gboolean asks_for_none(guint64 flags)
+{
+	return only(flags, LIST_MANAGEDSAVE, LIST_MANAGEDSAVE << 1) ||
+	       only(flags, LIST_HAS_SNAPSHOT, LIST_HAS_SNAPSHOT << 1) ||
+	       only(flags, LIST_HAS_CHECKPOINT, LIST_HAS_CHECKPOINT << 1);
+}
+
+gboolean lv_after_list_all(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	const GPtrArray *list = listed(op);
+	const Shape *shape = listed_shape(op);
+	guint n = asks_for_none(lv_arg(call, "flags")->u) ? 0 : list->len;
+	guint sent = lv_arg(call, "need_results")->i ? n : 0;
+	WireValue *items = lv_put_list(call, lv_put(call, "domains"), sent, 3);
+	gsize name = (gsize)lv_member(shape, NULL, "name"), uuid = (gsize)lv_member(shape, NULL, "uuid");
+	gsize id = (gsize)lv_member(shape, NULL, "id");
+	for (guint i = 0; i < sent; i++) {
+		const guint8 *item = g_ptr_array_index(list, i);
+		lv_put_domain(&call->arena, &items[i], *(char *const *)(item + name),
+			      *(char *const *)(item + uuid),
+			      (int)opt_int_or(*(const OptInt *)(item + id), -1));
+	}
+	lv_put(call, "ret")->u = n;
+	return TRUE;
+}
+
+gboolean lv_before_inactive(G_GNUC_UNUSED LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	LV_ARG(gboolean, op, "inactive") = TRUE;
+	return TRUE;
+}
+
+gboolean lv_after_count(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	lv_put(call, "num")->i = listed(op)->len;
+	return TRUE;
+}
+
+/* As many as there are, and no more than were asked for. */
+static guint count(const OpCall *op, const WireValue *most)
+{
+	return most->i <= 0 ? 0 : (guint)MIN((gint64)listed(op)->len, most->i);
+}
+
+gboolean lv_after_names(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	const GPtrArray *list = listed(op);
+	guint n = count(op, lv_arg(call, "maxnames"));
+	WireValue *names = lv_put_list(call, lv_put(call, "names"), n, 0);
+	for (guint i = 0; i < n; i++)
+		names[i].s = LV_MEMBER(char *, listed_shape(op), g_ptr_array_index(list, i), "name");
+	return TRUE;
+}
+
+gboolean lv_after_ids(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	const GPtrArray *list = listed(op);
+	guint n = count(op, lv_arg(call, "maxids"));
+	WireValue *ids = lv_put_list(call, lv_put(call, "ids"), n, 0);
+	for (guint i = 0; i < n; i++)
+		ids[i].i = LV_MEMBER(OptInt, listed_shape(op), g_ptr_array_index(list, i), "id").v;
+	return TRUE;
+}
+
+/* ---- streams ---- */
+
+gboolean lv_after_stream(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	lv_stream_open(call, op->stream_fd);
+	op->stream_fd = -1;
+	return TRUE;
+}
+
+gboolean lv_after_screenshot(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	gsize length;
+	guchar *png = g_base64_decode(LV_RESULT(char *, op, "data"), &length);
+	lv_stream_open_bytes(call, g_bytes_new_take(png, length));
+	return TRUE;
+}

@@ -1,0 +1,262 @@
+/* What the files of libvirt's door share. */
+#pragma once
+
+#include "ops/events.h"
+#include "wire/libvirt/codec.h"
+#include "wire/libvirt/libvirt.h"
+
+#define LV_MAX_MESSAGE (32u * 1024 * 1024 + 4) /* bytes, the length itself included */
+#define LV_HEADER 28			       /* bytes: the length and six words */
+#define LV_MAX_CLIENTS 5000
+#define LV_MAX_CALLS 64		     /* of one client at work; then it is not read any more */
+#define LV_MAX_OUT (4u << 20)	     /* bytes that wait for a client; then it is not read any more */
+#define LV_MAX_FDS 32		     /* with one message */
+#define LV_STREAM_CHUNK (256u * 1024 - 24) /* bytes of one packet */
+#define LV_STREAM_AHEAD (1u << 20)   /* bytes that wait for the far end of a stream */
+#define LV_HALF_SECONDS 30	     /* for the rest of a message */
+#define LV_PING_SECONDS 5	     /* of silence until a ping */
+#define LV_PING_COUNT 5		     /* without an answer: the client is gone */
+#define LV_BACKLOG 1024
+#define LV_VERSION 9000000	     /* what libvirt's clients take us for */
+
+typedef struct LvClient LvClient;
+typedef struct LvCall LvCall;
+typedef struct LvProc LvProc;
+typedef struct LvStream LvStream;
+
+typedef enum LvProgram {
+	LV_REMOTE = 0x20008086,
+	LV_QEMU = 0x20008087,
+	LV_KEEPALIVE = 0x6b656570,
+} LvProgram;
+
+typedef enum LvType {
+	LV_CALL,
+	LV_REPLY,
+	LV_EVENT,
+	LV_STREAM,
+	LV_CALL_FDS,
+	LV_REPLY_FDS,
+	LV_HOLE,
+} LvType;
+
+typedef enum LvStatus { LV_OK, LV_ERROR, LV_CONTINUE } LvStatus;
+
+typedef struct LvHeader {
+	guint32 program, version, procedure, type, serial, status;
+} LvHeader;
+
+/* One client connection. */
+struct LvClient {
+	gint refs;
+	LibvirtServer *server; /* NULL: closed */
+	int fd;
+	OpCaller caller;
+	gboolean opened;	/* connect_open was called */
+	gboolean close_told;	/* it wants to hear why the connection ends */
+	gboolean busy;		/* its messages are being read: replies wait for the end of that */
+	guint32 events;		/* that epoll waits for */
+
+	guint8 *in; /* what does not make a message yet; NULL: nothing */
+	gsize in_len, in_room;
+	gint64 half_since; /* monotonic; 0: nothing is half there */
+	int fds[LV_MAX_FDS]; /* that came and were not taken yet */
+	guint n_fds;
+
+	XdrOut out;
+	gsize out_done;	 /* bytes of it that are sent */
+	GArray *out_fds; /* of LvOutFd; NULL: none */
+
+	guint calls;	     /* at work */
+	guint blocked;	     /* streams that wait for their far end */
+	gboolean pings;	     /* it answers them */
+	gint64 heard;	     /* monotonic: the last byte */
+	guint missed;	     /* pings since then */
+	GPtrArray *streams;  /* of LvStream */
+	GArray *callbacks;   /* of LvCallback */
+	int last_callback;
+};
+
+/* ---- server.c ---- */
+
+Core *lv_core(const LvClient *client);
+/* Bytes to read into; for one read at a time. */
+guint8 *lv_scratch(LibvirtServer *server, gsize *size);
+/* Makes epoll wait for @client->events. */
+void lv_watch(LvClient *client, gboolean is_new);
+/* Ends the connection. The struct lives until its last reference. */
+void lv_close(LvClient *client, const char *why);
+/* Calls @fn for each client. */
+void lv_each_client(LibvirtServer *server, void (*fn)(LvClient *client, gpointer data),
+		    gpointer data);
+
+/* ---- client.c ---- */
+
+LvClient *lv_client_ref(LvClient *client);
+void lv_client_unref(LvClient *client);
+/* The socket is ready for @events of epoll. */
+void lv_client_ready(LvClient *client, guint32 events);
+/* Reads on where it was not read for a reason that may have gone. */
+void lv_client_resume(LvClient *client);
+/* Begins a message; returns where, for lv_message_end(). */
+gsize lv_message_begin(LvClient *client, const LvHeader *header);
+/* Ends it and has it sent. FALSE where it is larger than the protocol allows: it is dropped. */
+gboolean lv_message_end(LvClient *client, gsize begin);
+/* Drops what was begun. */
+void lv_message_drop(LvClient *client, gsize begin);
+/* Sends @fd, which it takes, behind the message that was ended last. */
+void lv_send_fd(LvClient *client, int fd);
+/* Bytes that wait to be sent. */
+gsize lv_waiting(const LvClient *client);
+/* An event of @program's @procedure with @values of @type. */
+void lv_send_event(LvClient *client, guint32 program, guint32 procedure, const WireType *type,
+		   const WireValue *values);
+
+/* ---- call.c ---- */
+
+struct LvCall {
+	LvClient *client; /* a reference */
+	const LvProc *proc;
+	LvHeader header;
+	const WireValue *args;
+	WireValue *reply; /* of proc's reply, zeroed before */
+	int fds[LV_MAX_FDS]; /* that came with it; closed at the end unless taken (-1) */
+	guint n_fds;
+	WireArena arena;
+	LvCall *next; /* unused ones */
+};
+
+/* A row of procs.c. A procedure is a verb (op, take, give, and where that does not say it, before and
+ * after), or is answered here (fn). */
+struct LvProc {
+	guint number;
+	const char *name;	   /* libvirt's */
+	const char *args, *reply;  /* signatures: codec.h */
+	const char *op;		   /* the verb. Its target is the argument "dom" */
+	const char *take; /* arguments of the verb: "paused=flags&1", "xml=xml", "memory=memory*1024" */
+	const char *give; /* the reply from the result: "maxMem=max_memory/1024". A domain is given by
+			     name, uuid and id of the result without a word here */
+	guint32 flags;	  /* bits of "flags" that are known; others are refused */
+	gboolean before_open; /* may be called before connect_open */
+	gboolean (*before)(LvCall *call, OpCall *op, GError **error);
+	gboolean (*after)(LvCall *call, OpCall *op, GError **error);
+	gboolean (*fn)(LvCall *call, GError **error);
+};
+
+/* A message of type call with its fds; @in is its payload. */
+void lv_call_begin(LvClient *client, const LvHeader *header, XdrIn in, const int *fds, guint n_fds);
+/* The argument @name; a bug where there is none. */
+const WireValue *lv_arg(const LvCall *call, const char *name);
+/* The place of the reply's field @name. */
+WireValue *lv_put(LvCall *call, const char *name);
+/* A list of @n items for @value; composites get their fields. Returns the items. */
+WireValue *lv_put_list(LvCall *call, WireValue *value, guint n, guint fields);
+/* Fills a domain. @uuid as text. */
+void lv_put_domain(WireArena *arena, WireValue *value, const char *name, const char *uuid, int id);
+/* Of 16 bytes, with dashes; the caller frees it. */
+char *lv_uuid_text(const guint8 *bytes);
+/* A member of an op's arguments or result by name; aborts where there is none. */
+gpointer lv_member(const Shape *shape, gpointer object, const char *name);
+#define LV_MEMBER(T, shape, object, name) (*(T *)lv_member(shape, object, name))
+/* The result of a call of the verb: a member. */
+#define LV_RESULT(T, op_call, name) LV_MEMBER(T, (op_call)->op->result, (op_call)->result, name)
+#define LV_ARG(T, op_call, name) LV_MEMBER(T, (op_call)->op->args, (op_call)->args, name)
+
+/* ---- procs.c ---- */
+
+/* The row; NULL: there is none. @known is whether that program is. */
+const LvProc *lv_proc(guint32 program, guint32 number, gboolean *known);
+/* All rows of @program, for tests. */
+const LvProc *lv_procs(guint32 program, guint *n);
+
+/* ---- errors.c ---- */
+
+typedef enum LvErrorDomain { /* virErrorDomain */
+	LV_FROM_DOM = 6,
+	LV_FROM_RPC = 7,
+	LV_FROM_QEMU = 10,
+	LV_FROM_REMOTE = 13,
+	LV_FROM_STREAMS = 38,
+	LV_FROM_THREAD = 42,
+} LvErrorDomain;
+
+typedef enum LvErrorCode { /* virErrorNumber: those that this door gives by itself */
+	LV_ERR_INTERNAL = 1,
+	LV_ERR_NO_SUPPORT = 3,
+	LV_ERR_NO_CONNECT = 5,
+	LV_ERR_INVALID_ARG = 8,
+	LV_ERR_RPC = 39,
+	LV_ERR_NO_METADATA = 80,
+} LvErrorCode;
+
+/* Sends an error as the answer to @header. */
+void lv_send_error(LvClient *client, const LvHeader *header, int code, int domain,
+		   const char *message);
+/* The same from one of our errors; @proc (NULL: none) tells a document from an argument. */
+void lv_send_gerror(LvClient *client, const LvHeader *header, const LvProc *proc,
+		    const GError *error);
+/* For adapters: an error with exactly that number of libvirt. */
+gboolean lv_fail(GError **error, LvErrorCode code, const char *format, ...) G_GNUC_PRINTF(3, 4);
+
+/* ---- stream.c ---- */
+
+/* Opens a stream for @call, which then carries what comes from @fd (taken) and what the client sends.
+ * The reply is sent by call.c. */
+void lv_stream_open(LvCall *call, int fd);
+/* The same with bytes (taken) that are there already. */
+void lv_stream_open_bytes(LvCall *call, GBytes *bytes);
+/* A packet of a stream. */
+void lv_stream_packet(LvClient *client, const LvHeader *header, XdrIn in);
+/* Room for more: streams of @client may read on. */
+void lv_streams_resume(LvClient *client);
+void lv_streams_close(LvClient *client);
+
+/* ---- events.c ---- */
+
+typedef struct LvCallback {
+	int id;
+	int event;     /* virDomainEventID */
+	gboolean qemu; /* monitor events: of the qemu program */
+	gboolean legacy; /* registered without a callback id */
+	char *uuid;    /* only this guest's; NULL: all */
+	char *name;    /* qemu: only this event; NULL: all */
+} LvCallback;
+
+/* An event of the core, for every client that asked. */
+void lv_events_deliver(const OpEvent *event, gpointer server);
+void lv_callbacks_free(LvClient *client);
+gboolean lv_event_register(LvCall *call, GError **error);
+gboolean lv_event_deregister(LvCall *call, GError **error);
+gboolean lv_event_register_any(LvCall *call, GError **error);
+gboolean lv_event_deregister_any(LvCall *call, GError **error);
+gboolean lv_event_callback_register(LvCall *call, GError **error);
+gboolean lv_event_callback_deregister(LvCall *call, GError **error);
+/* Whether the event can be registered for: what this door can tell. */
+const WireType *lv_event_type(int event, gboolean legacy, guint32 *procedure);
+
+/* ---- what no row can say ---- */
+
+/* connect.c */
+gboolean lv_auth_list(LvCall *call, GError **error);
+gboolean lv_open(LvCall *call, GError **error);
+gboolean lv_done(LvCall *call, GError **error); /* nothing is to be done */
+gboolean lv_get_type(LvCall *call, GError **error);
+gboolean lv_lib_version(LvCall *call, GError **error);
+gboolean lv_hostname(LvCall *call, GError **error);
+gboolean lv_uri(LvCall *call, GError **error);
+gboolean lv_supports_feature(LvCall *call, GError **error);
+gboolean lv_yes(LvCall *call, GError **error); /* the reply's first number is 1 */
+
+/* domain.c */
+gboolean lv_before_autostart(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_active(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_state(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_messages(LvCall *call, OpCall *op, GError **error);
+gboolean lv_before_list_all(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_list_all(LvCall *call, OpCall *op, GError **error);
+gboolean lv_before_inactive(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_count(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_names(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_ids(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_stream(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_screenshot(LvCall *call, OpCall *op, GError **error);

@@ -1,0 +1,30 @@
+/* The door for libvirt's clients: virsh, virt-manager, python3-libvirt, ... speak their own protocol
+ * (XDR over a stream socket) and find a libvirtd.
+ *
+ * Files: server.c sockets, limits, timers; client.c one connection, from bytes to messages and back;
+ * call.c one call, from a row of procs.c to a verb and its reply; codec.c and xdr.c values on the
+ * wire; procs.c the table of procedures; errors.c libvirt's numbers; stream.c, events.c; connect.c,
+ * node.c and domain.c what no row can say. Everything here is on the main loop's thread.
+ * Neighbours: ops/dispatch.c below; wire/rest/ beside. */
+#pragma once
+
+#include "ops/ops.h"
+
+typedef struct LibvirtServer LibvirtServer;
+
+/* A server without sockets; the caller owns it (libvirt_free). @core is passed on to the verbs and
+ * must outlive it. */
+LibvirtServer *libvirt_new(Core *core, GError **error);
+/* Ends every connection; calls still running are not ended and report to nobody. */
+void libvirt_free(LibvirtServer *server);
+
+/* Serves clients of the listening socket @fd, which the server then owns; with @read_only they may
+ * only read. */
+void libvirt_listen(LibvirtServer *server, int fd, gboolean read_only);
+/* Serves the one client at the other end of @fd, which the server then owns. FALSE: there are too
+ * many clients. */
+gboolean libvirt_serve(LibvirtServer *server, int fd, gboolean read_only);
+/* Count of connections. */
+guint libvirt_count(const LibvirtServer *server);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LibvirtServer, libvirt_free)

@@ -1,0 +1,150 @@
+/* The table of procedures: to add one, add a row. Numbers, names, arguments and replies are the
+ * protocol's; a row without a verb names the function that answers. A procedure that is not here
+ * answers that it is not supported. Neighbours: call.c reads the rows; codec.h explains signatures. */
+#include "wire/libvirt/internal.h"
+
+#define DOM "dom:domain"
+#define DOM_FLAGS "dom:domain flags:u32"
+
+/* clang-format off */
+static const LvProc remote[] = {
+	/* ---- the connection ---- */
+	{ 1, "connect_open", "name:str? flags:u32", "", .fn = lv_open, .flags = 1, .before_open = TRUE },
+	{ 2, "connect_close", "", "", .fn = lv_done, .before_open = TRUE },
+	{ 3, "connect_get_type", "", "type:str", .fn = lv_get_type },
+	{ 59, "connect_get_hostname", "", "hostname:str", .fn = lv_hostname },
+	{ 60, "connect_supports_feature", "feature:i32", "supported:i32",
+	  .fn = lv_supports_feature, .before_open = TRUE },
+	{ 66, "auth_list", "", "types:auth_type<20>", .fn = lv_auth_list, .before_open = TRUE },
+	{ 110, "connect_get_uri", "", "uri:str", .fn = lv_uri },
+	{ 149, "connect_is_secure", "", "secure:i32", .fn = lv_yes },
+	{ 157, "connect_get_lib_version", "", "lib_ver:u64", .fn = lv_lib_version },
+	{ 360, "connect_register_close_callback", "", "", .fn = lv_done },
+	{ 361, "connect_unregister_close_callback", "", "", .fn = lv_done },
+
+	/* ---- finding guests ---- */
+	{ 21, "connect_list_defined_domains", "maxnames:i32", "names:str<16384>",
+	  .op = "list", .before = lv_before_inactive, .after = lv_after_names },
+	{ 22, "domain_lookup_by_id", "id:i32", "dom:domain", .op = "lookup", .take = "id=id" },
+	{ 23, "domain_lookup_by_name", "name:str", "dom:domain", .op = "lookup", .take = "name=name" },
+	{ 24, "domain_lookup_by_uuid", "uuid:uuid", "dom:domain", .op = "lookup", .take = "uuid=uuid" },
+	{ 25, "connect_num_of_defined_domains", "", "num:i32",
+	  .op = "list", .before = lv_before_inactive, .after = lv_after_count },
+	{ 37, "connect_list_domains", "maxids:i32", "ids:i32<16384>", .op = "list", .after = lv_after_ids },
+	{ 51, "connect_num_of_domains", "", "num:i32", .op = "list", .after = lv_after_count },
+	{ 273, "connect_list_all_domains", "need_results:i32 flags:u32", "domains:domain<16384> ret:u32",
+	  .op = "list", .flags = 0xffff, .before = lv_before_list_all, .after = lv_after_list_all },
+
+	/* ---- what a guest is ---- */
+	{ 14, "domain_get_xml_desc", DOM_FLAGS, "xml:str", .op = "dumpxml", .flags = 0xf,
+	  .take = "inactive=flags&2 security_info=flags&1", .give = "xml=text" },
+	{ 15, "domain_get_autostart", DOM, "autostart:i32", .op = "info", .give = "autostart=autostart" },
+	{ 16, "domain_get_info", DOM, "state:u8 maxMem:u64 memory:u64 nrVirtCpu:u16 cpuTime:u64",
+	  .op = "info", .give = "state=state maxMem=max_memory/1024 memory=memory/1024 nrVirtCpu=vcpus" },
+	{ 17, "domain_get_max_memory", DOM, "memory:u64", .op = "info", .give = "memory=max_memory/1024" },
+	{ 19, "domain_get_os_type", DOM, "type:str", .op = "info", .give = "type=os_type" },
+	{ 150, "domain_is_active", DOM, "active:i32", .op = "ids", .after = lv_after_active },
+	{ 151, "domain_is_persistent", DOM, "persistent:i32", .op = "info",
+	  .give = "persistent=persistent" },
+	{ 212, "domain_get_state", DOM_FLAGS, "state:i32 reason:i32", .op = "state",
+	  .after = lv_after_state },
+	{ 426, "domain_get_messages", DOM_FLAGS, "msgs:str<2048>", .op = "info", .flags = 3,
+	  .after = lv_after_messages },
+
+	/* ---- the life of a guest ---- */
+	{ 9, "domain_create", DOM, "", .op = "start" },
+	{ 10, "domain_create_xml", "xml_desc:str flags:u32", "dom:domain", .op = "create", .flags = 0xd,
+	  .take = "xml=xml_desc paused=flags&1" },
+	{ 11, "domain_define_xml", "xml:str", "dom:domain", .op = "define", .take = "xml=xml" },
+	{ 12, "domain_destroy", DOM, "", .op = "destroy" },
+	{ 27, "domain_reboot", DOM_FLAGS, "", .op = "reboot", .flags = 1 },
+	{ 28, "domain_resume", DOM, "", .op = "resume" },
+	{ 29, "domain_set_autostart", "dom:domain autostart:i32", "", .op = "autostart",
+	  .before = lv_before_autostart },
+	{ 33, "domain_shutdown", DOM, "", .op = "shutdown" },
+	{ 34, "domain_suspend", DOM, "", .op = "suspend" },
+	{ 35, "domain_undefine", DOM, "", .op = "undefine" },
+	{ 196, "domain_create_with_flags", DOM_FLAGS, "dom:domain", .op = "start", .flags = 0xd,
+	  .take = "paused=flags&1" },
+	{ 210, "domain_inject_nmi", DOM_FLAGS, "", .op = "inject-nmi" },
+	{ 231, "domain_undefine_flags", DOM_FLAGS, "", .op = "undefine", .flags = 0x1f,
+	  .take = "nvram=flags&4 keep_nvram=flags&8" },
+	{ 234, "domain_destroy_flags", DOM_FLAGS, "", .op = "destroy", .flags = 1,
+	  .take = "graceful=flags&1" },
+	{ 245, "domain_reset", DOM_FLAGS, "", .op = "reset" },
+	{ 258, "domain_shutdown_flags", DOM_FLAGS, "", .op = "shutdown", .flags = 1 },
+	{ 350, "domain_define_xml_flags", "xml:str flags:u32", "dom:domain", .op = "define", .flags = 1,
+	  .take = "xml=xml validate=flags&1" },
+	{ 358, "domain_rename", "dom:domain new_name:str? flags:u32", "retcode:i32", .op = "rename",
+	  .take = "new_name=new_name" },
+
+	/* ---- streams ---- */
+	{ 201, "domain_open_console", "dom:domain dev_name:str? flags:u32", "", .op = "console",
+	  .flags = 3, .take = "devname=dev_name force=flags&1", .after = lv_after_stream },
+	{ 211, "domain_screenshot", "dom:domain screen:u32 flags:u32", "mime:str?", .op = "screenshot",
+	  .give = "mime=type", .after = lv_after_screenshot },
+
+	/* ---- events ---- */
+	{ 105, "connect_domain_event_register", "", "cb_registered:i32", .fn = lv_event_register },
+	{ 106, "connect_domain_event_deregister", "", "cb_registered:i32", .fn = lv_event_deregister },
+	{ 167, "connect_domain_event_register_any", "eventID:i32", "", .fn = lv_event_register_any },
+	{ 168, "connect_domain_event_deregister_any", "eventID:i32", "", .fn = lv_event_deregister_any },
+	{ 316, "connect_domain_event_callback_register_any", "eventID:i32 dom:domain?", "callbackID:i32",
+	  .fn = lv_event_callback_register },
+	{ 317, "connect_domain_event_callback_deregister_any", "callbackID:i32", "",
+	  .fn = lv_event_callback_deregister },
+};
+
+static const LvProc qemu[] = {
+};
+/* clang-format on */
+
+static const struct {
+	guint32 number;
+	const LvProc *procs;
+	guint n;
+} programs[] = {
+	{ LV_REMOTE, remote, G_N_ELEMENTS(remote) },
+	{ LV_QEMU, qemu, G_N_ELEMENTS(qemu) },
+};
+
+const LvProc *lv_procs(guint32 program, guint *n)
+{
+	*n = 0;
+	for (guint p = 0; p < G_N_ELEMENTS(programs); p++) {
+		if (programs[p].number != program)
+			continue;
+		*n = programs[p].n;
+		return programs[p].procs;
+	}
+	return NULL;
+}
+
+/* By number, for a search without steps. */
+#define NUMBERS 512
+typedef struct Index {
+	const LvProc *by_number[NUMBERS];
+} Index;
+
+static const Index *index_of(guint program)
+{
+	static Index *indices[G_N_ELEMENTS(programs)];
+	if (indices[program])
+		return indices[program];
+	Index *index = g_new0(Index, 1);
+	for (guint i = 0; i < programs[program].n; i++)
+		index->by_number[programs[program].procs[i].number] = &programs[program].procs[i];
+	return indices[program] = index;
+}
+
+const LvProc *lv_proc(guint32 program, guint32 number, gboolean *known)
+{
+	for (guint p = 0; p < G_N_ELEMENTS(programs); p++) {
+		if (programs[p].number != program)
+			continue;
+		*known = TRUE;
+		return number < NUMBERS ? index_of(p)->by_number[number] : NULL;
+	}
+	*known = FALSE;
+	return NULL;
+}

@@ -1,0 +1,255 @@
+/* Sockets, clients, limits and timers of libvirt's door. All clients are behind one epoll descriptor,
+ * which is one source of the main loop: thousands of idle ones cost nothing per turn. */
+#include "base/fd.h"
+#include "base/log.h"
+#include "host/socket.h"
+#include "wire/libvirt/internal.h"
+
+#include <glib-unix.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#define SCRATCH (256u * 1024)
+#define TURN 64 /* clients that are served in one turn of the main loop */
+
+typedef struct Listener {
+	LibvirtServer *server;
+	int fd;
+	gboolean read_only;
+	guint source; /* 0 while there are too many clients */
+} Listener;
+
+struct LibvirtServer {
+	Core *core;
+	int epoll;
+	guint source, timer, subscription;
+	GPtrArray *listeners; /* of Listener */
+	GPtrArray *clients;   /* of LvClient, a reference each */
+	GPtrArray *closed;    /* that go at the end of this turn */
+	gboolean in_turn;
+	guint8 *scratch;
+};
+
+Core *lv_core(const LvClient *client)
+{
+	return client->server->core;
+}
+
+guint8 *lv_scratch(LibvirtServer *server, gsize *size)
+{
+	*size = SCRATCH;
+	return server->scratch;
+}
+
+guint libvirt_count(const LibvirtServer *server)
+{
+	return server->clients->len;
+}
+
+void lv_each_client(LibvirtServer *server, void (*fn)(LvClient *client, gpointer data),
+		    gpointer data)
+{
+	g_autoptr(GPtrArray) clients = g_ptr_array_copy(server->clients, NULL, NULL);
+	for (guint i = 0; i < clients->len; i++)
+		lv_client_ref(g_ptr_array_index(clients, i));
+	g_ptr_array_set_free_func(clients, (GDestroyNotify)lv_client_unref);
+	for (guint i = 0; i < clients->len; i++) {
+		LvClient *client = g_ptr_array_index(clients, i);
+		if (client->server)
+			fn(client, data);
+	}
+}
+
+/* ---- one turn ---- */
+
+void lv_watch(LvClient *client, gboolean is_new)
+{
+	struct epoll_event event = { .events = client->events, .data.ptr = client };
+	if (epoll_ctl(client->server->epoll, is_new ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, client->fd,
+		      &event) < 0)
+		log_error("libvirt", "epoll: %s", g_strerror(errno));
+}
+
+static gboolean on_ready(int fd, G_GNUC_UNUSED GIOCondition condition, gpointer data)
+{
+	LibvirtServer *server = data;
+	struct epoll_event events[TURN];
+	int n = epoll_wait(fd, events, TURN, 0);
+	server->in_turn = TRUE;
+	for (int i = 0; i < n; i++) {
+		LvClient *client = events[i].data.ptr;
+		if (client->server)
+			lv_client_ready(client, events[i].events);
+	}
+	server->in_turn = FALSE;
+	g_ptr_array_set_size(server->closed, 0);
+	return G_SOURCE_CONTINUE;
+}
+
+/* ---- clients that say nothing, or half of it ---- */
+
+static void ping(LvClient *client)
+{
+	LvHeader header = { .program = LV_KEEPALIVE, .version = 1, .procedure = 1, .type = LV_EVENT };
+	if (client->missed++ >= LV_PING_COUNT) {
+		lv_close(client, "it does not answer pings");
+		return;
+	}
+	lv_message_end(client, lv_message_begin(client, &header));
+}
+
+static void look_after(LvClient *client, gpointer data)
+{
+	gint64 now = *(gint64 *)data;
+	if (client->half_since && now - client->half_since > LV_HALF_SECONDS * G_TIME_SPAN_SECOND)
+		lv_close(client, "the rest of its message did not come");
+	else if (client->pings && now - client->heard >= LV_PING_SECONDS * G_TIME_SPAN_SECOND)
+		ping(client);
+}
+
+static gboolean on_timer(gpointer data)
+{
+	gint64 now = g_get_monotonic_time();
+	lv_each_client(data, look_after, &now);
+	return G_SOURCE_CONTINUE;
+}
+
+/* ---- they come and go ---- */
+
+static gboolean on_accept(int fd, GIOCondition condition, gpointer data);
+
+static void resume_listeners(LibvirtServer *server)
+{
+	for (guint i = 0; i < server->listeners->len; i++) {
+		Listener *listener = g_ptr_array_index(server->listeners, i);
+		if (!listener->source)
+			listener->source = g_unix_fd_add(listener->fd, G_IO_IN, on_accept, listener);
+	}
+}
+
+void lv_close(LvClient *client, const char *why)
+{
+	LibvirtServer *server = client->server;
+	if (!server)
+		return;
+	if (why)
+		log_info("libvirt", "client with pid %d: %s: the connection ends", client->caller.pid, why);
+	client->server = NULL;
+	epoll_ctl(server->epoll, EPOLL_CTL_DEL, client->fd, NULL);
+	fd_clear(&client->fd);
+	lv_streams_close(client);
+	lv_callbacks_free(client);
+	g_ptr_array_remove_fast(server->clients, client);
+	if (server->in_turn)
+		g_ptr_array_add(server->closed, client);
+	else
+		lv_client_unref(client);
+	if (server->clients->len == 0)
+		g_clear_handle_id(&server->timer, g_source_remove);
+	resume_listeners(server);
+}
+
+static OpCaller caller_of(int fd, gboolean read_only)
+{
+	OpCaller caller = { .uid = (uid_t)-1, .read_only = read_only, .door = "libvirt" };
+	socket_peer(fd, &caller.pid, &caller.uid, NULL);
+	return caller;
+}
+
+gboolean libvirt_serve(LibvirtServer *server, int fd, gboolean read_only)
+{
+	if (server->clients->len >= LV_MAX_CLIENTS) {
+		close(fd);
+		return FALSE;
+	}
+	g_unix_set_fd_nonblocking(fd, TRUE, NULL);
+	LvClient *client = g_new0(LvClient, 1);
+	*client = (LvClient){ .refs = 1, .server = server, .fd = fd, .events = EPOLLIN,
+			      .caller = caller_of(fd, read_only),
+			      .heard = g_get_monotonic_time() };
+	g_ptr_array_add(server->clients, client);
+	lv_watch(client, TRUE);
+	if (!server->timer)
+		server->timer = g_timeout_add_seconds(1, on_timer, server);
+	return TRUE;
+}
+
+static gboolean on_accept(int listen_fd, G_GNUC_UNUSED GIOCondition condition, gpointer data)
+{
+	Listener *listener = data;
+	if (listener->server->clients->len >= LV_MAX_CLIENTS) {
+		listener->source = 0;
+		return G_SOURCE_REMOVE;
+	}
+	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd >= 0)
+		libvirt_serve(listener->server, fd, listener->read_only);
+	else if (errno == EMFILE || errno == ENFILE)
+		log_warning("libvirt", "a client waits: %s", g_strerror(errno));
+	return G_SOURCE_CONTINUE;
+}
+
+void libvirt_listen(LibvirtServer *server, int fd, gboolean read_only)
+{
+	Listener *listener = g_new0(Listener, 1);
+	*listener = (Listener){ .server = server, .fd = fd, .read_only = read_only };
+	g_unix_set_fd_nonblocking(fd, TRUE, NULL);
+	if (listen(fd, LV_BACKLOG) < 0) /* only widens the queue: it listens already */
+		log_warning("libvirt", "cannot widen the queue of a socket: %s", g_strerror(errno));
+	g_ptr_array_add(server->listeners, listener);
+	resume_listeners(server);
+}
+
+/* ---- the server ---- */
+
+static void listener_free(gpointer data)
+{
+	Listener *listener = data;
+	g_clear_handle_id(&listener->source, g_source_remove);
+	close(listener->fd);
+	g_free(listener);
+}
+
+LibvirtServer *libvirt_new(Core *core, GError **error)
+{
+	autofd int epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (epoll < 0) {
+		fail_errno(error, errno, "cannot serve libvirt's clients");
+		return NULL;
+	}
+	LibvirtServer *server = g_new0(LibvirtServer, 1);
+	server->core = core;
+	server->epoll = fd_steal(&epoll);
+	server->listeners = g_ptr_array_new_with_free_func(listener_free);
+	server->clients = g_ptr_array_new();
+	server->closed = g_ptr_array_new_with_free_func((GDestroyNotify)lv_client_unref);
+	server->scratch = g_malloc(SCRATCH);
+	server->source = g_unix_fd_add(server->epoll, G_IO_IN, on_ready, server);
+	if (core)
+		server->subscription = op_subscribe(core, lv_events_deliver, server);
+	return server;
+}
+
+static void say_goodbye(LvClient *client, G_GNUC_UNUSED gpointer data)
+{
+	lv_close(client, NULL);
+}
+
+void libvirt_free(LibvirtServer *server)
+{
+	if (!server)
+		return;
+	g_ptr_array_set_size(server->listeners, 0);
+	if (server->subscription)
+		op_unsubscribe(server->core, server->subscription);
+	lv_each_client(server, say_goodbye, NULL);
+	g_clear_handle_id(&server->source, g_source_remove);
+	g_clear_handle_id(&server->timer, g_source_remove);
+	g_ptr_array_unref(server->listeners);
+	g_ptr_array_unref(server->clients);
+	g_ptr_array_unref(server->closed);
+	close(server->epoll);
+	g_free(server->scratch);
+	g_free(server);
+}
