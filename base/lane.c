@@ -22,15 +22,18 @@ static GPrivate current = G_PRIVATE_INIT(NULL);
 
 static void run_task(gpointer data, gpointer unused);
 
-static GThreadPool *pool(void)
+/* Tasks beside the lanes have threads of their own: they may wait for a lane (lane_run), which must
+ * then find one. Idle threads are shared by all pools of GLib. */
+static GThreadPool *pool(gboolean beside)
 {
 	static gsize once;
-	static GThreadPool *made;
+	static GThreadPool *made[2];
 	if (g_once_init_enter(&once)) {
-		made = g_thread_pool_new(run_task, NULL, POOL_THREADS, FALSE, NULL);
+		for (guint i = 0; i < G_N_ELEMENTS(made); i++)
+			made[i] = g_thread_pool_new(run_task, NULL, POOL_THREADS, FALSE, NULL);
 		g_once_init_leave(&once, 1);
 	}
-	return made;
+	return made[beside ? 1 : 0];
 }
 
 static void run_task(gpointer data, G_GNUC_UNUSED gpointer unused)
@@ -48,7 +51,7 @@ static void run_task(gpointer data, G_GNUC_UNUSED gpointer unused)
 	lane->running = next != NULL;
 	g_mutex_unlock(&lane->lock);
 	if (next)
-		g_thread_pool_push(pool(), next, NULL);
+		g_thread_pool_push(pool(FALSE), next, NULL);
 	lane_unref(lane);
 }
 
@@ -87,7 +90,7 @@ void lane_post(Lane *lane, LaneFn fn, gpointer data)
 		g_queue_push_tail(&lane->waiting, task);
 	g_mutex_unlock(&lane->lock);
 	if (start)
-		g_thread_pool_push(pool(), task, NULL);
+		g_thread_pool_push(pool(FALSE), task, NULL);
 }
 
 typedef struct Awaited {
@@ -132,7 +135,7 @@ void lane_beside(LaneFn fn, gpointer data)
 {
 	Task *task = g_new(Task, 1);
 	*task = (Task){ .fn = fn, .data = data };
-	g_thread_pool_push(pool(), task, NULL);
+	g_thread_pool_push(pool(TRUE), task, NULL);
 }
 
 typedef struct MainTask {
