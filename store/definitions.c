@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define DEFINITION_LIMIT (4 * 1024 * 1024) /* as shape/xml.c */
 #define INDEX_LIMIT (256 * 1024 * 1024)
@@ -81,7 +82,7 @@ static StoreEntry *entry_of(const Guest *guest)
 	g_strlcpy(entry->uuid, guest->uuid ? guest->uuid : "", sizeof entry->uuid);
 	entry->title = g_strdup(guest->title);
 	entry->memory = opt_uint_or(guest->memory, 0);
-	entry->vcpus = (guint)opt_uint_or(guest->vcpus, 1);
+	entry->vcpus = guest_vcpus_online(guest);
 	return entry;
 }
 
@@ -184,12 +185,15 @@ static void load_one(gpointer data, gpointer user)
 	Load *load = user;
 	g_autofree char *path = definition_path(load->store, name);
 	g_autoptr(GError) error = NULL;
-	g_autoptr(Guest) guest = read_guest(load->store, name, &error);
 	struct stat st;
+	/* before it is read: what changes it meanwhile is seen at the next start */
+	if (stat(path, &st) < 0)
+		return;
+	g_autoptr(Guest) guest = read_guest(load->store, name, &error);
 	if (guest && !guest->uuid)
 		fail(&error, LODGE_ERROR_INVALID, "%s: <uuid> is missing", path);
-	if (error || stat(path, &st) < 0) {
-		log_error(NULL, "a definition is left out: %s", error ? error->message : path);
+	if (error) {
+		log_error(NULL, "a definition is left out: %s", error->message);
 		return;
 	}
 	StoreEntry *entry = entry_of(guest);
@@ -221,13 +225,21 @@ static void load_file(Load *load, GHashTable *index, GThreadPool *pool, int fold
 	g_thread_pool_push(pool, g_steal_pointer(&name), NULL);
 }
 
+/* Links to a definition that is gone are removed: one of that name to come is another. */
 static void mark_autostart(const Store *store, const GPtrArray *entries)
 {
 	g_autoptr(GHashTable) links = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	g_autoptr(GDir) dir = g_dir_open(store->autostart, 0, NULL);
-	for (const char *file; dir && (file = g_dir_read_name(dir));)
-		if (g_str_has_suffix(file, ".xml"))
-			g_hash_table_add(links, g_strndup(file, strlen(file) - strlen(".xml")));
+	for (const char *file; dir && (file = g_dir_read_name(dir));) {
+		if (!g_str_has_suffix(file, ".xml"))
+			continue;
+		g_autofree char *name = g_strndup(file, strlen(file) - strlen(".xml"));
+		g_autofree char *link = link_path(store, name);
+		if (access(link, F_OK) < 0 && errno == ENOENT)
+			unlink(link);
+		else
+			g_hash_table_add(links, g_steal_pointer(&name));
+	}
 	for (guint i = 0; i < entries->len; i++) {
 		StoreEntry *entry = g_ptr_array_index(entries, i);
 		entry->autostart = g_hash_table_contains(links, entry->name);
@@ -281,7 +293,13 @@ Guest *store_guest(Store *store, const char *name, GError **error)
 gboolean store_undefine(Store *store, const char *name, GError **error)
 {
 	g_autofree char *path = definition_path(store, name);
-	return store_autostart(store, name, FALSE, error) && file_remove(path, error);
+	if (!file_remove(path, error))
+		return FALSE;
+	/* after it: a crash between leaves a link to nothing, which the next start removes */
+	g_autoptr(GError) why = NULL;
+	if (!store_autostart(store, name, FALSE, &why))
+		log_warning(NULL, "%s", why->message);
+	return TRUE;
 }
 
 gboolean store_autostart(Store *store, const char *name, gboolean on, GError **error)
@@ -309,6 +327,12 @@ gboolean store_rename_guest(Store *store, const char *old, const Guest *guest, G
 			store_autostart(store, guest->name, FALSE, NULL);
 		return FALSE;
 	}
+	if (!store_define(store, guest, NULL, error)) {
+		/* the text is still the old one */
+		if (file_rename(to, from, NULL) && autostart)
+			store_autostart(store, guest->name, FALSE, NULL);
+		return FALSE;
+	}
 	store_autostart(store, old, FALSE, NULL);
-	return store_define(store, guest, NULL, error);
+	return TRUE;
 }
