@@ -161,15 +161,23 @@ static gboolean watch_look(const Console *console, Watch *watch)
 	return FALSE;
 }
 
+/* Takes the watch at @i out and tells its owner, who may add and remove others. */
+static void watch_end(Console *console, guint i, gboolean found)
+{
+	Watch *watch = g_ptr_array_remove_index(console->watches, i);
+	watch->fn(found, watch->data);
+	watch_free(watch);
+}
+
 static void look_all(Console *console)
 {
-	for (guint i = console->watches->len; i-- > 0;) {
-		Watch *watch = g_ptr_array_index(console->watches, i);
-		if (!watch_look(console, watch))
+	for (guint i = 0; i < console->watches->len;) {
+		if (!watch_look(console, g_ptr_array_index(console->watches, i))) {
+			i++;
 			continue;
-		g_ptr_array_remove_index(console->watches, i);
-		watch->fn(TRUE, watch->data);
-		watch_free(watch);
+		}
+		watch_end(console, i, TRUE);
+		i = 0; /* the list may be another one */
 	}
 }
 
@@ -207,11 +215,8 @@ static void console_free(Console *console)
 		reader_feed(reader);
 		reader_free(reader);
 	}
-	for (guint i = 0; i < console->watches->len; i++) {
-		Watch *watch = g_ptr_array_index(console->watches, i);
-		watch->fn(FALSE, watch->data);
-		watch_free(watch);
-	}
+	while (console->watches->len)
+		watch_end(console, 0, FALSE);
 	g_ptr_array_unref(console->readers);
 	g_ptr_array_unref(console->watches);
 	ring_free(console->ring);
@@ -270,12 +275,14 @@ void consoles_add(CoreGuest *guest, const char *alias, int fd)
 
 void consoles_free(CoreGuest *guest)
 {
-	if (!guest->consoles)
+	/* taken away first: who hears of it looks for others in vain */
+	Consoles *consoles = g_steal_pointer(&guest->consoles);
+	if (!consoles)
 		return;
-	for (guint i = 0; i < guest->consoles->all->len; i++)
-		console_free(g_ptr_array_index(guest->consoles->all, i));
-	g_ptr_array_unref(guest->consoles->all);
-	g_clear_pointer(&guest->consoles, g_free);
+	for (guint i = 0; i < consoles->all->len; i++)
+		console_free(g_ptr_array_index(consoles->all, i));
+	g_ptr_array_unref(consoles->all);
+	g_free(consoles);
 }
 
 /* The guest's last words are still in the pty. */
@@ -288,16 +295,27 @@ static void drain(Console *console)
 	       ring_end(console->ring) > before);
 }
 
+/* Also those that an earlier daemon left of a guest that ended without one: a later run is not to
+ * begin with what an old one said. */
+static void remove_rings(CoreGuest *guest)
+{
+	g_autofree char *prefix = ring_path(guest, "");
+	g_autofree char *folder = g_path_get_dirname(prefix);
+	g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+	for (const char *file; dir && (file = g_dir_read_name(dir));) {
+		g_autofree char *path = g_build_filename(folder, file, NULL);
+		if (g_str_has_prefix(path, prefix))
+			unlink(path);
+	}
+}
+
 static void leave(gpointer data)
 {
 	CoreGuest *guest = data;
-	for (guint i = 0; guest->consoles && i < guest->consoles->all->len; i++) {
-		Console *console = g_ptr_array_index(guest->consoles->all, i);
-		g_autofree char *path = ring_path(guest, console->alias);
-		drain(console);
-		unlink(path);
-	}
+	for (guint i = 0; guest->consoles && i < guest->consoles->all->len; i++)
+		drain(g_ptr_array_index(guest->consoles->all, i));
 	consoles_free(guest);
+	remove_rings(guest);
 	core_guest_unref(guest);
 }
 

@@ -9,10 +9,57 @@
 #include <string.h>
 
 #define INDEX_SECONDS 5
+#define LANES_MS 3000 /* how long the end waits for what is under way */
 
 const Paths *core_paths(Core *core)
 {
 	return core->paths;
+}
+
+/* ---- waiting for lanes ---- */
+
+typedef struct Crossing {
+	gint refs;
+	GMutex lock;
+	GCond over;
+	guint pending;
+} Crossing;
+
+static void crossing_unref(Crossing *crossing)
+{
+	if (!g_atomic_int_dec_and_test(&crossing->refs))
+		return;
+	g_mutex_clear(&crossing->lock);
+	g_cond_clear(&crossing->over);
+	g_free(crossing);
+}
+
+static void cross(gpointer data)
+{
+	Crossing *crossing = data;
+	g_mutex_lock(&crossing->lock);
+	if (--crossing->pending == 0)
+		g_cond_signal(&crossing->over);
+	g_mutex_unlock(&crossing->lock);
+	crossing_unref(crossing);
+}
+
+gboolean core_wait_lanes(const GPtrArray *guests, guint ms)
+{
+	Crossing *crossing = g_new0(Crossing, 1);
+	*crossing = (Crossing){ .refs = (gint)guests->len + 1, .pending = guests->len };
+	g_mutex_init(&crossing->lock);
+	g_cond_init(&crossing->over);
+	for (guint i = 0; i < guests->len; i++)
+		lane_post(((CoreGuest *)g_ptr_array_index(guests, i))->lane, cross, crossing);
+	gint64 limit = g_get_monotonic_time() + (gint64)ms * 1000;
+	g_mutex_lock(&crossing->lock);
+	while (crossing->pending && g_cond_wait_until(&crossing->over, &crossing->lock, limit))
+		;
+	gboolean over = crossing->pending == 0;
+	g_mutex_unlock(&crossing->lock);
+	crossing_unref(crossing);
+	return over;
 }
 
 /* ---- start ---- */
@@ -31,9 +78,7 @@ static void add_stored(Core *core, StoreEntry *entry)
 	guest->hidden = FALSE;
 	g_mutex_unlock(&core->lock);
 	GuestSnap *snap = guest->snap;
-	snap->title = g_strdup(entry->title);
-	snap->memory = entry->memory;
-	snap->vcpus = entry->vcpus;
+	snap_fill_stored(snap, entry);
 	snap->persistent = TRUE;
 	snap->autostart = entry->autostart;
 	guest->stored = store_entry_copy(entry);
@@ -113,11 +158,35 @@ Core *core_new(const CoreConfig *config, GError **error)
 	return core;
 }
 
+static GPtrArray *all_guests(Core *core)
+{
+	GPtrArray *all = g_ptr_array_new_with_free_func((GDestroyNotify)core_guest_unref);
+	GHashTableIter iter;
+	gpointer value;
+	g_mutex_lock(&core->lock);
+	g_hash_table_iter_init(&iter, core->by_name);
+	while (g_hash_table_iter_next(&iter, NULL, &value))
+		g_ptr_array_add(all, core_guest_ref(value));
+	g_mutex_unlock(&core->lock);
+	return all;
+}
+
+/* What a lane does is brought to its end. FALSE: one hangs, and everything stays for it. */
+static gboolean stop_lanes(Core *core)
+{
+	g_autoptr(GPtrArray) all = all_guests(core);
+	return core_wait_lanes(all, LANES_MS);
+}
+
 void core_free(Core *core)
 {
 	if (core->index_timer) {
 		g_source_remove(core->index_timer);
 		write_index(core);
+	}
+	if (!stop_lanes(core)) {
+		log_warning(NULL, "ends while a guest's lane is still busy");
+		return;
 	}
 	GHashTableIter iter;
 	gpointer value;
@@ -165,17 +234,13 @@ void core_begin(Core *core)
 {
 	if (!is_first_time(core))
 		return;
-	GHashTableIter iter;
-	gpointer value;
-	g_mutex_lock(&core->lock);
-	g_hash_table_iter_init(&iter, core->by_name);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		CoreGuest *guest = value;
-		if (!guest->snap->autostart)
-			continue;
-		lane_post(guest->lane, autostart, core_guest_ref(guest));
+	g_autoptr(GPtrArray) all = all_guests(core);
+	for (guint i = 0; i < all->len; i++) {
+		CoreGuest *guest = g_ptr_array_index(all, i);
+		g_autoptr(GuestSnap) snap = core_guest_snap(guest);
+		if (snap->autostart)
+			lane_post(guest->lane, autostart, core_guest_ref(guest));
 	}
-	g_mutex_unlock(&core->lock);
 }
 
 /* ---- define and create ---- */
@@ -275,6 +340,19 @@ static CoreGuest *bring_in(Core *core, Incoming *in, GError **error)
 	return in->guest;
 }
 
+/* A document without <uuid> speaks of the guest of its name, if there is one. */
+static void take_uuid_of_name(Core *core, Guest *definition)
+{
+	if (definition->uuid)
+		return;
+	g_mutex_lock(&core->lock);
+	CoreGuest *guest = g_hash_table_lookup(core->by_name, definition->name);
+	g_autoptr(GuestSnap) snap = guest && !guest->hidden ? core_guest_snap(guest) : NULL;
+	g_mutex_unlock(&core->lock);
+	if (snap)
+		definition->uuid = g_strdup(snap->uuid);
+}
+
 static Guest *read_definition(Core *core, const char *xml, gboolean validate, Notes *notes,
 			      GError **error)
 {
@@ -282,6 +360,7 @@ static Guest *read_definition(Core *core, const char *xml, gboolean validate, No
 	if (!guest || (validate && !shape_all_known(&guest_shape, guest, error)))
 		return NULL;
 	guest_drop_live(guest);
+	take_uuid_of_name(core, guest);
 	if (!core->engine->check(guest, notes, error))
 		return NULL;
 	return g_steal_pointer(&guest);

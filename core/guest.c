@@ -88,6 +88,14 @@ void snap_fill(GuestSnap *snap, const Guest *definition)
 	snap->vcpus = guest_vcpus_online(definition);
 }
 
+void snap_fill_stored(GuestSnap *snap, const StoreEntry *stored)
+{
+	g_free(snap->title);
+	snap->title = g_strdup(stored->title);
+	snap->memory = stored->memory;
+	snap->vcpus = stored->vcpus;
+}
+
 Lane *core_guest_lane(CoreGuest *guest)
 {
 	return guest->lane;
@@ -145,6 +153,8 @@ char *core_guest_log_path(CoreGuest *guest)
 static gboolean must_be_persistent(CoreGuest *guest, const char *verb, GError **error)
 {
 	g_autoptr(GuestSnap) snap = core_guest_snap(guest);
+	if (guest->gone)
+		return fail(error, LODGE_ERROR_NOT_FOUND, "guest \"%s\" was undefined", snap->name);
 	if (snap->persistent)
 		return TRUE;
 	return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is transient: %s needs a definition; "
@@ -208,13 +218,22 @@ gboolean core_guest_undefine(CoreGuest *guest, gboolean nvram, gboolean keep_nvr
 	return TRUE;
 }
 
+/* What can be a file's name and stand in XML. */
+static gboolean is_name(const char *name)
+{
+	for (const char *at = name; *at; at++)
+		if (g_ascii_iscntrl(*at) || *at == '/')
+			return FALSE;
+	return *name && *name != '.' && strlen(name) <= 200 && g_utf8_validate(name, -1, NULL);
+}
+
 static gboolean may_rename(const GuestSnap *snap, const char *name, GError **error)
 {
 	if (snap->live)
 		return fail(error, LODGE_ERROR_STATE,
 			    "guest \"%s\" is running: shut it down before it gets another name",
 			    snap->name);
-	if (!*name || strchr(name, '/') || strchr(name, '\n') || *name == '.' || strlen(name) > 200)
+	if (!is_name(name))
 		return fail(error, LODGE_ERROR_INVALID, "\"%s\" cannot be a guest's name", name);
 	return TRUE;
 }
@@ -293,13 +312,14 @@ int core_guest_screenshot(CoreGuest *guest, GError **error)
 	return guest->core->engine->open(guest->run, ENGINE_SCREENSHOT, NULL, error);
 }
 
-/* The lane hears of the end from the engine and publishes it; this waits for that. */
+/* The lane hears of the end from the engine and publishes it, or its start fails: waits for that. */
 static gboolean wait_until_off(CoreGuest *guest, gint serial, GError **error)
 {
 	gint64 limit = g_get_monotonic_time() + 10 * G_TIME_SPAN_SECOND;
 	gboolean off = TRUE;
 	g_mutex_lock(&guest->lock);
-	while (off && guest->snap->live && g_atomic_int_get(&guest->serial) == serial)
+	while (off && (guest->snap->live || guest->starting) &&
+	       g_atomic_int_get(&guest->serial) == serial)
 		off = g_cond_wait_until(&guest->off, &guest->lock, limit);
 	g_mutex_unlock(&guest->lock);
 	if (off)

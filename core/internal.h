@@ -31,6 +31,7 @@ struct CoreGuest {
 
 	GMutex lock;	    /* held for moments only: reads take it */
 	GCond off;	    /* signalled when it is not running any more */
+	gboolean starting;  /* under lock */
 	GuestSnap *snap;    /* under lock */
 	StoreEntry *stored; /* changed on the lane, under lock; NULL: transient */
 	gint serial;	    /* atomic: counts starts, so that late news of an old run is known */
@@ -66,6 +67,7 @@ gboolean registry_rename(CoreGuest *guest, const char *old, const char *name);
 GuestSnap *snap_edit(CoreGuest *guest);
 void snap_publish(CoreGuest *guest, GuestSnap *snap);
 void snap_fill(GuestSnap *snap, const Guest *definition);
+void snap_fill_stored(GuestSnap *snap, const StoreEntry *stored);
 Definition *definition_new(Guest *guest); /* takes it */
 /* Publishes a lifecycle event with what the snapshot says. */
 void guest_event(CoreGuest *guest, const char *event, const char *detail);
@@ -76,22 +78,29 @@ void guest_set_stored(CoreGuest *guest, StoreEntry *entry);
 /* Starts from @definition (copied). Lane. */
 gboolean guest_run(CoreGuest *guest, const Guest *definition, gboolean paused, Notes *notes,
 		   GError **error);
-/* What the engine reports to. */
+/* What the engine reports to, for the run that guest->serial counts. Lane. */
 EngineSink guest_sink(CoreGuest *guest);
 /* Publishes a state of a running guest, with its event, if it is a new one. Lane. */
 void guest_state(CoreGuest *guest, GuestState state, GuestReason reason);
-/* The guest is off: forgets what ran, publishes, restarts where its definition says so. Lane. */
+/* The guest is off: forgets what ran, if it was taken up at all, publishes, and restarts where its
+ * definition says so. Lane. */
 void guest_ended(CoreGuest *guest, GuestReason reason, const char *detail);
 /* Publishes that @run (which it takes) runs @live (taken) in @state. Lane. */
 void guest_running(CoreGuest *guest, EngineRun *run, Guest *live, GuestState state,
 		   GuestReason reason, const char *note);
 
 /* recover.c */
-/* Writes what a later daemon needs to take the guest up; @run NULL: it is being started. Lane. */
-gboolean recover_write(CoreGuest *guest, const Guest *live, EngineRun *run, GError **error);
+/* Writes what a later daemon needs to take the guest up; @run NULL: it is being started. @note as in
+ * GuestSnap. Lane. */
+gboolean recover_write(CoreGuest *guest, const Guest *live, EngineRun *run, const char *note,
+		       GError **error);
 void recover_forget(CoreGuest *guest);
 /* Takes up what an earlier daemon left; waits for all, but for no hung one. Main, at start. */
 void recover_all(Core *core);
+
+/* core.c */
+/* Waits until all that stands on the lanes of @guests (CoreGuest *) has run; FALSE after @ms. Main. */
+gboolean core_wait_lanes(const GPtrArray *guests, guint ms);
 
 /* events.c, console.c */
 Events *events_new(void);

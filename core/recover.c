@@ -6,8 +6,11 @@
 #include "core/internal.h"
 #include "host/file.h"
 
+#include <errno.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define STATE_LIMIT (16 * 1024 * 1024)
 #define ADOPT_MS 3000 /* a hung QEMU must not keep the daemon from answering */
@@ -17,19 +20,18 @@ static char *state_path(Core *core, const char *name)
 	return g_strdup_printf("%s/%s.json", core->state_folder, name);
 }
 
-gboolean recover_write(CoreGuest *guest, const Guest *live, EngineRun *run, GError **error)
+gboolean recover_write(CoreGuest *guest, const Guest *live, EngineRun *run, const char *note,
+		       GError **error)
 {
 	Core *core = guest->core;
 	g_autofree char *xml = guest_to_xml(live, SHAPE_XML_LIVE | SHAPE_XML_SECRETS);
 	g_autofree char *record = run ? core->engine->record(run) : NULL;
-	g_autoptr(GuestSnap) snap = core_guest_snap(guest);
-	json_t *state = json_pack("{s:s, s:s, s:i, s:s, s:s*, s:b}", "name", live->name, "uuid",
-				  live->uuid, "id", (int)live->id.v, "xml", xml, "record", record,
-				  "transient", guest->stored == NULL);
+	json_t *state = json_pack("{s:i, s:s, s:s*, s:s*}", "id", (int)live->id.v, "xml", xml, "record",
+				  record, "note", note);
 	g_autofree char *text = state ? json_dumps(state, JSON_COMPACT) : NULL;
 	json_decref(state);
 	if (!text)
-		return fail(error, LODGE_ERROR_INVALID, "guest \"%s\": its name is not UTF-8",
+		return fail(error, LODGE_ERROR_INVALID, "guest \"%s\": its definition is not UTF-8",
 			    live->name);
 	g_autofree char *path = state_path(core, live->name);
 	return file_write(path, text, strlen(text), 0600, FILE_CACHE, error);
@@ -37,8 +39,10 @@ gboolean recover_write(CoreGuest *guest, const Guest *live, EngineRun *run, GErr
 
 void recover_forget(CoreGuest *guest)
 {
-	g_autoptr(GuestSnap) snap = core_guest_snap(guest);
-	g_autofree char *path = state_path(guest->core, snap->name);
+	/* the name it was started with: its definition may have been renamed under our absence */
+	const GuestSnap *snap = guest->snap;
+	const char *name = snap->live ? snap->live->guest->name : snap->name;
+	g_autofree char *path = state_path(guest->core, name);
 	g_autoptr(GError) error = NULL;
 	if (!file_remove(path, &error))
 		log_warning(snap->name, "%s", error->message);
@@ -49,21 +53,15 @@ void recover_forget(CoreGuest *guest)
 typedef struct Adoption {
 	CoreGuest *guest;
 	Guest *live;
-	char *record;
-	GMutex *lock; /* of the three below: shared by all adoptions */
-	GCond *cond;
-	guint *pending;
+	char *record, *note;
 } Adoption;
 
-static void adoption_done(Adoption *adoption)
+static void adoption_free(Adoption *adoption)
 {
-	g_mutex_lock(adoption->lock);
-	(*adoption->pending)--;
-	g_cond_signal(adoption->cond);
-	g_mutex_unlock(adoption->lock);
 	core_guest_unref(adoption->guest);
 	guest_free(adoption->live);
 	g_free(adoption->record);
+	g_free(adoption->note);
 	g_free(adoption);
 }
 
@@ -71,32 +69,19 @@ static void adopt(gpointer data)
 {
 	Adoption *adoption = data;
 	CoreGuest *guest = adoption->guest;
+	g_atomic_int_inc(&guest->serial);
 	EngineSink sink = guest_sink(guest);
 	GuestState state = GUEST_RUNNING;
 	GuestReason reason = REASON_UNKNOWN;
 	g_autoptr(GError) error = NULL;
-	g_atomic_int_inc(&guest->serial);
-	Guest *live = guest_copy(adoption->live);
-	EngineRun *run = engine_adopt(guest->core->engine, live, adoption->record, &sink, &state,
-				      &reason, &error);
-	if (run) {
-		guest_running(guest, run, live, state, reason, NULL);
-	} else {
-		guest_free(live);
-		GuestSnap *snap = snap_edit(guest);
-		definition_unref(snap->live);
-		snap->live = NULL;
-		registry_set_id(guest, snap->id, -1);
-		snap->id = -1;
-		snap->state = GUEST_SHUTOFF;
-		snap->reason = reason;
-		snap_publish(guest, snap);
-		recover_forget(guest);
-		guest_event(guest, "stopped", enum_name(&guest_reasons, (int)reason));
-		if (!guest->stored)
-			registry_remove(guest);
-	}
-	adoption_done(adoption);
+	EngineRun *run = engine_adopt(guest->core->engine, adoption->live, adoption->record, &sink,
+				      &state, &reason, &error);
+	if (run)
+		guest_running(guest, run, g_steal_pointer(&adoption->live), state, reason,
+			      adoption->note);
+	else
+		guest_ended(guest, reason, error->message);
+	adoption_free(adoption);
 }
 
 /* What is known before the engine has answered: it runs, as far as we know. */
@@ -124,6 +109,30 @@ static CoreGuest *guest_for(Core *core, const Guest *live)
 	return guest;
 }
 
+/* The definition that ran, with its id; NULL where the file does not tell. */
+static Guest *read_live(json_t *state, const json_error_t *where, const char *path, GError **error)
+{
+	const char *xml = json_string_value(json_object_get(state, "xml"));
+	json_int_t id = json_integer_value(json_object_get(state, "id"));
+	if (!state) {
+		fail(error, LODGE_ERROR_INVALID, "%s, line %d: %s", path, where->line, where->text);
+		return NULL;
+	}
+	if (!xml || id < 1 || id >= G_MAXINT) {
+		fail(error, LODGE_ERROR_INVALID, "%s: no id or no definition in it", path);
+		return NULL;
+	}
+	g_autoptr(Guest) live = guest_from_xml(xml, -1, path, NULL, error);
+	if (!live)
+		return NULL;
+	if (!live->uuid) {
+		fail(error, LODGE_ERROR_INVALID, "%s: its definition has no <uuid>", path);
+		return NULL;
+	}
+	live->id = OPT_INT(id);
+	return g_steal_pointer(&live);
+}
+
 static Adoption *read_state(Core *core, const char *path, GError **error)
 {
 	gsize length = 0;
@@ -132,23 +141,34 @@ static Adoption *read_state(Core *core, const char *path, GError **error)
 		return NULL;
 	json_error_t where;
 	json_t *state = json_loadb(text, length, 0, &where);
-	const char *xml = json_string_value(json_object_get(state, "xml"));
-	json_t *id = json_object_get(state, "id");
-	Guest *live = xml ? guest_from_xml(xml, -1, path, NULL, error) : NULL;
-	if (!xml)
-		fail(error, LODGE_ERROR_INVALID, "%s, line %d: %s", path, where.line, where.text);
+	Guest *live = read_live(state, &where, path, error);
+	CoreGuest *guest = live ? guest_for(core, live) : NULL;
 	Adoption *adoption = NULL;
-	if (live) {
-		live->id = OPT_INT(json_integer_value(id));
-		core->next_id = MAX(core->next_id, (gint)live->id.v + 1);
+	if (guest && guest->snap->live) {
+		fail(error, LODGE_ERROR_INVALID, "%s: guest \"%s\" was taken up already", path,
+		     live->name);
+		core_guest_unref(guest);
+		guest_free(live);
+	} else if (guest) {
 		adoption = g_new0(Adoption, 1);
-		adoption->live = live;
-		adoption->record = g_strdup(json_string_value(json_object_get(state, "record")));
-		adoption->guest = guest_for(core, live);
-		show_as_running(adoption->guest, live);
+		*adoption = (Adoption){
+			.guest = guest, .live = live,
+			.record = g_strdup(json_string_value(json_object_get(state, "record"))),
+			.note = g_strdup(json_string_value(json_object_get(state, "note"))) };
+		core->next_id = MAX(core->next_id, (gint)live->id.v + 1);
+		show_as_running(guest, live);
 	}
 	json_decref(state);
 	return adoption;
+}
+
+/* It is said once; the file is kept for who wants to know what ran. */
+static void put_aside(const char *path, const char *why)
+{
+	g_autofree char *aside = g_strconcat(path, ".broken", NULL);
+	log_error(NULL, "a running guest cannot be taken up: %s", why);
+	if (rename(path, aside) < 0)
+		log_error(NULL, "cannot rename %s: %s", path, g_strerror(errno));
 }
 
 static GPtrArray *read_all(Core *core)
@@ -158,37 +178,29 @@ static GPtrArray *read_all(Core *core)
 	for (const char *file; dir && (file = g_dir_read_name(dir));) {
 		g_autoptr(GError) error = NULL;
 		g_autofree char *path = g_build_filename(core->state_folder, file, NULL);
+		if (g_str_has_suffix(file, ".json.new"))
+			unlink(path); /* an interrupted write */
 		if (!g_str_has_suffix(file, ".json"))
 			continue;
 		Adoption *adoption = read_state(core, path, &error);
 		if (adoption)
 			g_ptr_array_add(found, adoption);
 		else
-			log_error(NULL, "a running guest cannot be taken up: %s", error->message);
+			put_aside(path, error->message);
 	}
 	return found;
 }
 
 void recover_all(Core *core)
 {
-	/* static: an adoption that hangs ends after this function has returned */
-	static GMutex lock;
-	static GCond cond;
-	static guint pending;
 	g_autoptr(GPtrArray) found = read_all(core);
-	g_mutex_lock(&lock);
-	pending = found->len;
+	g_autoptr(GPtrArray) guests =
+		g_ptr_array_new_with_free_func((GDestroyNotify)core_guest_unref);
 	for (guint i = 0; i < found->len; i++) {
 		Adoption *adoption = g_ptr_array_index(found, i);
-		adoption->lock = &lock;
-		adoption->cond = &cond;
-		adoption->pending = &pending;
+		g_ptr_array_add(guests, core_guest_ref(adoption->guest));
 		lane_post(adoption->guest->lane, adopt, adoption);
 	}
-	gint64 limit = g_get_monotonic_time() + ADOPT_MS * 1000;
-	while (pending && g_cond_wait_until(&cond, &lock, limit))
-		;
-	if (pending)
-		log_warning(NULL, "%u guests have not answered yet", pending);
-	g_mutex_unlock(&lock);
+	if (!core_wait_lanes(guests, ADOPT_MS))
+		log_warning(NULL, "some guests have not answered yet");
 }

@@ -24,12 +24,19 @@ static void news_free(News *news)
 	g_free(news);
 }
 
-static void post_news(CoreGuest *guest, LaneFn fn, GuestState state, GuestReason reason,
+/* The owner of an engine's sink: one run of a guest. */
+typedef struct Owner {
+	CoreGuest *guest;
+	gint serial;
+} Owner;
+
+static void post_news(const Owner *owner, LaneFn fn, GuestState state, GuestReason reason,
 		      const char *detail)
 {
+	CoreGuest *guest = owner->guest;
 	News *news = g_new(News, 1);
 	*news = (News){ .guest = core_guest_ref(guest),
-			.serial = g_atomic_int_get(&guest->serial),
+			.serial = owner->serial,
 			.state = state,
 			.reason = reason,
 			.detail = g_strdup(detail) };
@@ -90,7 +97,7 @@ static void sink_ended(gpointer owner, GuestReason reason, const char *detail)
 
 static void sink_event(gpointer owner, const char *name, const char *json)
 {
-	CoreGuest *guest = owner;
+	CoreGuest *guest = ((Owner *)owner)->guest;
 	g_autoptr(GuestSnap) snap = core_guest_snap(guest);
 	CoreEvent *event = g_new0(CoreEvent, 1);
 	*event = (CoreEvent){ .kind = g_intern_string(name), .guest = g_strdup(snap->name),
@@ -102,7 +109,7 @@ static void sink_event(gpointer owner, const char *name, const char *json)
 
 static void sink_spawned(gpointer owner, EngineRun *run)
 {
-	CoreGuest *guest = owner;
+	CoreGuest *guest = ((Owner *)owner)->guest;
 	g_mutex_lock(&guest->run_lock);
 	guest->run = run;
 	g_mutex_unlock(&guest->run_lock);
@@ -110,17 +117,20 @@ static void sink_spawned(gpointer owner, EngineRun *run)
 
 static void sink_console(gpointer owner, const char *alias, int fd)
 {
-	consoles_add(owner, alias, fd);
+	consoles_add(((Owner *)owner)->guest, alias, fd);
 }
 
 static void sink_done(gpointer owner)
 {
-	core_guest_unref(owner);
+	core_guest_unref(((Owner *)owner)->guest);
+	g_free(owner);
 }
 
 EngineSink guest_sink(CoreGuest *guest)
 {
-	return (EngineSink){ .owner = core_guest_ref(guest), .state = sink_state,
+	Owner *owner = g_new(Owner, 1);
+	*owner = (Owner){ core_guest_ref(guest), g_atomic_int_get(&guest->serial) };
+	return (EngineSink){ .owner = owner, .state = sink_state,
 			     .ended = sink_ended, .event = sink_event, .spawned = sink_spawned,
 			     .console = sink_console, .done = sink_done };
 }
@@ -143,43 +153,73 @@ void guest_running(CoreGuest *guest, EngineRun *run, Guest *live, GuestState sta
 	g_free(snap->note);
 	snap->note = g_strdup(note);
 	snap_fill(snap, live);
-	snap_publish(guest, snap);
 	registry_set_id(guest, -1, id);
+	snap_publish(guest, snap);
 }
 
-static void forget_run(CoreGuest *guest)
+/* Nobody kills it from now on; then what it left goes, and at last what a later daemon would need:
+ * if this one dies in between, that one clears up. @run may be NULL. */
+static void forget_run(CoreGuest *guest, EngineRun *run)
 {
 	g_mutex_lock(&guest->run_lock);
 	guest->run = NULL;
 	g_mutex_unlock(&guest->run_lock);
+	if (run)
+		guest->core->engine->stop(run);
 	recover_forget(guest);
 	consoles_close(guest);
+}
+
+static void set_starting(CoreGuest *guest, gboolean starting)
+{
+	g_mutex_lock(&guest->lock);
+	guest->starting = starting;
+	if (!starting)
+		g_cond_broadcast(&guest->off);
+	g_mutex_unlock(&guest->lock);
+}
+
+/* NULL on failure; nothing is left then. */
+static EngineRun *start(CoreGuest *guest, Guest *live, gboolean paused, Notes *notes, GError **error)
+{
+	const Engine *engine = guest->core->engine;
+	guint before = notes_count(notes);
+	if (!recover_write(guest, live, NULL, NULL, error))
+		return NULL;
+	EngineSink sink = guest_sink(guest);
+	g_autoptr(GError) why = NULL;
+	EngineRun *run = engine_start(engine, live, paused, &sink, notes, &why);
+	if (!run && g_atomic_int_get(&guest->killed))
+		fail(error, LODGE_ERROR_ABORTED, "guest \"%s\" was destroyed while it was started",
+		     live->name);
+	else if (!run)
+		g_propagate_error(error, g_steal_pointer(&why));
+	const char *note = notes_count(notes) > before ? notes_get(notes, before) : NULL;
+	if (run && recover_write(guest, live, run, note, error)) {
+		guest_running(guest, run, live, paused ? GUEST_PAUSED : GUEST_RUNNING,
+			      paused ? REASON_USER : REASON_BOOTED, note);
+		return run;
+	}
+	if (run)
+		engine->kill(run, FALSE, NULL);
+	forget_run(guest, run);
+	return NULL;
 }
 
 gboolean guest_run(CoreGuest *guest, const Guest *definition, gboolean paused, Notes *notes,
 		   GError **error)
 {
-	Core *core = guest->core;
+	g_auto(Notes) own = { 0 };
 	g_autoptr(Guest) live = guest_copy(definition);
-	live->id = OPT_INT(g_atomic_int_add(&core->next_id, 1));
+	live->id = OPT_INT(g_atomic_int_add(&guest->core->next_id, 1));
 	g_atomic_int_inc(&guest->serial);
 	g_atomic_int_set(&guest->killed, FALSE);
-	guint before = notes_count(notes);
-	if (!recover_write(guest, live, NULL, error))
+	set_starting(guest, TRUE);
+	gboolean runs = start(guest, live, paused, notes ? notes : &own, error) != NULL;
+	set_starting(guest, FALSE);
+	if (!runs)
 		return FALSE;
-	EngineSink sink = guest_sink(guest);
-	EngineRun *run = engine_start(core->engine, live, paused, &sink, notes, error);
-	if (!run || !recover_write(guest, live, run, error)) {
-		if (run) {
-			core->engine->kill(run, FALSE, NULL);
-			core->engine->stop(run);
-		}
-		forget_run(guest);
-		return FALSE;
-	}
-	const char *note = notes_count(notes) > before ? notes_get(notes, before) : NULL;
-	guest_running(guest, run, g_steal_pointer(&live), paused ? GUEST_PAUSED : GUEST_RUNNING,
-		      paused ? REASON_USER : REASON_BOOTED, note);
+	live = NULL; /* the snapshot has it */
 	guest_event(guest, "started", "booted");
 	if (paused)
 		guest_event(guest, "suspended", "paused");
@@ -202,46 +242,54 @@ static void publish_end(CoreGuest *guest, GuestReason reason)
 {
 	GuestSnap *snap = snap_edit(guest);
 	int id = snap->id;
-	definition_unref(snap->live);
-	snap->live = NULL;
+	g_clear_pointer(&snap->live, definition_unref);
 	snap->id = -1;
 	snap->state = GUEST_SHUTOFF;
 	snap->reason = reason;
 	g_clear_pointer(&snap->note, g_free);
 	if (guest->stored)
-		snap->memory = guest->stored->memory;
+		snap_fill_stored(snap, guest->stored);
 	registry_set_id(guest, id, -1);
 	snap_publish(guest, snap);
+}
+
+/* What it starts again from; NULL: it stays off. */
+static Guest *next_definition(CoreGuest *guest, GuestReason reason)
+{
+	const Definition *live = guest->snap->live;
+	if (!live || !wants_restart(live->guest, reason))
+		return NULL;
+	g_autoptr(GError) error = NULL;
+	Guest *next = guest->stored ? store_guest(guest->core->store, guest->snap->name, &error)
+				    : guest_copy(live->guest);
+	if (next)
+		guest_drop_live(next);
+	else
+		log_error(guest->snap->name, "cannot start it again: %s", error->message);
+	return next;
 }
 
 static void restart(CoreGuest *guest, const Guest *definition)
 {
 	g_autoptr(GError) error = NULL;
-	if (guest_run(guest, definition, FALSE, NULL, &error))
-		return;
-	log_error(guest->snap->name, "cannot start it again: %s", error->message);
+	if (!guest_run(guest, definition, FALSE, NULL, &error))
+		log_error(guest->snap->name, "cannot start it again: %s", error->message);
 }
 
 void guest_ended(CoreGuest *guest, GuestReason reason, const char *detail)
 {
-	EngineRun *run = guest->run;
-	g_autoptr(Guest) again = NULL;
+	forget_run(guest, guest->run);
+	/* now: destroy finds nothing to kill any more, so this is its last word */
 	if (g_atomic_int_get(&guest->killed))
 		reason = REASON_DESTROYED;
-	if (guest->snap->live && wants_restart(guest->snap->live->guest, reason))
-		again = guest->stored ? store_guest(guest->core->store, guest->snap->name, NULL)
-				      : guest_copy(guest->snap->live->guest);
-	forget_run(guest);
-	guest->core->engine->stop(run);
+	g_autoptr(Guest) again = next_definition(guest, reason);
 	g_autofree char *object = g_strdup_printf("guest %s", guest->snap->name);
 	log_info(object, "ended: %s%s%s", enum_name(&guest_reasons, (int)reason),
 		 detail ? ": " : "", detail ? detail : "");
 	publish_end(guest, reason);
 	guest_event(guest, "stopped", enum_name(&guest_reasons, (int)reason));
-	if (again) {
-		guest_drop_live(again);
+	if (again)
 		restart(guest, again);
-	}
 	if (!guest->stored && !guest->snap->live) {
 		guest->gone = TRUE;
 		registry_remove(guest);
