@@ -22,9 +22,8 @@ gboolean qemu_virtiofsd_wanted(const Filesystem *fs);
  * endorsement key and certificates if swtpm_setup is installed: that takes about a second, once.
  * The local certificate authority lives in the folder "ca" beside @state_dir.
  *
- * @user: who swtpm and QEMU run as; @user and @cgroup may be NULL (the daemon's own); output goes
- * to
- * @log_fd (0: nowhere). UNSUPPORTED where swtpm is missing or the TPM's options cannot be met. On
+ * @user: who swtpm and QEMU run as; @user and @cgroup may be NULL (the daemon's own); @log_fd gets
+ * the output (0: nobody). UNSUPPORTED where swtpm is missing or the TPM's options cannot be met. On
  * failure nothing is left behind. The caller owns the result (qemu_helper_stop). Blocks; not on the
  * main loop's thread. */
 QemuHelper *qemu_swtpm_start(const Guest *live, const Tpm *tpm, const char *run_dir,

@@ -106,6 +106,17 @@ static gboolean own_dir(const char *dir, const HostUser *user, GError **error)
 	return TRUE;
 }
 
+/* The folder of all states: open to pass through, whatever the daemon's umask. */
+static gboolean make_parent(const char *parent, GError **error)
+{
+	struct stat st;
+	if (g_mkdir_with_parents(parent, 0700) || stat(parent, &st))
+		return fail_errno(error, errno, "cannot make the folder %s", parent);
+	if (geteuid() == 0 && !(st.st_mode & S_IXOTH) && chmod(parent, 0711))
+		return fail_errno(error, errno, "cannot open the folder %s to swtpm's user", parent);
+	return TRUE;
+}
+
 /* The local certificate authority of this daemon: its folder, and what tells the tools of it. */
 static char *make_authority(const Swtpm *swtpm, const char *localca, GError **error)
 {
@@ -197,9 +208,8 @@ static gboolean make_state(const Swtpm *swtpm, GError **error)
 	g_autofree char *setup = helper_program("swtpm_setup", NULL);
 	g_autofree char *parent = g_path_get_dirname(swtpm->state_dir);
 	g_autofree char *draft = g_strconcat(swtpm->state_dir, ".new", NULL);
-	if (g_mkdir_with_parents(parent, geteuid() == 0 ? 0711 : 0700))
-		return fail_errno(error, errno, "cannot make the folder %s", parent);
-	if (!file_remove_tree(draft, error) || !own_dir(draft, swtpm->user, error))
+	if (!make_parent(parent, error) || !file_remove_tree(draft, error) ||
+	    !own_dir(draft, swtpm->user, error))
 		return FALSE;
 	gboolean ok = TRUE;
 	if (setup)

@@ -165,6 +165,7 @@ static void test_other_user(World *world, G_GNUC_UNUSED gconstpointer data)
 	g_autoptr(GError) error = NULL;
 	struct stat st;
 	HostUser user = { .name = (char *)"nobody", .uid = nobody->pw_uid, .gid = nobody->pw_gid };
+	umask(077); /* the daemon's */
 	QemuHelper *helper = start(world, NULL, &error); /* root's state first, to be handed over */
 	g_assert_no_error(error);
 	qemu_helper_stop(helper);
