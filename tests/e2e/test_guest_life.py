@@ -106,7 +106,8 @@ def test_create_is_transient(daemon):
 
 
 def test_reset_and_reboot(daemon):
-    console = boot(daemon, "web1")
+    # Emulation is three times slower the second time where the kernel lands on the code of the first.
+    console = boot(daemon, "web1", memory=512)
     qemu = daemon.qemu_of("web1")
     daemon.lodge("reset", "web1")
     console.expect(READY)
