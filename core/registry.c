@@ -117,23 +117,31 @@ static CoreGuest *find_by_uuid(Core *core, const char *key)
 	return g_hash_table_lookup(core->by_uuid, lower);
 }
 
-CoreGuest *core_find(Core *core, const char *key, GError **error)
+/* NULL or a reference to one that is not hidden; lock held. */
+static CoreGuest *find_by(Core *core, guint by, const char *key)
+{
+	CoreGuest *guest = by & CORE_BY_ID ? find_by_id(core, key) : NULL;
+	if (!guest && (by & CORE_BY_UUID))
+		guest = find_by_uuid(core, key);
+	if (!guest && (by & CORE_BY_NAME))
+		guest = g_hash_table_lookup(core->by_name, key);
+	return guest && !guest->hidden ? core_guest_ref(guest) : NULL;
+}
+
+CoreGuest *core_find_by(Core *core, guint by, const char *key, GError **error)
 {
 	g_mutex_lock(&core->lock);
-	CoreGuest *guest = find_by_id(core, key);
-	if (!guest)
-		guest = find_by_uuid(core, key);
-	if (!guest)
-		guest = g_hash_table_lookup(core->by_name, key);
-	if (guest && guest->hidden)
-		guest = NULL;
-	if (guest)
-		core_guest_ref(guest);
+	CoreGuest *guest = find_by(core, by, key);
 	g_mutex_unlock(&core->lock);
 	if (!guest)
 		fail(error, LODGE_ERROR_NOT_FOUND,
 		     "there is no guest \"%s\": \"lodge list --all\" shows those there are", key);
 	return guest;
+}
+
+CoreGuest *core_find(Core *core, const char *key, GError **error)
+{
+	return core_find_by(core, CORE_BY_ID | CORE_BY_UUID | CORE_BY_NAME, key, error);
 }
 
 static gint by_id_then_name(gconstpointer a, gconstpointer b)

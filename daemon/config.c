@@ -11,6 +11,8 @@ static const EnumTable log_levels = ENUM_TABLE("log level", "debug", "info", "wa
 static const Row rows[] = {
 	STRING(Config, user, NULL, .doc = "QEMU runs as this user where root runs the daemon"),
 	STRING(Config, group, NULL, .doc = "members may use the socket of root's daemon"),
+	STRING(Config, libvirt_folder, NULL,
+	       .doc = "also serve libvirt's clients here: /run/libvirt makes this host's virsh find us"),
 	STRING(Config, qemu, NULL, .doc = "path of the emulator"),
 	TRI(Config, require_kvm, NULL, .dflt = "no",
 	    .doc = "refuse guests of type kvm where KVM does not work, instead of emulating"),

@@ -9,6 +9,7 @@ typedef struct Config {
 	ShapeHead head;
 	char *user;    /* QEMU runs as this user where root runs the daemon; NULL: chosen by the host */
 	char *group;   /* may use the socket of root's daemon; NULL: root alone */
+	char *libvirt_folder; /* also serve libvirt's clients there, /run/libvirt; NULL: no */
 	char *qemu;    /* path of the emulator; NULL: searched */
 	Tri require_kvm;
 	int log_level; /* 1 + LogLevel */

@@ -7,6 +7,7 @@
 #include "base/paths.h"
 #include "core/core.h"
 #include "daemon/config.h"
+#include "daemon/doors.h"
 #include "host/memory.h"
 #include "host/notify.h"
 #include "host/socket.h"
@@ -48,6 +49,8 @@ typedef struct Daemon {
 	GMainLoop *loop;
 	Core *core;
 	RestServer *rest;
+	LibvirtServer *libvirt;
+	gboolean has_doors; /* libvirt's sockets are ours to remove */
 	gboolean owns_socket; /* not systemd's: removed at the end */
 } Daemon;
 
@@ -135,6 +138,16 @@ static gboolean open_socket(Daemon *daemon, GError **error)
 	return TRUE;
 }
 
+static gboolean open_doors(Daemon *daemon, GError **error)
+{
+	gid_t gid;
+	mode_t mode = socket_mode(daemon, &gid);
+	daemon->libvirt = libvirt_new(daemon->core, error);
+	daemon->has_doors = daemon->libvirt && doors_open(daemon->libvirt, daemon->paths,
+							  daemon->config, mode, gid, error);
+	return daemon->has_doors;
+}
+
 /* ---- the parent of a detached daemon ---- */
 
 /* Forks; the parent waits until the child is ready or has ended, and returns the exit code. In the
@@ -219,7 +232,7 @@ static gboolean daemon_open(Daemon *daemon, const DaemonArgs *args, GError **err
 	guint n;
 	const Op *const *ops = op_table(&n);
 	daemon->rest = rest_new(daemon->core, ops, n, error);
-	return daemon->rest && open_socket(daemon, error);
+	return daemon->rest && open_doors(daemon, error) && open_socket(daemon, error);
 }
 
 static void daemon_run(Daemon *daemon)
@@ -240,6 +253,9 @@ static void daemon_close(Daemon *daemon)
 {
 	if (daemon->owns_socket)
 		unlink(daemon->paths->socket);
+	if (daemon->has_doors)
+		doors_remove(daemon->paths, daemon->config);
+	libvirt_free(daemon->libvirt);
 	rest_free(daemon->rest);
 	g_clear_pointer(&daemon->core, core_free);
 	g_clear_pointer(&daemon->loop, g_main_loop_unref);
