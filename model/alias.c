@@ -167,6 +167,8 @@ void guest_drop_live(Guest *guest)
 		drop_terminals(chardevs[i]);
 	drop_taps(guest);
 	SHAPE_EACH (Graphics, g, guest->graphics)
-		if (g->autoport == TRI_YES)
-			g->port = g->tls_port = (OptInt){ 0 };
+		if (g->autoport == TRI_YES) {
+			g->port = g->type == GRAPHICS_VNC ? OPT_INT(-1) : (OptInt){ 0 };
+			g->tls_port = (OptInt){ 0 };
+		}
 }

@@ -95,6 +95,9 @@ static void fill_backend(ChardevType type, ChardevBackend *backend)
 {
 	if (type == CHARDEV_TCP)
 		fill_text(&backend->protocol, "raw");
+	SHAPE_EACH (ChardevSource, source, backend->sources)
+		if (type == CHARDEV_TCP || (type == CHARDEV_UNIX && source->path))
+			fill_text(&source->mode, "connect");
 }
 
 /* A unix socket without a path is one that the host chooses at every start. */

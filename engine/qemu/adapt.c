@@ -155,8 +155,8 @@ static gboolean adapt_machine(Guest *guest, const QemuCaps *caps, Notes *notes, 
 
 /* Models of a maker, newest first: what an older one has, a newer one has too. */
 static const char *const intel[] = { "Sapphirerapids", "Icelake-Server", "Cooperlake",
-				     "Cascadelake-Server", "Skylake-Server", "Skylake-Client",
-				     "Broadwell", "Haswell", "IvyBridge", "SandyBridge", "Westmere",
+				     "Cascadelake-Server", "Icelake-Client", "Skylake-Server",
+				     "Skylake-Client", "Broadwell", "Haswell", "IvyBridge", "SandyBridge", "Westmere",
 				     "Nehalem", "Penryn", "Conroe", NULL };
 static const char *const amd[] = { "EPYC-Genoa", "EPYC-Milan", "EPYC-Rome", "EPYC", "Opteron_G5",
 				   "Opteron_G4", "Opteron_G3", "Opteron_G2", "Opteron_G1", NULL };
@@ -225,8 +225,8 @@ static gboolean adapt_cpu(Guest *guest, const QemuCaps *caps, Notes *notes, GErr
 	g_autofree char *why = why_not(known);
 	if (!g_strcmp0(cpu->fallback, "forbid"))
 		return fail(error, LODGE_ERROR_UNSUPPORTED,
-			    "guest \"%s\": CPU model %s %s, and fallback=\"forbid\" allows no other",
-			    guest->name, cpu->model, why);
+			    "CPU model %s %s, and fallback=\"forbid\" allows no other", cpu->model,
+			    why);
 	char *other = nearest_cpu(caps, cpu->model, kvm);
 	notes_add(notes, "guest \"%s\": CPU model %s %s: %s is used", guest->name, cpu->model, why,
 		  other ? other : kvm ? "host-model" : "qemu64");
@@ -247,10 +247,16 @@ gboolean qemu_complete_with(Guest *guest, const QemuCaps *caps, Notes *notes, GE
 		return FALSE;
 	guest_drop_live(guest);
 	fill_text(&guest->emulator, caps->binary);
+	if (!adapt_machine(guest, caps, notes, error))
+		return FALSE;
 	/* defaults depend on the machine, and the CPU's check on its default */
-	return adapt_machine(guest, caps, notes, error) &&
-	       guest_fill_defaults(guest, notes, error) && adapt_cpu(guest, caps, notes, error) &&
-	       guest_assign_addresses(guest, error) && qemu_check(guest, caps, error);
+	g_autoptr(GError) why = NULL;
+	if (guest_fill_defaults(guest, notes, &why) && adapt_cpu(guest, caps, notes, &why) &&
+	    guest_assign_addresses(guest, &why) && qemu_check(guest, caps, &why))
+		return TRUE;
+	g_prefix_error(&why, "guest \"%s\": ", guest->name);
+	g_propagate_error(error, g_steal_pointer(&why));
+	return FALSE;
 }
 
 gboolean qemu_complete(Guest *guest, const EngineConfig *config, Notes *notes, GError **error)

@@ -238,13 +238,8 @@ gboolean qemu_check(const Guest *guest, const QemuCaps *caps, GError **error)
 {
 	static const CheckFn checks[] = { check_vcpus,	 check_memory,	 check_iothreads, check_disks,
 					  check_devices, check_graphics, check_firmware };
-	for (guint i = 0; i < G_N_ELEMENTS(checks); i++) {
-		g_autoptr(GError) why = NULL;
-		if (checks[i](guest, caps, &why))
-			continue;
-		g_prefix_error(&why, "guest \"%s\": ", guest->name);
-		g_propagate_error(error, g_steal_pointer(&why));
-		return FALSE;
-	}
+	for (guint i = 0; i < G_N_ELEMENTS(checks); i++)
+		if (!checks[i](guest, caps, error))
+			return FALSE;
 	return TRUE;
 }
