@@ -61,12 +61,14 @@ void paths_free(Paths *paths)
 	g_free(paths);
 }
 
-/* Folders that QEMU's own user must pass through are open for passing (0711), no more. */
+/* Folders that QEMU's own user must pass through are open for passing (0711), no more; the daemon's
+ * umask would close them. One that is there keeps its mode. */
 static gboolean make_folder(const char *path, mode_t mode, GError **error)
 {
-	if (g_mkdir_with_parents(path, mode) < 0)
-		return fail_errno(error, errno, "cannot make the folder %s", path);
 	struct stat st;
+	gboolean made = stat(path, &st) < 0 && errno == ENOENT;
+	if (g_mkdir_with_parents(path, mode) < 0 || (made && chmod(path, mode) < 0))
+		return fail_errno(error, errno, "cannot make the folder %s", path);
 	if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode))
 		return fail(error, LODGE_ERROR_SYSTEM, "%s is not a folder", path);
 	return TRUE;

@@ -42,7 +42,8 @@ static gboolean write_temporary(const char *path, const char *data, gsize length
 	autofd int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (fd < 0)
 		return fail_errno(error, errno, "cannot create %s", path);
-	if (!write_all(fd, data, length) || (flush && fdatasync(fd) < 0))
+	/* exactly that mode, whatever the umask and whatever an earlier crash left */
+	if (fchmod(fd, mode) < 0 || !write_all(fd, data, length) || (flush && fdatasync(fd) < 0))
 		return fail_errno(error, errno, "cannot write %s", path);
 	return TRUE;
 }
