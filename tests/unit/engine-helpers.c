@@ -166,11 +166,8 @@ static void test_other_user(World *world, G_GNUC_UNUSED gconstpointer data)
 	struct stat st;
 	HostUser user = { .name = (char *)"nobody", .uid = nobody->pw_uid, .gid = nobody->pw_gid };
 	umask(077); /* the daemon's */
-	QemuHelper *helper = start(world, NULL, &error); /* root's state first, to be handed over */
-	g_assert_no_error(error);
-	qemu_helper_stop(helper);
 	g_autofree char *ca = g_build_filename(world->root, "lib", "tpm", "ca", NULL);
-	helper = start(world, &user, &error);
+	QemuHelper *helper = start(world, &user, &error);
 	g_assert_no_error(error);
 	g_autofree char *proc = g_strdup_printf("/proc/%d", (int)qemu_helper_pid(helper));
 	g_assert_cmpint(stat(proc, &st), ==, 0);
@@ -182,11 +179,16 @@ static void test_other_user(World *world, G_GNUC_UNUSED gconstpointer data)
 	g_assert_cmpuint(st.st_uid, ==, user.uid);
 	g_assert_cmpuint(st.st_mode & 0777, ==, 0700);
 	qemu_helper_stop(helper);
+	g_assert_cmpint(stat(ca, &st), ==, 0);
+	g_assert_cmpuint(st.st_uid, ==, user.uid);
 	g_assert_true(file_remove_tree(world->state, NULL));
-	helper = start(world, &user, &error); /* with an authority that root made */
+	make_empty_state(world);
+	g_autofree char *file = g_build_filename(world->state, "tpm2-00.volatilestate", NULL);
+	g_assert_true(g_file_set_contents(file, "", 0, NULL)); /* root's, to be handed over */
+	helper = start(world, &user, &error);
 	g_assert_no_error(error);
 	qemu_helper_stop(helper);
-	g_assert_cmpint(stat(ca, &st), ==, 0);
+	g_assert_cmpint(lstat(file, &st), ==, 0);
 	g_assert_cmpuint(st.st_uid, ==, user.uid);
 }
 
