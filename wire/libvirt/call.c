@@ -105,12 +105,22 @@ static const Plan *plan_of(const LvProc *proc)
 	plan->args = wire_type(proc->args);
 	plan->reply = wire_type(proc->reply);
 	plan->op = proc->op ? op_find(proc->op) : NULL;
+	if (!plan->args || !plan->reply || (proc->op && !plan->op))
+		g_error("libvirt: the row of %s is wrong", proc->name);
 	plan->dom = wire_field(plan->args, "dom");
 	plan->flags = wire_field(plan->args, "flags");
 	plan_take(plan, proc);
 	plan_give(plan, proc);
 	g_hash_table_insert(plans, (gpointer)proc, plan);
 	return plan;
+}
+
+void lv_proc_check(const LvProc *proc)
+{
+	const Plan *plan = plan_of(proc);
+	if ((!plan->op && !proc->fn) ||
+	    (plan->op && plan->op->target == OP_ON_GUEST && plan->dom < 0))
+		g_error("libvirt: the row of %s is wrong", proc->name);
 }
 
 /* ---- calls ---- */
@@ -353,7 +363,9 @@ static void run_op(LvCall *call, const Plan *plan)
 	for (guint i = 0; i < plan->n_taken; i++)
 		take(&plan->taken[i], op->args, &plan->args->fields[plan->taken[i].field],
 		     &call->args[plan->taken[i].field]);
-	if (!call->proc->before || call->proc->before(call, op, &error)) {
+	if (!op->core)
+		fail(&error, LODGE_ERROR_GONE, "there are no guests behind this door");
+	else if (!call->proc->before || call->proc->before(call, op, &error)) {
 		op_dispatch(op);
 		return;
 	}

@@ -143,6 +143,8 @@ struct LvProc {
 	gboolean (*fn)(LvCall *call, GError **error);
 };
 
+/* Aborts where the row cannot work; for tests. */
+void lv_proc_check(const LvProc *proc);
 /* A message of type call with its fds; @in is its payload. */
 void lv_call_begin(LvClient *client, const LvHeader *header, XdrIn in, const int *fds, guint n_fds);
 /* The argument @name; a bug where there is none. */

@@ -13,7 +13,7 @@
 typedef struct LibvirtServer LibvirtServer;
 
 /* A server without sockets; the caller owns it (libvirt_free). @core is passed on to the verbs and
- * must outlive it. */
+ * must outlive it; with NULL all verbs are refused. */
 LibvirtServer *libvirt_new(Core *core, GError **error);
 /* Ends every connection; calls still running are not ended and report to nobody. */
 void libvirt_free(LibvirtServer *server);

@@ -134,7 +134,7 @@ void lv_close(LvClient *client, const char *why)
 	if (!server)
 		return;
 	if (why)
-		log_info("libvirt", "client with pid %d: %s: the connection ends", client->caller.pid, why);
+		log_debug("libvirt", "client with pid %d: %s: the connection ends", client->caller.pid, why);
 	client->server = NULL;
 	epoll_ctl(server->epoll, EPOLL_CTL_DEL, client->fd, NULL);
 	fd_clear(&client->fd);
