@@ -137,6 +137,7 @@ static gboolean on_index_timer(gpointer data)
 Core *core_new(const CoreConfig *config, GError **error)
 {
 	Core *core = g_new0(Core, 1);
+	core->refs = 1;
 	core->paths = config->paths;
 	core->engine = config->engine;
 	core->engine_config = config->engine_config;
@@ -171,28 +172,10 @@ static GPtrArray *all_guests(Core *core)
 	return all;
 }
 
-/* What a lane does is brought to its end. FALSE: one hangs, and everything stays for it. */
-static gboolean stop_lanes(Core *core)
+void core_unref(Core *core)
 {
-	g_autoptr(GPtrArray) all = all_guests(core);
-	return core_wait_lanes(all, LANES_MS);
-}
-
-void core_free(Core *core)
-{
-	if (core->index_timer) {
-		g_source_remove(core->index_timer);
-		write_index(core);
-	}
-	if (!stop_lanes(core)) {
-		log_warning(NULL, "ends while a guest's lane is still busy");
+	if (!g_atomic_int_dec_and_test(&core->refs))
 		return;
-	}
-	GHashTableIter iter;
-	gpointer value;
-	g_hash_table_iter_init(&iter, core->by_name);
-	while (g_hash_table_iter_next(&iter, NULL, &value))
-		core_guest_unref(value);
 	g_hash_table_unref(core->by_name);
 	g_hash_table_unref(core->by_uuid);
 	g_hash_table_unref(core->by_id);
@@ -202,6 +185,33 @@ void core_free(Core *core)
 	g_free(core->console_folder);
 	g_mutex_clear(&core->lock);
 	g_free(core);
+}
+
+/* Guests that somebody still holds keep what they need of the core. */
+static void forget_guests(Core *core)
+{
+	g_mutex_lock(&core->lock);
+	g_autoptr(GList) all = g_hash_table_get_values(core->by_name);
+	g_hash_table_remove_all(core->by_name);
+	g_hash_table_remove_all(core->by_uuid);
+	g_hash_table_remove_all(core->by_id);
+	g_mutex_unlock(&core->lock);
+	for (GList *at = all; at; at = at->next)
+		core_guest_unref(at->data);
+}
+
+void core_free(Core *core)
+{
+	if (core->index_timer) {
+		g_source_remove(core->index_timer);
+		write_index(core);
+	}
+	g_autoptr(GPtrArray) all = all_guests(core);
+	if (!core_wait_lanes(all, LANES_MS))
+		log_warning(NULL, "ends while a guest's lane is still busy");
+	forget_guests(core);
+	events_close(core->events);
+	core_unref(core);
 }
 
 /* ---- autostart ---- */

@@ -10,6 +10,7 @@ typedef struct Consoles Consoles;
 typedef struct Events Events;
 
 struct Core {
+	gint refs; /* the owner's, and one of each guest */
 	const Paths *paths;
 	const Engine *engine;
 	EngineConfig engine_config;
@@ -41,8 +42,7 @@ struct CoreGuest {
 	EngineRun *run;	 /* changed on the lane, under run_lock; kill() beside it takes that */
 
 	/* the lane's */
-	gboolean gone;	  /* undefined: out of the registry */
-	Guest *transient; /* definition that is not stored; NULL: the stored one */
+	gboolean gone; /* undefined: out of the registry */
 
 	Consoles *consoles; /* main */
 };
@@ -99,11 +99,14 @@ void recover_forget(CoreGuest *guest);
 void recover_all(Core *core);
 
 /* core.c */
+void core_unref(Core *core);
 /* Waits until all that stands on the lanes of @guests (CoreGuest *) has run; FALSE after @ms. Main. */
 gboolean core_wait_lanes(const GPtrArray *guests, guint ms);
 
 /* events.c, console.c */
 Events *events_new(void);
+/* Nobody hears of anything any more. Main. */
+void events_close(Events *events);
 void events_free(Events *events);
 /* The console @alias came up with @fd (taken). Any thread. */
 void consoles_add(CoreGuest *guest, const char *alias, int fd);

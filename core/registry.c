@@ -16,12 +16,12 @@ void core_guest_unref(CoreGuest *guest)
 		return;
 	guest_snap_unref(guest->snap);
 	store_entry_free(guest->stored);
-	guest_free(guest->transient);
 	consoles_free(guest);
 	lane_unref(guest->lane);
 	g_cond_clear(&guest->off);
 	g_mutex_clear(&guest->lock);
 	g_mutex_clear(&guest->run_lock);
+	core_unref(guest->core);
 	g_free(guest);
 }
 
@@ -30,6 +30,7 @@ CoreGuest *registry_add(Core *core, const char *name, const char *uuid)
 	CoreGuest *guest = g_new0(CoreGuest, 1);
 	guest->refs = 2;
 	guest->core = core;
+	g_atomic_int_inc(&core->refs);
 	guest->lane = lane_new();
 	guest->hidden = TRUE;
 	g_mutex_init(&guest->lock);
