@@ -248,6 +248,8 @@ int cli_stream(Cli *cli, const Op *op, const char *target, gconstpointer args, G
 		return -1;
 	guint status = ask(http, op, target, args,
 			   "Connection: Upgrade\r\nUpgrade: lodge-stream\r\n", error);
+	for (char *const *line = status == 101 ? http_warnings(http) : NULL; line && *line; line++)
+		fprintf(stderr, "warning: %s\n", *line);
 	if (status == 101)
 		return http_take(http, early);
 	if (status > 0) {

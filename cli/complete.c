@@ -46,7 +46,7 @@ static const char zsh_script[] =
 	"\tfound=(\"${(@f)$(lodge complete -- \"${(@)words[2,CURRENT]}\" 2>/dev/null)}\")\n"
 	"\tcompadd -a found || _files\n"
 	"}\n"
-	"compdef _lodge lodge\n";
+	"if [ \"$funcstack[1]\" = _lodge ]; then _lodge \"$@\"; else compdef _lodge lodge; fi\n";
 
 int run_completion(G_GNUC_UNUSED Cli *cli, G_GNUC_UNUSED const Op *op,
 		   G_GNUC_UNUSED const char *target, gpointer args)

@@ -20,6 +20,7 @@ struct Http {
 	Framing framing;
 	guint64 left; /* bytes of the body, or of this chunk */
 	gboolean in_chunk;
+	GPtrArray *warnings; /* of the last head; NULL at the end */
 	GString *line; /* part of a line for http_line() */
 };
 
@@ -28,6 +29,7 @@ Http *http_new(int fd)
 	Http *http = g_malloc(sizeof *http);
 	*http = (Http){ .fd = fd };
 	http->line = g_string_new(NULL);
+	http->warnings = g_ptr_array_new_with_free_func(g_free);
 	return http;
 }
 
@@ -37,6 +39,7 @@ void http_free(Http *http)
 		return;
 	fd_clear(&http->fd);
 	g_string_free(http->line, TRUE);
+	g_ptr_array_unref(http->warnings);
 	g_free(http);
 }
 
@@ -131,6 +134,8 @@ static void take_header(Http *http, const char *line)
 		http->left = g_ascii_strtoull(value, NULL, 10);
 	} else if (n == 17 && g_ascii_strncasecmp(line, "Transfer-Encoding", n) == 0) {
 		http->framing = CHUNKED;
+	} else if (n == 13 && g_ascii_strncasecmp(line, "Lodge-Warning", n) == 0) {
+		g_ptr_array_add(http->warnings, g_strdup(value));
 	}
 }
 
@@ -145,6 +150,7 @@ static guint read_head(Http *http, GError **error)
 		fail(error, LODGE_ERROR_INTERNAL, "what answers is no lodge daemon");
 		return 0;
 	}
+	g_ptr_array_set_size(http->warnings, 0);
 	http->framing = UNTIL_CLOSE;
 	http->in_chunk = FALSE;
 	for (size_t total = 0;;) {
@@ -160,6 +166,7 @@ static guint read_head(Http *http, GError **error)
 		}
 		take_header(http, line);
 	}
+	g_ptr_array_add(http->warnings, NULL);
 	if (status < 200 || status == 204)
 		http->framing = NOTHING;
 	return status;
@@ -183,6 +190,11 @@ guint http_ask(Http *http, const HttpRequest *request, GError **error)
 		status = read_head(http, error);
 	while (status == 100);
 	return status;
+}
+
+char *const *http_warnings(Http *http)
+{
+	return (char *const *)http->warnings->pdata;
 }
 
 /* ---- the body ---- */

@@ -23,6 +23,8 @@ void http_free(Http *http);
 
 /* Sends a request and reads the head of its reply. Returns the status, or 0. */
 guint http_ask(Http *http, const HttpRequest *request, GError **error);
+/* The warnings in the head of the last reply; owned by @http, NULL at the end. */
+char *const *http_warnings(Http *http);
 /* The rest of the reply's body, NUL added; the caller frees it. */
 char *http_body(Http *http, gsize *length, GError **error);
 /* The next line of the body without its end; NULL with @error, or at the end without. The caller

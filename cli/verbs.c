@@ -3,6 +3,18 @@
 
 #include <string.h>
 
+typedef struct DaemonWords {
+	ShapeHead head;
+	char *root;
+	gboolean detach;
+} DaemonWords;
+
+static const Row daemon_rows[] = {
+	STRING(DaemonWords, root, NULL, .doc = "keep everything below this folder"),
+	FLAG(DaemonWords, detach, NULL, .doc = "return when the daemon answers, and leave it running"),
+};
+static const Shape daemon_words = SHAPE("daemon-words", DaemonWords, daemon_rows);
+
 /* Verbs of the command itself. `daemon` stands here for its help alone: main() has taken it. */
 static const Verb own[] = {
 	{ .op = { .name = "console", .family = "Guests", .target = OP_ON_GUEST, .args = &console_args,
@@ -14,6 +26,8 @@ static const Verb own[] = {
 	{ .op = { .name = "edit", .family = "Guests", .target = OP_ON_GUEST,
 		  .doc = "Change a guest's definition in an editor" },
 	  .through = "define", .run = run_edit },
+	{ .op = { .name = "daemon", .family = "Command", .args = &daemon_words,
+		  .doc = "Run the daemon; also called lodged" } },
 	{ .op = { .name = "help", .family = "Command", .args = &help_args, .doc = "Show help" },
 	  .run = run_help },
 	{ .op = { .name = "completion", .family = "Command", .args = &completion_args,

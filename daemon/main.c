@@ -10,7 +10,7 @@ static int daemon_word(int argc, char *const *argv)
 {
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "daemon") == 0)
-			return i;
+			return i + 1 < argc && strcmp(argv[i + 1], "--help") == 0 ? 0 : i;
 		if (strcmp(argv[i], "--root") == 0)
 			i++;
 		else if (!g_str_has_prefix(argv[i], "--root="))

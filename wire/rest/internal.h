@@ -102,7 +102,8 @@ void feed_gone(Feed *feed);
 
 /* ---- pump.c ---- */
 
-/* The response that hands the connection over to the stream of its request. */
-struct MHD_Response *pump_response(void);
+/* The response that hands the connection over to the stream of its request; @notes travel as headers
+ * "Lodge-Warning". */
+struct MHD_Response *pump_response(const Notes *notes);
 /* Ends every stream. */
 void pump_stop_all(void);

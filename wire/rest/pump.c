@@ -179,10 +179,12 @@ static void on_upgrade(G_GNUC_UNUSED void *cls, struct MHD_Connection *mhd,
 	g_ptr_array_add(pumps, pump);
 }
 
-struct MHD_Response *pump_response(void)
+struct MHD_Response *pump_response(const Notes *notes)
 {
 	struct MHD_Response *response = MHD_create_response_for_upgrade(on_upgrade, NULL);
 	MHD_add_response_header(response, MHD_HTTP_HEADER_UPGRADE, "lodge-stream");
+	for (guint i = 0; i < notes_count(notes); i++) /* MHD refuses what no header can hold */
+		MHD_add_response_header(response, "Lodge-Warning", notes_get(notes, i));
 	return response;
 }
 

@@ -98,7 +98,7 @@ static void set_success(Request *request, OpCall *call)
 	}
 	request->stream_fd = call->stream_fd;
 	call->stream_fd = -1;
-	set_reply(request, MHD_HTTP_SWITCHING_PROTOCOLS, pump_response());
+	set_reply(request, MHD_HTTP_SWITCHING_PROTOCOLS, pump_response(&call->notes));
 }
 
 static void waiter_free(Waiter *waiter)

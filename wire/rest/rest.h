@@ -7,7 +7,8 @@
  *   long verbs with "Accept: application/x-ndjson", lines {"progress": 0.37, "text": ".."} and a last
  *              one {"result": {..}} or {"error": {..}}, under status 200 whatever comes; a closed
  *              connection cancels the work
- *   streams    "Connection: Upgrade", "Upgrade: lodge-stream"; after the 101, bytes both ways
+ *   streams    "Connection: Upgrade", "Upgrade: lodge-stream"; after the 101, bytes both ways;
+ *              warnings are headers "Lodge-Warning"
  *   schema     GET /v1/openapi.json
  *
  * Files: server.c sockets and limits; request.c one request from bytes to call; route.c; reply.c;
