@@ -1,6 +1,7 @@
 /* See helpers.h: what all helpers share, and virtiofsd. swtpm.c has the TPM. */
 #include "engine/qemu/helpers_internal.h"
 
+#include <fcntl.h>
 #include <jansson.h>
 #include <sys/wait.h>
 
@@ -51,6 +52,8 @@ int helper_listen(const char *path, const HostUser *user, GError **error)
 	autofd int fd = socket_listen(path, 0600, error);
 	if (fd < 0)
 		return -1;
+	/* virtiofsd accepts without waiting for a connection first: it must block there */
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
 	if (user && geteuid() == 0 && lchown(path, user->uid, user->gid)) {
 		fail_errno(error, errno, "%s: cannot give the socket to %s", path, user->name);
 		unlink(path);

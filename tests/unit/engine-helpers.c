@@ -516,6 +516,7 @@ static void test_shared_folder(World *world, G_GNUC_UNUSED gconstpointer data)
 		return;
 	}
 	g_assert_no_error(error);
+	g_usleep(200000); /* it waits, however late we come */
 	autofd int peer = socket_connect(qemu_helper_socket(helper), &error);
 	g_assert_no_error(error);
 	add_words(machine.argv, "-object", "memory-backend-memfd,id=ram,size=64M,share=on",
