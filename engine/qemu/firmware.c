@@ -227,14 +227,13 @@ static gboolean nothing_fits(const GPtrArray *list, const Wish *wish, GError **e
 {
 	const GuestOs *os = &wish->guest->os;
 	g_autofree char *wished = wish_text(wish);
-	g_autofree char *remedy =
-		any_fits(list, wish)
-			? g_strdup(
-				  "change what is asked for in os (there is firmware without these "
-				  "conditions)")
-		: wish->with && g_str_has_prefix(wish->machine, "pc-i440fx")
-			? g_strdup("use machine type q35")
-			: g_strdup_printf("install the package %s", package_for(wish->arch));
+	g_autofree char *install =
+		g_strdup_printf("install the package %s", package_for(wish->arch));
+	const char *remedy = "ask for less in os: there is firmware without these conditions";
+	if (!any_fits(list, wish))
+		remedy = install;
+	else if (wish->with && g_str_has_prefix(wish->machine, "pc-i440fx"))
+		remedy = "use machine type q35";
 	return fail(
 		error, LODGE_ERROR_UNSUPPORTED,
 		"guest \"%s\": os: this host has no UEFI firmware for %s, machine type %s%s%s: %s",

@@ -321,7 +321,7 @@ static void test_refusals(void)
 		return;
 	refuse("<os firmware='efi'>" I440 "<firmware><feature enabled='yes' name='secure-boot'/>"
 	       "</firmware></os>",
-	       LODGE_ERROR_UNSUPPORTED, "with secure boot");
+	       LODGE_ERROR_UNSUPPORTED, "with secure boot: use machine type q35");
 }
 
 /* ---- the variables ---- */
