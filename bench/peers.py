@@ -16,7 +16,7 @@ import subprocess
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-LODGE = ROOT / "build" / "lodge"
+LODGE = pathlib.Path(os.environ.get("LODGE_BIN", ROOT / "build" / "lodge"))
 
 
 def guest_xml(name, disk=None):
@@ -150,13 +150,16 @@ if ! getent passwd libvirt-qemu >/dev/null; then
 	mount --bind /run/libvirt/passwd /etc/passwd
 fi
 echo ready
-exec python3 -c '
-import os, time
+exec /usr/bin/python3 -c '
+import os, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
 while True:
+    signal.sigwait([signal.SIGCHLD])
     try:
-        os.wait()
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
     except ChildProcessError:
-        time.sleep(0.005)'
+        pass'
 """
 
 
@@ -176,7 +179,7 @@ class Libvirt:
         libvirt.registerErrorHandler(lambda *_: None, None)
         self.libvirt, self.log = libvirt, open(folder / "libvirt.err", "ab")
         self.world = subprocess.Popen(
-            ["unshare", "-m", "-p", "-f", "--mount-proc", "--kill-child", "--propagation", "private",
+            ["setpriv", "--pdeathsig", "KILL", "unshare", "-m", "-p", "-f", "--mount-proc", "--kill-child", "--propagation", "private",
              "sh", "-c", LIBVIRT_WORLD], stdout=subprocess.PIPE, stderr=self.log)
         if self.world.stdout.readline() != b"ready\n":
             raise RuntimeError(f"no namespaces; see {self.log.name}")
@@ -211,7 +214,7 @@ class Libvirt:
 
     def close(self):
         self.connection.close()
-        self.world.kill()  # and all that runs in it
+        os.kill(self.init, signal.SIGKILL)  # and with it all that runs in there
         self.world.wait(60)
         self.entered.wait(60)
 
@@ -244,34 +247,24 @@ class Bare:
     """QEMU by itself, with the very words and open files that Lodge gives it."""
     name = "floor"
 
-    def __init__(self, folder, argv, files):
-        self.folder, self.argv, self.files, self.running = folder, argv, files, {}
-
-    @classmethod
-    def like(cls, folder, pid):
-        """As the QEMU that runs as @pid."""
-        argv = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]
-        numbers = {int(n) for word in argv for n in re.findall(rb"\bfd=(\d+)|/dev/fd/(\d+)", word)
-                   for n in n if n}
-        files = {n: os.readlink(f"/proc/{pid}/fd/{n}") for n in sorted(numbers)}
-        return cls(folder, argv, files)
+    def __init__(self, folder, pid, disk_of):
+        """As the QEMU that runs as @pid; @disk_of gives the path of a guest's disk."""
+        self.folder, self.disk_of, self.running = folder, disk_of, {}
+        self.argv = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]
+        words = b" ".join(self.argv)
+        self.monitor = int(re.search(rb"id=charmonitor,fd=(\d+)", words).group(1))
+        self.disks = [int(n) for n in re.findall(rb"-add-fd fd=(\d+)", words)]
 
     def open_files(self, name):
-        """Number in the child -> our descriptor; the first socket listens for QMP."""
-        opened, monitor = {}, None
-        for number, path in self.files.items():
-            if path.startswith("socket:"):
-                listener = socket.socket(socket.AF_UNIX)
-                listener.bind(str(self.folder / f"{name}-{number}.sock"))
-                listener.listen(1)
-                opened[number] = listener.detach()
-                monitor = monitor or self.folder / f"{name}-{number}.sock"
-            else:
-                opened[number] = os.open(path.removesuffix(" (deleted)"), os.O_RDWR)
-        return opened, monitor
+        """Number in the child -> our descriptor."""
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(self.folder / f"{name}.sock"))
+        listener.listen(1)
+        return {self.monitor: listener.detach(),
+                **{number: os.open(self.disk_of(name), os.O_RDWR) for number in self.disks}}
 
     def spawn(self, name):
-        opened, monitor = self.open_files(name)
+        opened = self.open_files(name)
         # Out of the way of the numbers that they get in the child.
         high = {number: fcntl.fcntl(fd, fcntl.F_DUPFD, 500) for number, fd in opened.items()}
         actions = [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in high.items()]
@@ -279,13 +272,13 @@ class Bare:
         pid = os.posix_spawnp(self.argv[0], self.argv, os.environ, file_actions=actions)
         for fd in [*opened.values(), *high.values()]:
             os.close(fd)
-        return pid, monitor
+        return pid
 
     def start(self, name, resume=True):
-        pid, monitor = self.spawn(name)
+        pid = self.spawn(name)
         qmp = socket.socket(socket.AF_UNIX)
         qmp.settimeout(60)
-        qmp.connect(str(monitor))
+        qmp.connect(str(self.folder / f"{name}.sock"))
         stream = qmp.makefile("rw")
         stream.readline()
         for command in ["qmp_capabilities"] + ["cont"] * resume:
@@ -304,8 +297,7 @@ class Bare:
         for closing in (stream, qmp):
             closing.close()
         os.close(handle)
-        for path in self.folder.glob(f"{name}-*.sock"):
-            path.unlink()
+        (self.folder / f"{name}.sock").unlink()
 
     def another(self):
         return self
