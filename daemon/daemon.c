@@ -27,6 +27,8 @@
 
 #define SETTLED_MS 500 /* after the start: what only that needed goes */
 
+#define CLOSE_SECONDS 5 /* for verbs that still run when the daemon is told to end */
+
 typedef struct DaemonArgs {
 	ShapeHead head;
 	char *root;
@@ -249,6 +251,27 @@ static void daemon_run(Daemon *daemon)
 	log_info(NULL, "ends; guests run on");
 }
 
+static gboolean on_late(gpointer data)
+{
+	*(gboolean *)data = TRUE;
+	return G_SOURCE_REMOVE;
+}
+
+/* With the doors closed, jobs are told to end; everything still running is waited for, but not for
+ * long. FALSE: something runs on and may touch the core. */
+static gboolean calls_ended(void)
+{
+	gboolean late = FALSE;
+	guint timer = g_timeout_add_seconds(CLOSE_SECONDS, on_late, &late);
+	while (op_running() > 0 && !late)
+		g_main_context_iteration(NULL, TRUE);
+	if (!late)
+		g_source_remove(timer);
+	while (g_main_context_iteration(NULL, FALSE) && !late) {
+	}
+	return op_running() == 0;
+}
+
 static void daemon_close(Daemon *daemon)
 {
 	if (daemon->owns_socket)
@@ -257,6 +280,8 @@ static void daemon_close(Daemon *daemon)
 		doors_remove(daemon->paths, daemon->config);
 	libvirt_free(daemon->libvirt);
 	rest_free(daemon->rest);
+	if (!calls_ended())
+		daemon->core = NULL; /* the process ends with it */
 	g_clear_pointer(&daemon->core, core_free);
 	g_clear_pointer(&daemon->loop, g_main_loop_unref);
 	config_free(daemon->config);

@@ -14,6 +14,13 @@ typedef struct Running {
 	GError *error;
 } Running;
 
+static guint running_calls; /* main loop only */
+
+guint op_running(void)
+{
+	return running_calls;
+}
+
 OpCall *op_call_new(Core *core, const Op *op)
 {
 	Running *running = g_new0(Running, 1);
@@ -74,6 +81,7 @@ static void report(gpointer data)
 {
 	Running *running = data;
 	log_call(running);
+	running_calls--;
 	if (running->call.done)
 		running->call.done(&running->call, running->error);
 	op_call_free(&running->call);
@@ -165,6 +173,7 @@ void op_dispatch(OpCall *call)
 {
 	Running *running = (Running *)call;
 	running->since = g_get_monotonic_time();
+	running_calls++;
 	if (!may(call, &running->error) || !check_args(call, &running->error) ||
 	    !find_target(call, &running->error)) {
 		report(running);

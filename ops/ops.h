@@ -112,6 +112,8 @@ void op_dispatch(OpCall *call);
 /* For OP_LATER verbs: ends @call, once; takes @error (NULL: success). Main loop's thread, also from
  * within fn. */
 void op_finish(OpCall *call, GError *error);
+/* Count of calls that were dispatched and have not ended. Main loop's thread. */
+guint op_running(void);
 /* For verbs: tells how far a long one is. Any thread. */
 void op_progress(OpCall *call, double fraction, const char *format, ...) G_GNUC_PRINTF(3, 4);
 
