@@ -2,7 +2,9 @@
  * bytes are) and "libvirt-N-format" (what they mean), the names that other tools know.
  *
  * Files come by fdset: the top of a writable disk is open for writing, what lies below for reading
- * only, with auto-read-only so that a commit needs no more than a writable fd added to its set.
+ * only. QEMU 7.2 never gives up the image locks of an fd that is still in its set, so that a node must
+ * not change from reading to writing: who commits into a base image adds a second storage node on a
+ * writable fd, lets blockdev-reopen put it under the format node, and deletes the first.
  *
  * Neighbours: disk.c has the guest's side; network.c the protocols. */
 #include "engine/qemu/block.h"
@@ -93,8 +95,7 @@ static char *image_what(const Image *image)
 static gboolean storage_file(Build *build, const Image *image, json_t *node, const char *path)
 {
 	g_autofree char *what = image_what(image);
-	gboolean write = image->top && !image->readonly;
-	g_autofree char *file = add_fdset(build, path, write ? O_RDWR : O_RDONLY, what);
+	g_autofree char *file = add_fdset(build, path, image->readonly ? O_RDONLY : O_RDWR, what);
 	static const char *const ios[] = { NULL, "native", "threads", "io_uring" };
 	gboolean block = image->type == DISK_BLOCK;
 	gboolean drive = block && image->disk->device == DISK_DEVICE_CDROM &&
@@ -170,10 +171,7 @@ static gboolean add_storage(Build *build, const Image *image, GError **error)
 		return FALSE;
 	}
 	put(node, "node-name", name);
-	if (!image->top)
-		put_bool(node, "auto-read-only", TRUE);
-	else
-		put_bool(node, "read-only", image->readonly);
+	put_bool(node, "read-only", image->readonly);
 	put(node, "discard", image->disk->discard ? image->disk->discard : "unmap");
 	put_cache(node, image->disk);
 	add_json(build, "-blockdev", node);
@@ -239,7 +237,7 @@ static gboolean add_format(Build *build, const Image *image, GError **error)
 				   "to qcow2", disk->target, enum_name(&disk_formats, image->format));
 	json_t *node = json_object();
 	put(node, "node-name", name);
-	put_bool(node, "read-only", image->readonly || !image->top);
+	put_bool(node, "read-only", image->readonly);
 	if (image->top) {
 		put(node, "discard", disk->discard);
 		put(node, "detect-zeroes", disk->detect_zeroes);

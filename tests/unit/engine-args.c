@@ -5,6 +5,7 @@
  * LODGE_BLESS=1 writes the .args files anew. */
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -30,6 +31,16 @@ static const char *const not_run[] = { "cpu-hyperv", "disks-network", "disks-vho
 				       "hugepages", "vsock", NULL };
 
 static char *scratch; /* a folder of this run */
+static volatile pid_t running[2]; /* QEMU and swtpm: not to be left behind by a test that aborts */
+
+static void end_running(int sig)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(running); i++)
+		if (running[i] > 0)
+			kill(running[i], SIGKILL);
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
 
 /* ---- building ---- */
 
@@ -278,10 +289,14 @@ static void start_swtpm(const char *socket, SpawnChild *child)
 	g_mkdir(state, 0700);
 	spawn(&how, child, &error);
 	g_assert_no_error(error);
+	running[1] = child->pid;
 }
 
 static void end_child(SpawnChild *child)
 {
+	for (guint i = 0; i < G_N_ELEMENTS(running); i++)
+		if (running[i] == child->pid)
+			running[i] = 0;
 	if (!process_wait(child->pidfd, 5000)) {
 		process_signal(child->pidfd, SIGKILL, NULL);
 		process_wait(child->pidfd, -1);
@@ -306,6 +321,7 @@ static void start(const QemuCommand *command, const Guest *guest, const char *mo
 		      .n_fds = command->fds->len, .output = output };
 	spawn(&how, child, &error);
 	g_assert_no_error(error);
+	running[0] = child->pid;
 	for (guint i = 0; i < command->fds->len; i++)
 		close(fds[i].from);
 }
@@ -488,6 +504,9 @@ static void remove_scratch(void)
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
+	signal(SIGABRT, end_running);
+	signal(SIGTRAP, end_running); /* g_error() */
+	signal(SIGTERM, end_running);
 	scratch = g_dir_make_tmp("lodge-args-XXXXXX", NULL);
 	g_autofree char *vars = g_build_filename(scratch, "vars.fd", NULL), *bytes = NULL;
 	gsize length;
