@@ -271,10 +271,11 @@ static gboolean reserve_port(const char *kind, gpointer device, DeviceInfo *info
 		return TRUE;
 	g_autofree char *label = guest_device_label(serial->guest, kind, device);
 	a->controller.set = a->bus.set = TRUE;
-	if (a->controller.v >= ASSIGN_MAX_BUSES || a->bus.v)
+	a->bus.v = 0; /* there is one */
+	if (a->controller.v >= ASSIGN_MAX_BUSES)
 		return fail(serial->error, LODGE_ERROR_INVALID,
-			    "%s: virtio-serial controller %u, bus %u does not exist", label,
-			    (guint)a->controller.v, (guint)a->bus.v);
+			    "%s: virtio-serial controller %" G_GUINT64_FORMAT " is above %u", label,
+			    a->controller.v, ASSIGN_MAX_BUSES - 1);
 	need(serial->guest, CONTROLLER_VIRTIO_SERIAL, a->controller.v);
 	if (!a->port_number.set)
 		return TRUE;
@@ -381,25 +382,38 @@ static void assign_dimms(Guest *guest)
 
 /* ---- the board's own ---- */
 
+/* Whether @c is a part of the ICH9 USB controller that @index is still without. */
+static gboolean completes_ich9(const Guest *guest, const Controller *c, guint64 index)
+{
+	gboolean any = FALSE;
+	if (c->type != CONTROLLER_USB || !c->model || !g_str_has_prefix(c->model, "ich9-"))
+		return FALSE;
+	SHAPE_EACH (Controller, other, guest->controllers) {
+		if (other->type != CONTROLLER_USB || !other->index.set || other->index.v != index)
+			continue;
+		if (!other->model || !g_str_has_prefix(other->model, "ich9-") ||
+		    g_str_equal(other->model, c->model))
+			return FALSE;
+		any = TRUE;
+	}
+	return any;
+}
+
 /* The next index of each type for controllers that do not say theirs. */
 static void number_controllers(Guest *guest)
 {
 	SHAPE_EACH (Controller, c, guest->controllers) {
-		guint64 next = 0;
-		if (c->type == CONTROLLER_PCI && c->model && g_str_has_suffix(c->model, "-root") &&
-		    !c->index.set)
-			c->index = OPT_UINT(0);
+		gboolean pci = c->type == CONTROLLER_PCI;
+		guint64 next = pci; /* 0 is the root */
 		if (c->index.set)
 			continue;
-		/* the parts of one ICH9 USB controller share an index */
-		gboolean companion = c->type == CONTROLLER_USB && c->model &&
-				     g_str_has_prefix(c->model, "ich9-") && c_i > 0;
-		if (c->type == CONTROLLER_PCI)
-			next = 1; /* 0 is the root */
-		if (!companion)
-			SHAPE_EACH (Controller, other, guest->controllers)
-				if (other->type == c->type && other->index.set)
-					next = MAX(next, other->index.v + 1);
+		SHAPE_EACH (Controller, other, guest->controllers)
+			if (other->type == c->type && other->index.set)
+				next = MAX(next, other->index.v + 1);
+		if (pci && c->model && g_str_has_suffix(c->model, "-root"))
+			next = 0;
+		else if (next && completes_ich9(guest, c, next - 1))
+			next--;
 		c->index = OPT_UINT(next);
 	}
 }

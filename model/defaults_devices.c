@@ -326,7 +326,8 @@ static void fill_videos(Guest *guest)
 		shape_append(&guest->videos, &video_shape, shape_new(&video_shape));
 	SHAPE_EACH (Video, video, guest->videos)
 		fill_video(video);
-	for (guint i = 1; i < shape_len(guest->videos); i++) {
+	Video *first = first_of(guest->videos);
+	for (guint i = 1; first && first->primary != TRI_YES && i < guest->videos->len; i++) {
 		Video *video = g_ptr_array_index(guest->videos, i);
 		if (video->primary != TRI_YES)
 			continue;
@@ -335,7 +336,7 @@ static void fill_videos(Guest *guest)
 		guest->videos->pdata[0] = video;
 		break;
 	}
-	Video *first = first_of(guest->videos);
+	first = first_of(guest->videos);
 	if (first && first->primary == TRI_ABSENT && g_strcmp0(first->model, "none"))
 		first->primary = TRI_YES;
 }

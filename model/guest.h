@@ -10,7 +10,16 @@
 #include "model/device/interface.h"
 #include "model/device/misc.h"
 
-typedef enum GuestType { GUEST_KVM = 1, GUEST_QEMU, GUEST_XEN, GUEST_LXC, GUEST_TEST, GUEST_HVF } GuestType;
+/* Those after QEMU are read, kept and refused by name. */
+typedef enum GuestType {
+	GUEST_KVM = 1,
+	GUEST_QEMU,
+	GUEST_XEN,
+	GUEST_LXC,
+	GUEST_TEST,
+	GUEST_HVF,
+	GUEST_OTHER, /* and further names in the table */
+} GuestType;
 
 /* What a guest does when it powers off, reboots or crashes. */
 typedef enum GuestAction {
@@ -111,7 +120,7 @@ typedef struct GuestFeatures {
 	ShapeHead head;
 	gboolean acpi, apic, pae, privnet, viridian;
 	Tri apic_eoi;
-	gboolean hap;
+	gboolean hap, gic;
 	Tri hap_state, pvspinlock, pmu, vmport, smm, vmcoreinfo, htm, ccf_assist;
 	OptUint smm_tseg;
 	char *gic_version, *ioapic_driver;

@@ -124,14 +124,16 @@ static const Row hyperv_rows[] = {
 };
 static const Shape hyperv_shape = SHAPE("hyperv", HypervFeatures, hyperv_rows);
 
-#define STATE(member, path, text) TRI(GuestFeatures, member, path, .words = "on/off", .doc = text)
+#define STATE(member, path, text)                                                                  \
+	TRI(GuestFeatures, member, path, .words = "on/off", .flags = ROW_IMPLIED, .doc = text)
 static const Row features_rows[] = {
 	FLAG(GuestFeatures, acpi, "acpi", .doc = "ACPI"),
 	FLAG(GuestFeatures, apic, "apic", .doc = "APIC"),
-	STATE(apic_eoi, "apic/@eoi", "paravirtual end of interrupt"),
+	TRI(GuestFeatures, apic_eoi, "apic/@eoi", .words = "on/off",
+	    .doc = "paravirtual end of interrupt"),
 	FLAG(GuestFeatures, pae, "pae", .doc = "PAE"),
 	FLAG(GuestFeatures, hap, "hap", .doc = "hardware paging"),
-	STATE(hap_state, "hap/@state", "hardware paging"),
+	TRI(GuestFeatures, hap_state, "hap/@state", .words = "on/off", .doc = "hardware paging"),
 	FLAG(GuestFeatures, viridian, "viridian", .doc = "Viridian"),
 	FLAG(GuestFeatures, privnet, "privnet", .doc = "private network (containers)"),
 	STRUCT(GuestFeatures, hyperv, "hyperv", HypervFeatures, hyperv_shape, .doc = "Hyper-V"),
@@ -144,6 +146,7 @@ static const Row features_rows[] = {
 	STATE(pvspinlock, "pvspinlock/@state", "paravirtual spin locks"),
 	STATE(pmu, "pmu/@state", "performance counters"),
 	STATE(vmport, "vmport/@state", "VMware's port"),
+	FLAG(GuestFeatures, gic, "gic", .doc = "interrupt controller (ARM)"),
 	STRING(GuestFeatures, gic_version, "gic/@version", .doc = "interrupt controller (ARM)"),
 	STATE(smm, "smm/@state", "system management mode"),
 	SIZE(GuestFeatures, smm_tseg, "smm/tseg", .words = "MiB", .doc = "its memory"),
@@ -231,7 +234,7 @@ static const Shape sched_shape = SHAPE("cpu-sched", CpuSched, vcpusched_rows);
 	UINT(CpuTune, member, #member, .min = 1000, .max = 1000000, .flags = ROW_HOT, .doc = text)
 #define QUOTA(member, text) INT(CpuTune, member, #member, .flags = ROW_HOT, .doc = text)
 static const Row cputune_rows[] = {
-	UINT(CpuTune, shares, "shares", .min = 2, .max = 262144, .flags = ROW_HOT,
+	UINT(CpuTune, shares, "shares", .max = 262144, .flags = ROW_HOT,
 	     .doc = "weight among guests"),
 	PERIOD(period, "microseconds"),
 	QUOTA(quota, "microseconds per period and vCPU; -1: no limit"),

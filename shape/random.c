@@ -134,20 +134,30 @@ static void fill(const Shape *shape, char *object, GRand *rand, guint depth)
 	}
 }
 
-/* An element that has something in it is there. */
+/* Whether a row of the element at @path, or below it, is set. */
+static gboolean is_inhabited(const Shape *shape, const char *object, const char *path, size_t len)
+{
+	for (guint i = 0; i < shape->n; i++) {
+		const char *other = shape->rows[i].xml;
+		if (other && !strncmp(other, path, len) && (other[len] == '/' || !other[len]) &&
+		    row_is_set(&shape->rows[i], object))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* An element that has something in it is there, and what its being there implies holds. */
 static void raise_flags(const Shape *shape, char *object)
 {
 	for (guint i = 0; i < shape->n; i++) {
-		const Row *flag = &shape->rows[i];
-		if (flag->kind != ROW_FLAG || !flag->xml)
+		const Row *row = &shape->rows[i];
+		const char *attribute = row->xml ? strstr(row->xml, "/@") : NULL;
+		gboolean implied = row->kind == ROW_TRI && (row->flags & ROW_IMPLIED) && attribute;
+		size_t len = implied ? (size_t)(attribute - row->xml) : row->xml ? strlen(row->xml) : 0;
+		if ((row->kind != ROW_FLAG && !implied) || !row->xml || row_is_set(row, object) ||
+		    !is_inhabited(shape, object, row->xml, len))
 			continue;
-		size_t len = strlen(flag->xml);
-		for (guint j = 0; j < shape->n; j++) {
-			const char *path = shape->rows[j].xml;
-			if (path && !strncmp(path, flag->xml, len) &&
-			    (path[len] == '/' || !path[len]) && row_is_set(&shape->rows[j], object))
-				*(gboolean *)(object + flag->offset) = TRUE;
-		}
+		*(int *)(object + row->offset) = implied ? (int)TRI_YES : TRUE;
 	}
 }
 

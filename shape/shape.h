@@ -59,6 +59,7 @@ typedef enum RowFlags {
 	ROW_INTERNAL = 1 << 6,	 /* not in XML at all, only in JSON and memory */
 	ROW_EMPTY_OK = 1 << 7,	 /* an empty string is a value (attributes such as name='') */
 	ROW_REST = 1 << 8,	 /* arguments: takes every remaining word */
+	ROW_IMPLIED = 1 << 10,	 /* TRI attributes: yes where the element stands without it */
 	ROW_VERBATIM = 1 << 9,	 /* text whose surrounding white space counts */
 } RowFlags;
 
@@ -127,11 +128,13 @@ struct Shape {
 	{ .name = (name_), .size = sizeof(T), .rows = (rows_), .n = G_N_ELEMENTS(rows_), __VA_ARGS__ }
 
 /* for (Disk *disk; ...) over a list member that may be NULL:
- *   SHAPE_EACH (Disk, disk, guest->disks) { ... } */
+ *   SHAPE_EACH (Disk, disk, guest->disks) { ... }
+ * break and continue do what they do in any loop; disk_i is the index. */
 #define SHAPE_EACH(T, var, list)                                                                   \
-	for (guint var##_i = 0, var##_once = 1; (list) && var##_i < (list)->len;                   \
-	     var##_i++, var##_once = 1)                                                            \
-		for (T *var = g_ptr_array_index((list), var##_i); var##_once; var##_once = 0)
+	for (guint var##_i = 0, var##_done = 1; var##_done && (list) && var##_i < (list)->len;     \
+	     var##_i++)                                                                            \
+		for (T *var = (var##_done = 0, g_ptr_array_index((list), var##_i)); !var##_done;   \
+		     var##_done = 1)
 
 static inline guint shape_len(const GPtrArray *list)
 {

@@ -320,8 +320,11 @@ static gboolean set_cpuset(G_GNUC_UNUSED const Row *row, void *at, const char *t
 		g_string_append_printf(out, i > first ? "%s%u-%u" : "%s%u", out->len ? "," : "",
 				       first, i);
 	}
-	replace(at, g_string_free(out, FALSE));
-	return TRUE;
+	gboolean any = out->len > 0;
+	if (any)
+		replace(at, g_strdup(out->str));
+	g_string_free(out, TRUE);
+	return any || fail(error, LODGE_ERROR_INVALID, "\"%s\" leaves nothing of the set", packed);
 }
 
 static gboolean set_strings(G_GNUC_UNUSED const Row *row, void *at, const char *text,

@@ -124,7 +124,11 @@ static gboolean read_attrs(Reader *reader, const TreeNode *node, xmlNode *x, cha
 	for (guint i = 0; i < node->attrs->len; i++) {
 		const TreeRow *entry = &g_array_index(node->attrs, TreeRow, i);
 		xmlAttr *attr = find_attr(x, entry->name);
-		if (!attr || !row_applies(entry->owner, entry->row, object + entry->base))
+		if (!row_applies(entry->owner, entry->row, object + entry->base))
+			continue;
+		if (!attr && (entry->row->flags & ROW_IMPLIED))
+			*(Tri *)(object + entry->base + entry->row->offset) = TRI_YES;
+		if (!attr)
 			continue;
 		xmlChar *text = xmlNodeListGetString(x->doc, attr->children, 1);
 		gboolean empty = !text || !*text;

@@ -204,6 +204,12 @@ static gboolean check_graphics(const Guest *guest, G_GNUC_UNUSED const QemuCaps 
 					    "of each type", g->head.line,
 					    enum_name(&graphics_types, g->type));
 		}
+	guint primaries = 0;
+	SHAPE_EACH (Video, video, guest->videos)
+		if (video->primary == TRI_YES && primaries++)
+			return fail(error, LODGE_ERROR_INVALID,
+				    "video %u, line %d: only one card can be the primary one",
+				    video_i + 1, video->head.line);
 	if (has_graphics(guest, GRAPHICS_SPICE))
 		return TRUE;
 	SHAPE_EACH (Chardev, channel, guest->channels)

@@ -126,6 +126,7 @@ static const Row shmem_rows[] = {
 	SIZE(Shmem, size, "size", .words = "M", .doc = "size"),
 	FLAG(Shmem, has_server, "server", .doc = "whether a server shares it"),
 	STRING(Shmem, server, "server/@path", .doc = "socket of the server"),
+	FLAG(Shmem, has_msi, "msi", .doc = "message interrupts are spoken of"),
 	STRING(Shmem, msi, "msi/@enabled", .doc = "message interrupts"),
 	UINT(Shmem, msi_vectors, "msi/@vectors", .max = G_MAXUINT32, .doc = "count of vectors"),
 	TRI(Shmem, ioeventfd, "msi/@ioeventfd", .words = "on/off", .doc = "ioeventfd"),

@@ -79,6 +79,7 @@ typedef struct Shmem {
 	char *server;
 	gboolean has_server;
 	char *msi;
+	gboolean has_msi;
 	OptUint msi_vectors;
 	Tri ioeventfd;
 	DeviceInfo info;
