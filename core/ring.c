@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define RING_BYTES (256 * 1024) /* a Debian boot prints some 60 KiB */
 #define RING_MAGIC G_GUINT64_CONSTANT(0x31676e6972676c) /* "lgring1" */
@@ -18,6 +19,14 @@ struct Ring {
 	guint64 end;
 };
 
+/* Whether the file holds what its head says. */
+static gboolean head_is_true(int fd, const RingHead *head)
+{
+	struct stat st;
+	return head->magic == RING_MAGIC && head->end < G_MAXINT64 && fstat(fd, &st) == 0 &&
+	       (guint64)st.st_size >= sizeof *head + MIN(head->end, RING_BYTES);
+}
+
 Ring *ring_open(const char *path, GError **error)
 {
 	autofd int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -27,7 +36,7 @@ Ring *ring_open(const char *path, GError **error)
 	}
 	RingHead head = { 0 };
 	Ring *ring = g_new0(Ring, 1);
-	if (pread(fd, &head, sizeof head, 0) == sizeof head && head.magic == RING_MAGIC)
+	if (pread(fd, &head, sizeof head, 0) == sizeof head && head_is_true(fd, &head))
 		ring->end = head.end;
 	ring->fd = fd_steal(&fd);
 	return ring;
