@@ -99,6 +99,37 @@ int run_list(Cli *cli, const Op *op, const char *target, gpointer args)
 	return 0;
 }
 
+/* ---- host check ---- */
+
+static const char *word(json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+	return text ? text : "";
+}
+
+/* A line for each check, and below it what to do: remedies are sentences, too long for a column. */
+int run_check(Cli *cli, const Op *op, const char *target, gpointer args)
+{
+	g_autoptr(GError) error = NULL;
+	g_auto(Reply) reply = { 0 };
+	if (!cli_call(cli, op, target, args, &reply, &error))
+		return cli_failed(error);
+	if (cli->json) {
+		show_json(reply.json);
+		return 0;
+	}
+	json_t *checks = json_object_get(reply.json, "checks");
+	for (size_t i = 0; i < json_array_size(checks); i++) {
+		json_t *check = json_array_get(checks, i);
+		printf(" %-8s %-18s %s\n", word(check, "status"), word(check, "name"),
+		       word(check, "found"));
+		if (*word(check, "remedy"))
+			printf(" %-8s %-18s -> %s\n", "", "", word(check, "remedy"));
+	}
+	putchar('\n');
+	return 0;
+}
+
 /* ---- streams ---- */
 
 int run_stream(Cli *cli, const Op *op, const char *target, gpointer args)

@@ -12,6 +12,9 @@ extern const OpFamily op_family_guest_life;  /* guest_life.c: define, start, des
 extern const OpFamily op_family_guest_show;  /* guest_show.c: list, info, dumpxml, ... */
 extern const OpFamily op_family_guest_watch; /* guest_watch.c: console, wait, events */
 extern const OpFamily op_family_guest_ids;   /* guest_ids.c: lookup, ids */
+extern const OpFamily op_family_guest_tell;  /* guest_tell.c: metadata, send-key, domstats, ... */
+extern const OpFamily op_family_node;	     /* node.c: host node, host cpustats, ... */
+extern const OpFamily op_family_capabilities; /* capabilities.c: capabilities, domcapabilities */
 extern const OpFamily op_family_run;	     /* run.c: run */
 extern const OpFamily op_family_image;	     /* image.c: image build, image list */
 extern const OpFamily op_family_host;	     /* host.c: host check, host info */
