@@ -144,6 +144,23 @@ static void drop_terminals(GPtrArray *chardevs)
 			chardev_forget_sources(&chardev->backend);
 }
 
+/* Sockets that libvirt chose when the guest ran. */
+static void drop_sockets(Guest *guest)
+{
+	static const char *const generated[] = { "/var/lib/libvirt/qemu/channel/",
+						 "/run/libvirt/qemu/channel/" };
+	SHAPE_EACH (Chardev, channel, guest->channels) {
+		const ChardevSource *source = chardev_source(&channel->backend);
+		for (guint i = 0; source && i < G_N_ELEMENTS(generated); i++)
+			if (channel->type == CHARDEV_UNIX && source->path &&
+			    !g_strcmp0(source->mode, "bind") &&
+			    g_str_has_prefix(source->path, generated[i])) {
+				chardev_forget_sources(&channel->backend);
+				break;
+			}
+	}
+}
+
 /* Names of taps that the host chose, and the bridge that a network turned out to be. */
 static void drop_taps(Guest *guest)
 {
@@ -165,6 +182,7 @@ void guest_drop_live(Guest *guest)
 					guest->channels };
 	for (guint i = 0; i < G_N_ELEMENTS(chardevs); i++)
 		drop_terminals(chardevs[i]);
+	drop_sockets(guest);
 	drop_taps(guest);
 	SHAPE_EACH (Graphics, g, guest->graphics)
 		if (g->autoport == TRI_YES) {

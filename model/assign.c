@@ -234,10 +234,16 @@ static void add_drive_controllers(Guest *guest)
 			if (disk->bus == drives[i].bus)
 				need(guest, drives[i].controller,
 				     disk->info.address ? disk->info.address->controller.v : 0);
+	const char *model = "lsilogic"; /* as that of a controller which says it */
+	SHAPE_EACH (Controller, c, guest->controllers)
+		if (c->type == CONTROLLER_SCSI && c->model && !g_str_equal(c->model, "auto")) {
+			model = c->model;
+			break;
+		}
 	SHAPE_EACH (Controller, c, guest->controllers)
 		if (c->type == CONTROLLER_SCSI && (!c->model || g_str_equal(c->model, "auto"))) {
 			g_free(c->model);
-			c->model = g_strdup("lsilogic");
+			c->model = g_strdup(model);
 		}
 }
 
@@ -276,7 +282,8 @@ static gboolean reserve_port(const char *kind, gpointer device, DeviceInfo *info
 		return fail(serial->error, LODGE_ERROR_INVALID,
 			    "%s: virtio-serial controller %" G_GUINT64_FORMAT " is above %u", label,
 			    a->controller.v, ASSIGN_MAX_BUSES - 1);
-	need(serial->guest, CONTROLLER_VIRTIO_SERIAL, a->controller.v);
+	if (!guest_find_controller(serial->guest, CONTROLLER_VIRTIO_SERIAL, a->controller.v))
+		guest_add_controller(serial->guest, CONTROLLER_VIRTIO_SERIAL, a->controller.v, NULL);
 	if (!a->port_number.set)
 		return TRUE;
 	char *key = port_key(a->controller.v, a->port_number.v);
@@ -294,6 +301,23 @@ static gboolean reserve_port(const char *kind, gpointer device, DeviceInfo *info
 }
 
 /* Port 0 is for consoles: guests look for one there. */
+static gboolean take_port(Serial *serial, const Controller *c, Chardev *chardev, guint first)
+{
+	guint64 end = MIN(opt_uint_or(c->ports, SERIAL_PORTS), 511);
+	for (guint port = first; port < end; port++) {
+		g_autofree char *key = port_key(c->index.v, port);
+		if (g_hash_table_contains(serial->ports, key))
+			continue;
+		g_hash_table_insert(serial->ports, g_steal_pointer(&key), chardev);
+		Address *a = device_set_address(&chardev->info, ADDRESS_VIRTIO_SERIAL);
+		a->controller = c->index;
+		a->bus = OPT_UINT(0);
+		a->port_number = OPT_UINT(port);
+		return TRUE;
+	}
+	return FALSE;
+}
+
 static gboolean place_port(const char *kind, gpointer device, DeviceInfo *info, gpointer data)
 {
 	Serial *serial = data;
@@ -303,27 +327,17 @@ static gboolean place_port(const char *kind, gpointer device, DeviceInfo *info, 
 	gboolean given = device_has_address(info, ADDRESS_VIRTIO_SERIAL);
 	if (given && info->address->port_number.set)
 		return TRUE;
-	guint64 n = given ? info->address->controller.v : 0;
+	guint64 wanted = given ? info->address->controller.v : 0, unused = 0;
 	guint first = g_str_equal(kind, "console") ? 0 : 1;
-	for (;; n++) {
-		need(serial->guest, CONTROLLER_VIRTIO_SERIAL, n);
-		const Controller *c =
-			guest_find_controller(serial->guest, CONTROLLER_VIRTIO_SERIAL, n);
-		guint64 end = MIN(opt_uint_or(c->ports, SERIAL_PORTS), 511);
-		for (guint port = first; port < end; port++) {
-			char *key = port_key(n, port);
-			if (g_hash_table_contains(serial->ports, key)) {
-				g_free(key);
-				continue;
-			}
-			g_hash_table_insert(serial->ports, key, device);
-			Address *a = device_set_address(info, ADDRESS_VIRTIO_SERIAL);
-			a->controller = OPT_UINT(n);
-			a->bus = OPT_UINT(0);
-			a->port_number = OPT_UINT(port);
+	SHAPE_EACH (Controller, c, serial->guest->controllers)
+		if (c->type == CONTROLLER_VIRTIO_SERIAL && c->index.v >= wanted &&
+		    take_port(serial, c, device, first))
 			return TRUE;
-		}
-	}
+	while (guest_find_controller(serial->guest, CONTROLLER_VIRTIO_SERIAL, unused))
+		unused++;
+	return take_port(serial,
+			 guest_add_controller(serial->guest, CONTROLLER_VIRTIO_SERIAL, unused, NULL),
+			 device, first);
 }
 
 static gboolean assign_serial(Guest *guest, GError **error)
@@ -439,6 +453,20 @@ static void add_board(Guest *guest)
 							    : "pci-bridge");
 }
 
+/* Companions of an ICH9 USB controller say which of its ports are theirs. */
+static void fill_companions(Guest *guest)
+{
+	static const struct {
+		const char *model;
+		guint port;
+	} starts[] = { { "ich9-uhci1", 0 }, { "ich9-uhci2", 2 }, { "ich9-uhci3", 4 },
+		       { "ich9-uhci4", 0 }, { "ich9-uhci5", 2 }, { "ich9-uhci6", 4 } };
+	SHAPE_EACH (Controller, c, guest->controllers)
+		for (guint i = 0; c->type == CONTROLLER_USB && i < G_N_ELEMENTS(starts); i++)
+			if (!g_strcmp0(c->model, starts[i].model) && !c->master_startport.set)
+				c->master_startport = OPT_UINT(starts[i].port);
+}
+
 /* Two controllers of one type and index, unless they are parts of one (ICH9's USB). */
 static gboolean check_controllers(const Guest *guest, GError **error)
 {
@@ -486,6 +514,7 @@ gboolean guest_assign_addresses(Guest *guest, GError **error)
 		return FALSE;
 	add_board(guest);
 	add_drive_controllers(guest);
+	fill_companions(guest);
 	if (!check_controllers(guest, error) || !assign_serial(guest, error))
 		return FALSE;
 	assign_cards(guest);

@@ -32,6 +32,7 @@ typedef struct BusKind {
 	guint8 first, last; /* slots */
 	const char *device;
 	gboolean chassis, chassis_nr, bus_nr;
+	guint shift; /* the port's number is the slot shifted, plus the function */
 } BusKind;
 
 static const BusKind bus_kinds[] = {
@@ -41,7 +42,7 @@ static const BusKind bus_kinds[] = {
 	{ "dmi-to-pci-bridge", C_DMI_BRIDGE, C_PCI | C_PCI_BRIDGE, 0, 31, "i82801b11-bridge" },
 	{ "pcie-to-pci-bridge", C_PCIE_TO_PCI, C_PCI | C_PCI_BRIDGE, 1, 31, "pcie-pci-bridge" },
 	{ "pcie-root-port", C_ROOT_PORT, C_PCIE | C_UPSTREAM | C_PCIE_TO_PCI, 0, 0,
-	  "pcie-root-port", .chassis = TRUE },
+	  "pcie-root-port", .chassis = TRUE, .shift = 3 },
 	{ "pcie-switch-upstream-port", C_UPSTREAM, C_DOWNSTREAM, 0, 31, "x3130-upstream" },
 	{ "pcie-switch-downstream-port", C_DOWNSTREAM, C_PCIE | C_UPSTREAM | C_PCIE_TO_PCI, 0, 0,
 	  "xio3130-downstream", .chassis = TRUE },
@@ -82,9 +83,10 @@ static const struct {
 	{ "disk", "virtio:virtio-transitional", C_PCI },
 	{ "disk", "virtio:", C_VIRTIO },
 	{ "disk", "nvme:", C_VIRTIO },
-	{ "hostdev", "pci", C_VIRTIO },
-	{ "hostdev", "mdev", C_VIRTIO },
-	{ "hostdev", "scsi_host", C_VIRTIO },
+	{ "hostdev", "pci:", C_VIRTIO },
+	{ "hostdev", "mdev:", C_VIRTIO },
+	{ "hostdev", "scsi_host:virtio-transitional", C_PCI },
+	{ "hostdev", "scsi_host:", C_VIRTIO },
 	{ "memballoon", "none", C_NONE },
 	{ "memballoon", "virtio-transitional", C_PCI },
 	{ "memballoon", NULL, C_VIRTIO },
@@ -157,6 +159,7 @@ static char *device_model(const char *kind, gconstpointer device)
 	const Controller *c = device;
 	const Disk *disk = device;
 	const Input *input = device;
+	const Hostdev *hostdev = device;
 	if (g_str_equal(kind, "controller"))
 		return g_strconcat(enum_name(&controller_types, c->type), ":", c->model, NULL);
 	if (g_str_equal(kind, "disk"))
@@ -166,7 +169,8 @@ static char *device_model(const char *kind, gconstpointer device)
 	if (g_str_equal(kind, "input"))
 		return g_strconcat(input->bus ? input->bus : "", ":", input->model, NULL);
 	if (g_str_equal(kind, "hostdev"))
-		return g_strdup(enum_name(&hostdev_types, ((const Hostdev *)device)->type));
+		return g_strconcat(enum_name(&hostdev_types, hostdev->type), ":", hostdev->model,
+				   NULL);
 	if (g_str_equal(kind, "serial"))
 		return g_strdup(((const Chardev *)device)->target_type);
 	static const struct {
@@ -488,11 +492,12 @@ static gboolean slot_is_free(const Bus *bus, guint slot)
 
 static gboolean place_ich9(Pci *pci, Controller *c)
 {
+	static const guint places[] = { 0, 0x1d, 0x1a }; /* the model's own first */
 	guint bus = 0, slot = 0, function = 0;
 	guint row = (guint)ich9_row(c);
 	gboolean found = companion_slot(pci, c, &bus, &slot);
-	if (!found && pci->q35) {
-		slot = ich9[row].slot;
+	for (guint i = 0; !found && pci->q35 && i < G_N_ELEMENTS(places); i++) {
+		slot = i ? places[i] : ich9[row].slot;
 		found = slot_is_free(bus_at(pci, 0), slot);
 	}
 	if (!found && !find_place(pci, C_PCI, &bus, &slot, &function) &&
@@ -714,7 +719,7 @@ static void complete_controllers(Guest *guest)
 		if (kind->chassis && !c->target_chassis.set)
 			c->target_chassis = OPT_UINT(c->index.v);
 		if (kind->chassis && !c->target_port.set && a && a->type == ADDRESS_PCI)
-			c->target_port = OPT_UINT((a->slot.v << 3) + a->function.v);
+			c->target_port = OPT_UINT((a->slot.v << kind->shift) + a->function.v);
 		if (kind->bus_nr && !c->target_bus_nr.set)
 			c->target_bus_nr = OPT_UINT(bus_nr--);
 	}

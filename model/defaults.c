@@ -84,6 +84,31 @@ static void fill_memory(Guest *guest)
 		guest->current_memory = guest->memory;
 }
 
+static gboolean has_iothread(const Guest *guest, guint64 id)
+{
+	SHAPE_EACH (IoThread, thread, guest->iothread_ids)
+		if (thread->id.v == id)
+			return TRUE;
+	return FALSE;
+}
+
+/* Where some threads have their numbers, the others get the lowest free ones. */
+static void fill_iothreads(Guest *guest)
+{
+	guint64 wanted = opt_uint_or(guest->iothreads, 0);
+	if (!shape_len(guest->iothread_ids))
+		return;
+	for (guint64 id = 1; shape_len(guest->iothread_ids) < MIN(wanted, 1024); id++) {
+		if (has_iothread(guest, id))
+			continue;
+		IoThread *thread = shape_new(&iothread_shape);
+		thread->id = OPT_UINT(id);
+		shape_append(&guest->iothread_ids, &iothread_shape, thread);
+	}
+	if (shape_len(guest->iothread_ids) > wanted)
+		guest->iothreads = OPT_UINT(shape_len(guest->iothread_ids));
+}
+
 static void fill_vcpus(Guest *guest)
 {
 	if (!guest->vcpus.set)
@@ -93,8 +118,7 @@ static void fill_vcpus(Guest *guest)
 	fill_text(&guest->vcpu_placement, automatic ? "auto" : "static");
 	if (guest->vcpus_current.set && guest->vcpus_current.v == guest->vcpus.v)
 		guest->vcpus_current = (OptUint){ 0 };
-	if (shape_len(guest->iothread_ids) > opt_uint_or(guest->iothreads, 0))
-		guest->iothreads = OPT_UINT(shape_len(guest->iothread_ids));
+	fill_iothreads(guest);
 }
 
 /* ---- CPU ---- */

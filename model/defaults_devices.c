@@ -84,7 +84,7 @@ static void fill_interface(Interface *net)
 	if (!net->mac)
 		net->mac = random_mac();
 	if (net->type != INTERFACE_HOSTDEV)
-		fill_text(&net->model, "rtl8139");
+		fill_text(&net->model, net->type == INTERFACE_VDPA ? "virtio" : "rtl8139");
 	if (net->type == INTERFACE_DIRECT && net->source)
 		fill_text(&net->source->mode, "vepa");
 }
@@ -132,6 +132,8 @@ static void fill_serial(Chardev *serial)
 	static const char *const same[] = { "isa-serial", "usb-serial", "pci-serial", NULL };
 	if (g_strv_contains(same, serial->target_type))
 		fill_text(&serial->target_model, serial->target_type);
+	if (g_str_equal(serial->target_type, "isa-debug"))
+		fill_text(&serial->target_model, "isa-debugcon");
 }
 
 /* A console on the serial port is that serial port again. */
@@ -305,6 +307,8 @@ static const struct {
 static void fill_video(Video *video)
 {
 	fill_text(&video->model, "cirrus");
+	if (video->primary == TRI_NO)
+		video->primary = TRI_ABSENT;
 	for (guint i = 0; i < G_N_ELEMENTS(video_sizes); i++) {
 		if (g_strcmp0(video->model, video_sizes[i].model))
 			continue;
@@ -347,15 +351,15 @@ static void fill_audio(Guest *guest)
 	const char *type = "none";
 	if (shape_len(guest->audios))
 		return;
+	gboolean plays = !shape_len(guest->graphics);
 	SHAPE_EACH (Graphics, g, guest->graphics) {
+		plays |= g->type == GRAPHICS_VNC || g->type == GRAPHICS_SPICE;
+		if (g->type == GRAPHICS_SDL)
+			return; /* it plays on the host by itself */
 		if (g->type == GRAPHICS_SPICE)
 			type = "spice";
-		else if (g->type != GRAPHICS_VNC && g_str_equal(type, "none"))
-			type = NULL;
-		if (!type || g_str_equal(type, "spice"))
-			break;
 	}
-	if (!type)
+	if (!plays)
 		return;
 	Audio *audio = shape_new(&audio_shape);
 	audio->id = OPT_UINT(1);
@@ -400,7 +404,8 @@ static void fill_balloon(Guest *guest)
 static void fill_small(Guest *guest)
 {
 	SHAPE_EACH (Filesystem, fs, guest->filesystems)
-		fill_text(&fs->accessmode, "passthrough");
+		if (!fs->source_socket)
+			fill_text(&fs->accessmode, "passthrough");
 	SHAPE_EACH (Rng, rng, guest->rngs)
 		if (!g_strcmp0(rng->backend_model, "random"))
 			fill_text(&rng->backend_path, "/dev/random");

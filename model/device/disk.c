@@ -158,7 +158,7 @@ static const Row disk_rows[] = {
 	STRUCT(Disk, auth, "auth", DiskAuth, auth_shape, .doc = "login at the storage server"),
 	STRUCT(Disk, source, "source", DiskSource, source_shape, .doc = "the image"),
 	STRUCT(Disk, backing, "backingStore", DiskBacking, backing_shape, .doc = "its base image"),
-	STRUCT(Disk, mirror, "mirror", DiskMirror, mirror_shape, .doc = "copy under way"),
+	STRUCT(Disk, mirror, "mirror", DiskMirror, mirror_shape, .flags = ROW_LIVE, .doc = "copy under way"),
 	UINT(Disk, cyls, "geometry/@cyls", .doc = "cylinders"),
 	UINT(Disk, heads, "geometry/@heads", .doc = "heads"),
 	UINT(Disk, secs, "geometry/@secs", .doc = "sectors"),
