@@ -46,6 +46,7 @@ typedef struct GuestSnap {
 	char uuid[37];
 	char *title; /* may be NULL */
 	int id;	     /* -1: not running */
+	pid_t pid;   /* of its process; 0: none */
 	GuestState state;
 	GuestReason reason;
 	gboolean persistent, autostart;
@@ -104,6 +105,15 @@ gboolean core_guest_autostart(CoreGuest *guest, gboolean on, GError **error); /*
 gboolean core_guest_rename(CoreGuest *guest, const char *name, GError **error); /* lane */
 /* A PNG of its screen in an unlinked file, positioned at the start; -1 on failure. */
 int core_guest_screenshot(CoreGuest *guest, GError **error); /* lane */
+/* Changes the definition with @fn: what runs (@live), what is stored (@config), or with neither
+ * said whichever the guest has now. Nothing changes where @fn fails or either is not there. */
+typedef gboolean (*GuestEditFn)(Guest *guest, gpointer data, GError **error);
+gboolean core_guest_edit(CoreGuest *guest, gboolean live, gboolean config, GuestEditFn fn,
+			 gpointer data, GError **error); /* lane */
+/* See engine.h; the caller frees the answer. */
+char *core_guest_ask(CoreGuest *guest, EngineAsk what, const char *text, GError **error); /* lane */
+/* What the engine offers; see engine.h. */
+gboolean core_describe(Core *core, const char *emulator, EngineCaps *caps, GError **error);
 /* QEMU's log; the caller frees it. */
 char *core_guest_log_path(CoreGuest *guest);
 

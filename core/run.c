@@ -148,6 +148,7 @@ void guest_running(CoreGuest *guest, EngineRun *run, Guest *live, GuestState sta
 	definition_unref(snap->live);
 	snap->live = definition_new(live);
 	snap->id = id;
+	snap->pid = guest->core->engine->pid ? guest->core->engine->pid(run) : 0;
 	snap->state = state;
 	snap->reason = reason;
 	g_free(snap->note);
@@ -244,6 +245,7 @@ static void publish_end(CoreGuest *guest, GuestReason reason)
 	int id = snap->id;
 	g_clear_pointer(&snap->live, definition_unref);
 	snap->id = -1;
+	snap->pid = 0;
 	snap->state = GUEST_SHUTOFF;
 	snap->reason = reason;
 	g_clear_pointer(&snap->note, g_free);

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "base/paths.h"
+#include "engine/caps.h"
 #include "model/guest.h"
 
 typedef enum GuestState { /* libvirt's virDomainState, numbers included */
@@ -64,6 +65,12 @@ typedef enum EngineOpen {
 	ENGINE_SCREENSHOT = 1, /* a PNG, complete when it is returned */
 } EngineOpen;
 
+typedef enum EngineAsk {
+	ENGINE_ASK_MONITOR = 1, /* a command of the hypervisor's own monitor, as JSON */
+	ENGINE_ASK_HUMAN,	/* one for people, as text */
+	ENGINE_ASK_KEYS,	/* press keys: QEMU's numbers, "HOLD-MS NUMBER NUMBER ..." */
+} EngineAsk;
+
 typedef struct EngineRun EngineRun; /* one running guest, as its engine sees it */
 
 /* Called by the engine, from any thread; @owner is the sink's. Strings live for the call only. */
@@ -113,6 +120,13 @@ typedef struct Engine {
 	gboolean (*signal)(EngineRun *run, EngineSignal signal, GError **error);
 	/* An fd for @what; @name is an alias or NULL for the first. -1 on failure. */
 	int (*open)(EngineRun *run, EngineOpen what, const char *name, GError **error);
+	/* What the hypervisor answers to @text, which the caller frees. NULL on failure. */
+	char *(*ask)(EngineRun *run, EngineAsk what, const char *text, GError **error);
+	/* The process; for what the host counts. Any thread that has a reference. */
+	pid_t (*pid)(const EngineRun *run);
+	/* Fills @caps (zeroed, of engine_caps_shape) with what the emulator @path (NULL: the usual
+	 * one) offers. May ask it: some seconds, once. Any thread but the main loop's. */
+	gboolean (*describe)(const char *path, EngineCaps *caps, GError **error);
 	/* Ends the process at once. The only function that may run beside the lane, on any thread,
 	 * also twice; it touches nothing but the process handle. @graceful: SIGTERM first. */
 	gboolean (*kill)(EngineRun *run, gboolean graceful, GError **error);

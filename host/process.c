@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <sys/wait.h>
 
 #include "base/error.h"
@@ -151,4 +152,13 @@ gboolean process_kill_wait(int pidfd, int term_grace_ms, GError **error)
 		    "the process did not end within %d s of SIGKILL: it hangs in the kernel, most "
 		    "likely on storage that does not answer",
 		    KILL_LIMIT_MS / 1000);
+}
+
+guint64 process_cpu_time(pid_t pid)
+{
+	clockid_t clock;
+	struct timespec used;
+	if (pid <= 0 || clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) < 0)
+		return 0;
+	return (guint64)used.tv_sec * G_GUINT64_CONSTANT(1000000000) + (guint64)used.tv_nsec;
 }

@@ -27,6 +27,10 @@ char *process_end_text(ProcessEnd end);
  * the host runs. NOT_FOUND where there is none. Any thread. */
 gboolean process_start_time(pid_t pid, guint64 *ticks, GError **error);
 
+/* The processor time that the process has used so far, in nanoseconds; 0 where it is gone. A system
+ * call that never waits. Any thread. */
+guint64 process_cpu_time(pid_t pid);
+
 /* A pidfd of the process @pid that started at @ticks, close-on-exec, the caller's. -1 with
  * NOT_FOUND where it is gone, even if another has its number now. Any thread. */
 int process_open(pid_t pid, guint64 ticks, GError **error);

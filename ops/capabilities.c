@@ -258,9 +258,8 @@ static void put_models(GString *out, const EngineCaps *caps, gboolean kvm)
 			     "    <mode name='host-model' supported='no'/>\n"
 			     "    <mode name='custom' supported='yes'>\n");
 	SHAPE_EACH (EngineCpu, cpu, caps->cpus)
-		if (!g_str_equal(cpu->name, "host") && !g_str_equal(cpu->name, "max"))
-			put(out, "      <model usable='%s'>%s</model>\n",
-			    cpu->usable == TRI_YES ? "yes" : "no", cpu->name);
+		put(out, "      <model usable='%s'>%s</model>\n",
+		    cpu->usable == TRI_YES ? "yes" : "no", cpu->name);
 	g_string_append(out, "    </mode>\n  </cpu>\n");
 }
 
@@ -327,8 +326,8 @@ static char *document(const EngineCaps *caps, const EngineMachine *machine, gboo
 static gboolean domcapabilities(OpCall *call, GError **error)
 {
 	const DomArgs *args = call->args;
-	const EngineMachine *machine;
-	gboolean kvm;
+	const EngineMachine *machine = NULL;
+	gboolean kvm = FALSE;
 	EngineCaps caps = { 0 };
 	gboolean ok = describe(call, args->emulatorbin, &caps, error) &&
 		      choose(args, &caps, &machine, &kvm, error);
@@ -345,16 +344,19 @@ static gboolean engine(OpCall *call, GError **error)
 	return describe(call, NULL, call->result, error);
 }
 
-#define HOST_READ .family = "Host", .method = "GET", .lane = OP_BESIDE, .perm = OP_PERM_READ
+#define HOST_READ(perm_) .family = "Host", .method = "GET", .lane = OP_BESIDE, .perm = perm_
 
 static const Op ops[] = {
-	{ .name = "capabilities", HOST_READ, .route = "/v1/host/capabilities", .result = &text_shape,
+	{ .name = "capabilities", HOST_READ(OP_PERM_READ),
+	  .route = "/v1/host/capabilities", .result = &text_shape,
 	  .show = OP_SHOW_TEXT, .doc = "Show what this host offers, as libvirt's document",
 	  .fn = capabilities },
-	{ .name = "domcapabilities", HOST_READ, .route = "/v1/host/domcapabilities", .args = &dom_args,
-	  .result = &text_shape, .show = OP_SHOW_TEXT,
+	/* not for readers: it runs the emulator that it is given */
+	{ .name = "domcapabilities", HOST_READ(OP_PERM_SECRET),
+	  .route = "/v1/host/domcapabilities", .args = &dom_args, .result = &text_shape, .show = OP_SHOW_TEXT,
 	  .doc = "Show what a guest can have, as libvirt's document", .fn = domcapabilities },
-	{ .name = "host engine", HOST_READ, .route = "/v1/host/engine", .result = &engine_caps_shape,
+	{ .name = "host engine", HOST_READ(OP_PERM_READ),
+	  .route = "/v1/host/engine", .result = &engine_caps_shape,
 	  .show = OP_SHOW_FIELDS, .doc = "Show what QEMU offers here", .fn = engine },
 };
 

@@ -1,5 +1,6 @@
 /* Verbs that show guests. Lists and states come from snapshots and never wait. */
 #include "core/core.h"
+#include "host/process.h"
 #include "ops/families.h"
 
 #include <errno.h>
@@ -142,7 +143,7 @@ typedef struct Info {
 	char *name, *uuid, *title, *os_type;
 	GuestState state;
 	GuestReason reason;
-	OptUint vcpus, max_memory, memory;
+	OptUint vcpus, cpu_time, max_memory, memory;
 	Tri persistent, autostart;
 	char *since, *warning;
 } Info;
@@ -156,6 +157,7 @@ static const Row info_rows[] = {
 	ENUM(Info, state, NULL, guest_states, .doc = "State"),
 	ENUM(Info, reason, NULL, guest_reasons, .doc = "Reason"),
 	UINT(Info, vcpus, NULL, .doc = "CPU(s)"),
+	UINT(Info, cpu_time, NULL, .doc = "CPU time, ns"),
 	SIZE(Info, max_memory, NULL, .words = "KiB", .doc = "Max memory"),
 	SIZE(Info, memory, NULL, .words = "KiB", .doc = "Used memory"),
 	TRI(Info, persistent, NULL, .doc = "Persistent"),
@@ -187,6 +189,8 @@ static gboolean info(OpCall *call, G_GNUC_UNUSED GError **error)
 	result->state = snap->state;
 	result->reason = snap->reason;
 	result->vcpus = OPT_UINT(snap->vcpus);
+	if (snap->pid > 0)
+		result->cpu_time = OPT_UINT(process_cpu_time(snap->pid));
 	result->max_memory = OPT_UINT(snap->memory);
 	result->memory = live && live->current_memory.set ? live->current_memory :
 							   OPT_UINT(snap->memory);

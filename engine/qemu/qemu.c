@@ -94,6 +94,9 @@ const Engine qemu_engine = {
 	.record = run_record,
 	.signal = run_signal,
 	.open = open_door,
+	.ask = run_ask,
+	.pid = run_pid,
+	.describe = run_describe,
 	.kill = end,
 	.stop = stop,
 };

@@ -64,6 +64,11 @@ gboolean run_signal(EngineRun *run, EngineSignal signal, GError **error);
 gboolean run_query_state(EngineRun *run, int timeout_ms, GuestState *state, GuestReason *reason,
 			 GError **error);
 
+/* describe.c */
+char *run_ask(EngineRun *run, EngineAsk what, const char *text, GError **error);
+pid_t run_pid(const EngineRun *run);
+gboolean run_describe(const char *path, EngineCaps *caps, GError **error);
+
 /* start.c, adopt.c */
 EngineRun *run_start(Guest *live, gboolean paused, const EngineSink *sink, Notes *notes,
 		     GError **error);

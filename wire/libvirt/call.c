@@ -47,6 +47,12 @@ gpointer lv_member(const Shape *shape, gpointer object, const char *name)
 	return (guint8 *)object + row_of(shape, name)->offset;
 }
 
+const char *lv_word(const Shape *shape, gpointer object, const char *name)
+{
+	const Row *row = row_of(shape, name);
+	return enum_name(row->of, *(const int *)((const guint8 *)object + row->offset));
+}
+
 /* The number behind @mark in @word, which it cuts off; @otherwise where there is none. */
 static guint64 cut_number(char *word, char mark, guint64 otherwise)
 {
@@ -346,7 +352,9 @@ static void on_done(OpCall *op, const GError *error)
 		else
 			error = own;
 	}
-	if (call->client->server && error)
+	if (call->client->server && error && op->guest)
+		lv_send_missing(call->client, &call->header, call->proc, error);
+	else if (call->client->server && error)
 		lv_send_gerror(call->client, &call->header, call->proc, error);
 	call_free(call);
 }

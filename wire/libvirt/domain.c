@@ -30,19 +30,19 @@ static const char *const reasons[][16] = {
 	[6] = { "unknown", "panicked" },
 };
 
+int lv_reason(int state, const char *word)
+{
+	for (int i = 0; word && state >= 0 && state < (int)G_N_ELEMENTS(reasons) && i < 16; i++)
+		if (!g_strcmp0(reasons[state][i], word))
+			return i;
+	return 0;
+}
+
 gboolean lv_after_state(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
 {
 	int state = LV_RESULT(int, op, "state");
-	const Shape *shape = op->op->result;
-	const Row *row = NULL;
-	for (guint i = 0; i < shape->n; i++)
-		if (g_str_equal(shape->rows[i].name, "reason"))
-			row = &shape->rows[i];
-	const char *word = enum_name(row->of, LV_RESULT(int, op, "reason"));
 	lv_put(call, "state")->i = state;
-	for (int i = 0; word && state >= 0 && state < (int)G_N_ELEMENTS(reasons) && i < 16; i++)
-		if (!g_strcmp0(reasons[state][i], word))
-			lv_put(call, "reason")->i = i;
+	lv_put(call, "reason")->i = lv_reason(state, lv_word(op->op->result, op->result, "reason"));
 	return TRUE;
 }
 
@@ -52,6 +52,45 @@ gboolean lv_after_messages(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **erro
 	WireValue *messages = lv_put_list(call, lv_put(call, "msgs"), warning ? 1 : 0, 0);
 	if (warning)
 		messages[0].s = warning;
+	return TRUE;
+}
+
+gboolean lv_before_max_vcpus(G_GNUC_UNUSED LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	LV_ARG(gboolean, op, "maximum") = TRUE;
+	return TRUE;
+}
+
+/* The reply is 0: there is none. */
+gboolean lv_after_none(G_GNUC_UNUSED LvCall *call, G_GNUC_UNUSED OpCall *op,
+		       G_GNUC_UNUSED GError **error)
+{
+	return TRUE;
+}
+
+/* VIR_DOMAIN_METADATA_DESCRIPTION, _TITLE and _ELEMENT. */
+gboolean lv_before_metadata(LvCall *call, OpCall *op, GError **error)
+{
+	gint64 type = lv_arg(call, "type")->i;
+	if (type < 0 || type > 2)
+		return lv_fail(error, LV_ERR_INVALID_ARG, "unknown metadata type %d", (int)type);
+	LV_ARG(int, op, "what") = (int)type + 1;
+	return TRUE;
+}
+
+enum { CODESET_LINUX = 0, CODESET_XT = 1, CODESET_QNUM = 9 }; /* virKeycodeSet */
+
+gboolean lv_before_keys(LvCall *call, OpCall *op, GError **error)
+{
+	const WireValue *codes = lv_arg(call, "keycodes");
+	guint64 set = lv_arg(call, "codeset")->u;
+	if (set != CODESET_LINUX && set != CODESET_XT && set != CODESET_QNUM)
+		return lv_fail(error, LV_ERR_CONFIG_UNSUPPORTED,
+			       "the set of key codes %u is not known: use linux", (guint)set);
+	LV_ARG(int, op, "codeset") = set == CODESET_LINUX ? 1 : 2;
+	GPtrArray **keys = &LV_ARG(GPtrArray *, op, "keys");
+	for (guint i = 0; i < codes->n; i++)
+		shape_append(keys, NULL, g_strdup_printf("%u", (guint)codes->items[i].u));
 	return TRUE;
 }
 

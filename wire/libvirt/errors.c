@@ -85,3 +85,12 @@ void lv_send_gerror(LvClient *client, const LvHeader *header, const LvProc *proc
 	g_autofree char *text = g_strconcat(row->prefix, error->message, NULL);
 	lv_send_error(client, header, row->code, domain, text);
 }
+
+void lv_send_missing(LvClient *client, const LvHeader *header, const LvProc *proc,
+		     const GError *error)
+{
+	if (proc->missing && error->domain != lv_quark() && op_error_of(error) == LODGE_ERROR_NOT_FOUND)
+		lv_send_error(client, header, proc->missing, LV_FROM_QEMU, error->message);
+	else
+		lv_send_gerror(client, header, proc, error);
+}

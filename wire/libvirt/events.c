@@ -18,6 +18,7 @@ typedef enum DomainEvent { /* virDomainEventID */
 	EVENT_BALLOON_CHANGE = 13,
 	EVENT_DEVICE_REMOVED = 15,
 	EVENT_AGENT_LIFECYCLE = 18,
+	EVENT_METADATA_CHANGE = 23,
 } DomainEvent;
 
 #define MAX_FIELDS 6 /* of an event's message, its guest not counted */
@@ -118,6 +119,13 @@ static void fill_agent(G_GNUC_UNUSED const OpEvent *event, json_t *json, WireVal
 	fields[1].i = 2;
 }
 
+static void fill_metadata(G_GNUC_UNUSED const OpEvent *event, json_t *json, WireValue *fields)
+{
+	fields[0].i = json_integer_value(json_object_get(json, "type"));
+	fields[1].s = json_string_value(json_object_get(json, "uri"));
+	fields[1].set = fields[1].s != NULL;
+}
+
 /* ---- the table ---- */
 
 typedef struct EventRow {
@@ -146,6 +154,8 @@ static const EventRow rows[] = {
 	  .fill = fill_nothing },
 	{ EVENT_BALLOON_CHANGE, "balloon-change", NULL, 331, 276, "actual:u64", .fill = fill_balloon },
 	{ EVENT_DEVICE_REMOVED, "device-removed", NULL, 333, 311, "devAlias:str", .fill = fill_device },
+	{ EVENT_METADATA_CHANGE, "metadata-change", NULL, 379, 0, "type:i32 nsuri:str?",
+	  .fill = fill_metadata },
 	{ EVENT_AGENT_LIFECYCLE, "channel-lifecycle", NULL, 348, 0, "state:i32 reason:i32",
 	  .fill = fill_agent },
 };

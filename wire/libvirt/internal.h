@@ -137,6 +137,7 @@ struct LvProc {
 	const char *give; /* the reply from the result: "maxMem=max_memory/1024". A domain is given by
 			     name, uuid and id of the result without a word here */
 	guint32 flags;	  /* bits of "flags" that are known; others are refused */
+	int missing;	  /* libvirt's number where the guest is there and something of it is not */
 	gboolean before_open; /* may be called before connect_open */
 	gboolean (*before)(LvCall *call, OpCall *op, GError **error);
 	gboolean (*after)(LvCall *call, OpCall *op, GError **error);
@@ -159,6 +160,8 @@ void lv_put_domain(WireArena *arena, WireValue *value, const char *name, const c
 char *lv_uuid_text(const guint8 *bytes);
 /* A member of an op's arguments or result by name; aborts where there is none. */
 gpointer lv_member(const Shape *shape, gpointer object, const char *name);
+/* The word of a member that is an enum; NULL where it is absent. */
+const char *lv_word(const Shape *shape, gpointer object, const char *name);
 #define LV_MEMBER(T, shape, object, name) (*(T *)lv_member(shape, object, name))
 /* The result of a call of the verb: a member. */
 #define LV_RESULT(T, op_call, name) LV_MEMBER(T, (op_call)->op->result, (op_call)->result, name)
@@ -188,6 +191,7 @@ typedef enum LvErrorCode { /* virErrorNumber: those that this door gives by itse
 	LV_ERR_NO_CONNECT = 5,
 	LV_ERR_INVALID_ARG = 8,
 	LV_ERR_RPC = 39,
+	LV_ERR_CONFIG_UNSUPPORTED = 67,
 	LV_ERR_NO_METADATA = 80,
 } LvErrorCode;
 
@@ -197,6 +201,9 @@ void lv_send_error(LvClient *client, const LvHeader *header, int code, int domai
 /* The same from one of our errors; @proc (NULL: none) tells a document from an argument. */
 void lv_send_gerror(LvClient *client, const LvHeader *header, const LvProc *proc,
 		    const GError *error);
+/* For a call of a verb that found its guest. */
+void lv_send_missing(LvClient *client, const LvHeader *header, const LvProc *proc,
+		     const GError *error);
 /* For adapters: an error with exactly that number of libvirt. */
 gboolean lv_fail(GError **error, LvErrorCode code, const char *format, ...) G_GNUC_PRINTF(3, 4);
 
@@ -249,7 +256,29 @@ gboolean lv_uri(LvCall *call, GError **error);
 gboolean lv_supports_feature(LvCall *call, GError **error);
 gboolean lv_yes(LvCall *call, GError **error); /* the reply's first number is 1 */
 
+/* node.c */
+gboolean lv_after_max_vcpus(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_model(LvCall *call, OpCall *op, GError **error);
+gboolean lv_before_cell(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_cell(LvCall *call, OpCall *op, GError **error);
+gboolean lv_before_cpustats(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_cpustats(LvCall *call, OpCall *op, GError **error);
+gboolean lv_before_memstats(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_memstats(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_cpumap(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_models(LvCall *call, OpCall *op, GError **error);
+
+/* stats.c */
+gboolean lv_before_stats(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_stats(LvCall *call, OpCall *op, GError **error);
+
 /* domain.c */
+gboolean lv_before_max_vcpus(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_none(LvCall *call, OpCall *op, GError **error);
+gboolean lv_before_metadata(LvCall *call, OpCall *op, GError **error);
+/* virsh's number of the reason @word of @state. */
+int lv_reason(int state, const char *word);
+gboolean lv_before_keys(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_autostart(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_active(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_state(LvCall *call, OpCall *op, GError **error);

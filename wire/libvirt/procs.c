@@ -22,6 +22,35 @@ static const LvProc remote[] = {
 	{ 360, "connect_register_close_callback", "", "", .fn = lv_done },
 	{ 361, "connect_unregister_close_callback", "", "", .fn = lv_done },
 
+	/* ---- the host ---- */
+	{ 4, "connect_get_version", "", "hv_ver:u64", .op = "host engine", .give = "hv_ver=version" },
+	{ 5, "connect_get_max_vcpus", "type:str?", "max_vcpus:i32", .op = "host engine",
+	  .after = lv_after_max_vcpus },
+	{ 6, "node_get_info", "",
+	  "model:i8[32] memory:u64 cpus:i32 mhz:i32 nodes:i32 sockets:i32 cores:i32 threads:i32",
+	  .op = "host node", .after = lv_after_model,
+	  .give = "memory=memory/1024 cpus=cpus mhz=mhz nodes=nodes sockets=sockets cores=cores "
+		  "threads=threads" },
+	{ 7, "connect_get_capabilities", "", "capabilities:str", .op = "capabilities",
+	  .give = "capabilities=text" },
+	{ 101, "node_get_cells_free_memory", "startCell:i32 maxcells:i32", "cells:u64<1024>",
+	  .op = "host memstats", .before = lv_before_cell, .after = lv_after_cell },
+	{ 102, "node_get_free_memory", "", "freeMem:u64", .op = "host memstats", .give = "freeMem=free" },
+	{ 227, "node_get_cpu_stats", "cpuNum:i32 nparams:i32 flags:u32",
+	  "params:node_get_cpu_stats<16> nparams:i32", .op = "host cpustats",
+	  .before = lv_before_cpustats, .after = lv_after_cpustats },
+	{ 228, "node_get_memory_stats", "nparams:i32 cellNum:i32 flags:u32",
+	  "params:node_get_memory_stats<16> nparams:i32", .op = "host memstats",
+	  .before = lv_before_memstats, .after = lv_after_memstats },
+	{ 293, "node_get_cpu_map", "need_map:i32 need_online:i32 flags:u32",
+	  "cpumap:opaque<2048> online:u32 ret:i32", .op = "host cpumap", .after = lv_after_cpumap },
+	{ 312, "connect_get_cpu_model_names", "arch:str need_results:i32 flags:u32",
+	  "models:str<8192> ret:i32", .op = "host engine", .after = lv_after_models },
+	{ 342, "connect_get_domain_capabilities",
+	  "emulatorbin:str? arch:str? machine:str? virttype:str? flags:u32", "capabilities:str",
+	  .op = "domcapabilities", .give = "capabilities=text",
+	  .take = "emulatorbin=emulatorbin arch=arch machine=machine virttype=virttype" },
+
 	/* ---- finding guests ---- */
 	{ 21, "connect_list_defined_domains", "maxnames:i32", "names:str<16384>",
 	  .op = "list", .before = lv_before_inactive, .after = lv_after_names },
@@ -40,14 +69,31 @@ static const LvProc remote[] = {
 	  .take = "inactive=flags&2 security_info=flags&1", .give = "xml=text" },
 	{ 15, "domain_get_autostart", DOM, "autostart:i32", .op = "info", .give = "autostart=autostart" },
 	{ 16, "domain_get_info", DOM, "state:u8 maxMem:u64 memory:u64 nrVirtCpu:u16 cpuTime:u64",
-	  .op = "info", .give = "state=state maxMem=max_memory/1024 memory=memory/1024 nrVirtCpu=vcpus" },
+	  .op = "info", .give = "state=state maxMem=max_memory/1024 memory=memory/1024 nrVirtCpu=vcpus "
+			 "cpuTime=cpu_time" },
 	{ 17, "domain_get_max_memory", DOM, "memory:u64", .op = "info", .give = "memory=max_memory/1024" },
+	{ 18, "domain_get_max_vcpus", DOM, "num:i32", .op = "vcpucount", .give = "num=count",
+	  .before = lv_before_max_vcpus },
 	{ 19, "domain_get_os_type", DOM, "type:str", .op = "info", .give = "type=os_type" },
 	{ 150, "domain_is_active", DOM, "active:i32", .op = "ids", .after = lv_after_active },
 	{ 151, "domain_is_persistent", DOM, "persistent:i32", .op = "info",
 	  .give = "persistent=persistent" },
+	{ 183, "domain_has_managed_save_image", DOM_FLAGS, "result:i32", .op = "ids",
+	  .after = lv_after_none },
+	{ 200, "domain_get_vcpus_flags", DOM_FLAGS, "num:i32", .op = "vcpucount", .flags = 7,
+	  .take = "live=flags&1 config=flags&2 maximum=flags&4", .give = "num=count" },
 	{ 212, "domain_get_state", DOM_FLAGS, "state:i32 reason:i32", .op = "state",
 	  .after = lv_after_state },
+	{ 264, "domain_set_metadata",
+	  "dom:domain type:i32 metadata:str? key:str? uri:str? flags:u32", "",
+	  .op = "metadata", .flags = 3, .before = lv_before_metadata,
+	  .take = "text=metadata key=key uri=uri live=flags&1 config=flags&2" },
+	{ 265, "domain_get_metadata", "dom:domain type:i32 uri:str? flags:u32", "metadata:str",
+	  .op = "notes", .flags = 3, .take = "live=flags&1 config=flags&2 uri=uri",
+	  .give = "metadata=text", .before = lv_before_metadata, .missing = LV_ERR_NO_METADATA },
+	{ 344, "connect_get_all_domain_stats", "doms:domain<16384> stats:u32 flags:u32",
+	  "retStats:domain_stats_record<16384>", .op = "domstats", .flags = 0xe00000ff,
+	  .before = lv_before_stats, .after = lv_after_stats },
 	{ 426, "domain_get_messages", DOM_FLAGS, "msgs:str<2048>", .op = "info", .flags = 3,
 	  .after = lv_after_messages },
 
@@ -78,6 +124,9 @@ static const LvProc remote[] = {
 	{ 358, "domain_rename", "dom:domain new_name:str? flags:u32", "retcode:i32", .op = "rename",
 	  .take = "new_name=new_name" },
 
+	{ 226, "domain_send_key", "dom:domain codeset:u32 holdtime:u32 keycodes:u32<16> flags:u32", "",
+	  .op = "send-key", .take = "holdtime=holdtime", .before = lv_before_keys },
+
 	/* ---- streams ---- */
 	{ 201, "domain_open_console", "dom:domain dev_name:str? flags:u32", "", .op = "console",
 	  .flags = 3, .take = "devname=dev_name force=flags&1", .after = lv_after_stream },
@@ -96,6 +145,9 @@ static const LvProc remote[] = {
 };
 
 static const LvProc qemu[] = {
+	{ 1, "domain_monitor_command", "dom:domain cmd:str flags:u32", "result:str",
+	  .op = "qemu-monitor-command", .flags = 1, .take = "command=cmd hmp=flags&1",
+	  .give = "result=text" },
 };
 /* clang-format on */
 

@@ -1,0 +1,34 @@
+/* What an engine offers guests on this host, for documents of capabilities.
+ * Neighbours: engine.h's describe() fills it; ops/capabilities.c prints it. */
+#pragma once
+
+#include "shape/shape.h"
+
+typedef struct EngineMachine {
+	ShapeHead head;
+	char *name, *alias, *default_cpu;
+	OptUint max_vcpus;
+	Tri is_default, deprecated;
+} EngineMachine;
+
+typedef struct EngineCpu {
+	ShapeHead head;
+	char *name;
+	Tri usable; /* the host lacks no feature of it */
+} EngineCpu;
+
+typedef struct EngineCaps {
+	ShapeHead head;
+	char *emulator, *arch, *package;
+	OptUint version; /* major * 1000000 + minor * 1000 + micro */
+	Tri kvm;
+	char *kvm_why_not;
+	GPtrArray *machines; /* EngineMachine */
+	GPtrArray *cpus;     /* EngineCpu: with KVM where it works, else emulated */
+	GPtrArray *devices;  /* char *: types of devices and objects, sorted */
+} EngineCaps;
+
+extern const Shape engine_caps_shape;
+
+/* Whether @caps has the type of device or object @name. Any thread. */
+gboolean engine_caps_has(const EngineCaps *caps, const char *name);

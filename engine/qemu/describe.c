@@ -1,0 +1,164 @@
+/* What QEMU answers beside the running of guests: what it offers, and its monitor for who asks.
+ * See engine.h and caps.h. */
+#include "base/error.h"
+#include "engine/qemu/caps.h"
+#include "engine/qemu/run.h"
+
+#include <string.h>
+
+#define MAX_KEYS 16
+
+/* ---- capabilities ---- */
+
+static const Row *row_of(const Shape *shape, const char *name)
+{
+	for (guint i = 0; i < shape->n; i++)
+		if (g_str_equal(shape->rows[i].name, name))
+			return &shape->rows[i];
+	return NULL;
+}
+
+static const Shape *item_of(const char *list)
+{
+	return row_of(&engine_caps_shape, list)->of;
+}
+
+static Tri tri(gboolean on)
+{
+	return on ? TRI_YES : TRI_NO;
+}
+
+static void add_machine(EngineCaps *caps, const QemuMachine *machine)
+{
+	EngineMachine *own = shape_new(item_of("machines"));
+	own->name = g_strdup(machine->name);
+	own->alias = g_strdup(machine->alias);
+	own->default_cpu = g_strdup(machine->default_cpu);
+	own->max_vcpus = OPT_UINT(machine->cpu_max);
+	own->is_default = tri(machine->is_default);
+	own->deprecated = tri(machine->deprecated);
+	shape_append(&caps->machines, item_of("machines"), own);
+}
+
+/* What is no model of a processor, and versions of models that stand for themselves. */
+static gboolean is_model(const char *name)
+{
+	static const char *const others[] = { "host", "max", "base", NULL };
+	const char *version = strrchr(name, '-');
+	return !g_strv_contains(others, name) &&
+	       !(version && version[1] == 'v' && g_ascii_isdigit(version[2]));
+}
+
+static void add_cpu(EngineCaps *caps, const QemuCpu *cpu)
+{
+	if (!is_model(cpu->name))
+		return;
+	EngineCpu *own = shape_new(item_of("cpus"));
+	own->name = g_strdup(cpu->name);
+	own->usable = tri(cpu->usable);
+	shape_append(&caps->cpus, item_of("cpus"), own);
+}
+
+static void add_names(EngineCaps *caps, GHashTable *names)
+{
+	g_autoptr(GList) keys = g_list_sort(g_hash_table_get_keys(names), (GCompareFunc)strcmp);
+	for (GList *key = keys; key; key = key->next)
+		shape_append(&caps->devices, NULL, g_strdup(key->data));
+}
+
+gboolean run_describe(const char *path, EngineCaps *caps, GError **error)
+{
+	const char *binary = path ? path : qemu_host.binary;
+	if (!binary)
+		return fail(error, LODGE_ERROR_NOT_FOUND,
+			    "there is no QEMU on this host: install qemu-system-x86");
+	const QemuCaps *known = qemu_caps_get(binary, qemu_host.config.paths->lib, error);
+	if (!known)
+		return FALSE;
+	gboolean kvm = known->kvm && qemu_host.kvm;
+	caps->emulator = g_strdup(binary);
+	caps->arch = g_strdup(known->arch);
+	caps->package = g_strdup(known->package);
+	caps->version = OPT_UINT(known->version);
+	caps->kvm = tri(kvm);
+	caps->kvm_why_not = g_strdup(kvm ? NULL : known->kvm ? qemu_host.kvm_why_not
+							      : known->kvm_why_not);
+	for (guint i = 0; i < known->machines->len; i++)
+		add_machine(caps, g_ptr_array_index(known->machines, i));
+	const GPtrArray *cpus = kvm ? known->cpus_kvm : known->cpus_tcg;
+	for (guint i = 0; i < cpus->len; i++)
+		add_cpu(caps, g_ptr_array_index(cpus, i));
+	add_names(caps, known->devices);
+	add_names(caps, known->objects);
+	return TRUE;
+}
+
+/* ---- the monitor ---- */
+
+/* The answer in the form QEMU gives it, errors included: that is what its callers parse. */
+static char *ask_monitor(EngineRun *run, const char *text, GError **error)
+{
+	json_error_t where;
+	json_t *command = json_loads(text, JSON_REJECT_DUPLICATES, &where);
+	const char *name = json_string_value(json_object_get(command, "execute"));
+	if (!name) {
+		fail(error, LODGE_ERROR_INVALID, "\"%s\" is no command of QEMU's monitor: %s", text,
+		     command ? "it has no \"execute\"" : where.text);
+		json_decref(command);
+		return NULL;
+	}
+	g_autoptr(GError) why = NULL;
+	json_t *result = qmp_call(run->qmp, name,
+				  json_incref(json_object_get(command, "arguments")), QMP_MS, &why);
+	json_t *id = json_object_get(command, "id");
+	json_t *answer = result ? json_pack("{s:o}", "return", result)
+				: json_pack("{s:{s:s, s:s}}", "error", "class", "GenericError", "desc",
+					    why->message);
+	json_object_set_new(answer, "id", id ? json_incref(id) : json_string("lodge"));
+	char *line = json_dumps(answer, JSON_COMPACT);
+	json_decref(answer);
+	json_decref(command);
+	return line;
+}
+
+static char *ask_human(EngineRun *run, const char *text, GError **error)
+{
+	json_t *result = qmp_call(run->qmp, "human-monitor-command",
+				  json_pack("{s:s}", "command-line", text), QMP_MS, error);
+	char *answer = result ? g_strdup(json_string_value(result)) : NULL;
+	json_decref(result);
+	return answer;
+}
+
+static char *press_keys(EngineRun *run, const char *text, GError **error)
+{
+	g_auto(GStrv) words = g_strsplit(text, " ", MAX_KEYS + 2);
+	json_t *keys = json_array();
+	for (char **word = words + 1; words[0] && *word; word++)
+		json_array_append_new(keys, json_pack("{s:s, s:i}", "type", "number", "data",
+						      (int)g_ascii_strtoull(*word, NULL, 0)));
+	json_t *arguments = json_pack("{s:o}", "keys", keys);
+	int hold = words[0] ? (int)g_ascii_strtoull(words[0], NULL, 10) : 0;
+	if (hold)
+		json_object_set_new(arguments, "hold-time", json_integer(hold));
+	json_t *result = qmp_call(run->qmp, "send-key", arguments, QMP_MS, error);
+	json_decref(result);
+	return result ? g_strdup("") : NULL;
+}
+
+char *run_ask(EngineRun *run, EngineAsk what, const char *text, GError **error)
+{
+	switch (what) {
+	case ENGINE_ASK_HUMAN:
+		return ask_human(run, text, error);
+	case ENGINE_ASK_KEYS:
+		return press_keys(run, text, error);
+	default:
+		return ask_monitor(run, text, error);
+	}
+}
+
+pid_t run_pid(const EngineRun *run)
+{
+	return run->pid;
+}

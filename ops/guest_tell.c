@@ -1,0 +1,402 @@
+/* Verbs that ask a running guest or its QEMU, and that keep what people and programs write about it. */
+#include "core/core.h"
+#include "host/process.h"
+#include "model/metadata.h"
+#include "ops/families.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ON_GUEST(method_, perm_, lane_)                                                            \
+	.family = "Guests", .target = OP_ON_GUEST, .method = method_, .perm = perm_, .lane = lane_
+
+/* ---- desc, metadata ---- */
+
+typedef struct NoteArgs {
+	ShapeHead head;
+	gboolean live, config, title;
+	int what;
+	char *text, *uri, *key;
+} NoteArgs;
+
+static const EnumTable note_kinds = ENUM_TABLE("kind of note", "description", "title", "element");
+enum { NOTE_DESCRIPTION = 1, NOTE_TITLE, NOTE_ELEMENT };
+
+static const Row desc_rows[] = {
+	STRING(NoteArgs, text, NULL, .flags = ROW_POSITIONAL | ROW_EMPTY_OK,
+	       .doc = "what it says from now on; nothing: remove it"),
+	FLAG(NoteArgs, title, NULL, .doc = "the title, which is one line"),
+	FLAG(NoteArgs, live, NULL, .doc = "of what runs"),
+	FLAG(NoteArgs, config, NULL, .doc = "of what the next start will use"),
+};
+static const Shape desc_args = SHAPE("desc-args", NoteArgs, desc_rows);
+
+static void replace(char **member, const char *text)
+{
+	g_free(*member);
+	*member = text && *text ? g_strdup(text) : NULL;
+}
+
+static gboolean edit_note(Guest *guest, gpointer data, GError **error)
+{
+	const NoteArgs *args = data;
+	if (args->what == NOTE_ELEMENT)
+		return metadata_set(&guest->metadata, args->key, args->uri, args->text, error);
+	if (args->what == NOTE_TITLE && args->text && strchr(args->text, '\n'))
+		return fail(error, LODGE_ERROR_INVALID, "a title is one line");
+	replace(args->what == NOTE_TITLE ? &guest->title : &guest->description, args->text);
+	return TRUE;
+}
+
+static void tell_changed(OpCall *call, const NoteArgs *args)
+{
+	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
+	CoreEvent *event = g_new0(CoreEvent, 1);
+	json_t *json = json_pack("{s:i, s:s*}", "type", args->what - 1, "uri", args->uri);
+	*event = (CoreEvent){ .kind = "metadata-change", .guest = g_strdup(snap->name), .id = snap->id,
+			      .time = g_get_real_time(), .json = json_dumps(json, JSON_COMPACT) };
+	g_strlcpy(event->uuid, snap->uuid, sizeof event->uuid);
+	json_decref(json);
+	core_publish(call->core, event);
+}
+
+static gboolean change(OpCall *call, const NoteArgs *args, GError **error)
+{
+	if (!core_guest_edit(call->guest, args->live, args->config, edit_note, (gpointer)args, error))
+		return FALSE;
+	tell_changed(call, args);
+	return TRUE;
+}
+
+static gboolean desc(OpCall *call, GError **error)
+{
+	NoteArgs *args = call->args;
+	args->what = args->title ? NOTE_TITLE : NOTE_DESCRIPTION;
+	return change(call, args, error);
+}
+
+static const Row metadata_rows[] = {
+	STRING(NoteArgs, uri, NULL, .flags = ROW_POSITIONAL,
+	       .doc = "namespace of the program that keeps it"),
+	STRING(NoteArgs, key, NULL, .doc = "prefix of that namespace"),
+	STRING(NoteArgs, text, NULL, .flags = ROW_EMPTY_OK,
+	       .doc = "one XML element; nothing: remove it"),
+	ENUM(NoteArgs, what, NULL, note_kinds, .dflt = "element", .doc = "what is written"),
+	FLAG(NoteArgs, live, NULL, .doc = "of what runs"),
+	FLAG(NoteArgs, config, NULL, .doc = "of what the next start will use"),
+};
+static const Shape metadata_args = SHAPE("metadata-args", NoteArgs, metadata_rows);
+
+static gboolean set_metadata(OpCall *call, GError **error)
+{
+	return change(call, call->args, error);
+}
+
+typedef struct Text {
+	ShapeHead head;
+	char *text;
+} Text;
+
+static const Row text_rows[] = { STRING(Text, text, NULL, .flags = ROW_VERBATIM) };
+static const Shape text_shape = SHAPE("answer", Text, text_rows);
+
+typedef struct GetArgs {
+	ShapeHead head;
+	int what;
+	char *uri;
+	gboolean live, config;
+} GetArgs;
+
+static const Row get_rows[] = {
+	ENUM(GetArgs, what, NULL, note_kinds, .dflt = "description", .doc = "which one"),
+	STRING(GetArgs, uri, NULL, .doc = "namespace of an element"),
+	FLAG(GetArgs, live, NULL, .doc = "of what runs"),
+	FLAG(GetArgs, config, NULL, .doc = "of what the next start will use"),
+};
+static const Shape get_args = SHAPE("notes-args", GetArgs, get_rows);
+
+static gboolean get_note(OpCall *call, GError **error)
+{
+	const GetArgs *args = call->args;
+	Text *result = call->result;
+	g_autoptr(Definition) definition = core_guest_definition(call->guest, args->config, error);
+	if (!definition)
+		return FALSE;
+	const Guest *guest = definition->guest;
+	if (args->what == NOTE_ELEMENT)
+		result->text = metadata_get(guest->metadata, args->uri ? args->uri : "", error);
+	else
+		result->text = g_strdup(args->what == NOTE_TITLE ? guest->title : guest->description);
+	if (!result->text && args->what != NOTE_ELEMENT)
+		return fail(error, LODGE_ERROR_NOT_FOUND, "guest \"%s\" has no %s", guest->name,
+			    enum_name(&note_kinds, args->what));
+	return result->text != NULL;
+}
+
+/* ---- vcpucount ---- */
+
+typedef struct CountArgs {
+	ShapeHead head;
+	gboolean config, live, maximum;
+} CountArgs;
+
+static const Row count_rows[] = {
+	FLAG(CountArgs, config, NULL, .doc = "of what the next start will use"),
+	FLAG(CountArgs, live, NULL, .doc = "of what runs"),
+	FLAG(CountArgs, maximum, NULL, .doc = "the most that it can have"),
+};
+static const Shape count_args = SHAPE("vcpucount-args", CountArgs, count_rows);
+
+typedef struct Count {
+	ShapeHead head;
+	OptUint count;
+	char *text;
+} Count;
+
+static const Row counted_rows[] = {
+	UINT(Count, count, NULL, .doc = "CPU(s)"),
+	STRING(Count, text, NULL),
+};
+static const Shape count_shape = SHAPE("vcpu-count", Count, counted_rows);
+
+static gboolean vcpucount(OpCall *call, GError **error)
+{
+	const CountArgs *args = call->args;
+	Count *result = call->result;
+	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
+	if (args->live && !snap->live)
+		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", snap->name);
+	g_autoptr(Definition) definition = core_guest_definition(call->guest, args->config, error);
+	if (!definition)
+		return FALSE;
+	const Guest *guest = definition->guest;
+	guint64 n = args->maximum ? opt_uint_or(guest->vcpus, 1) : guest_vcpus_online(guest);
+	result->count = OPT_UINT(n);
+	result->text = g_strdup_printf("%" G_GUINT64_FORMAT, n);
+	return TRUE;
+}
+
+/* ---- send-key ---- */
+
+typedef struct KeyArgs {
+	ShapeHead head;
+	OptUint holdtime;
+	GPtrArray *keys;
+	int codeset;
+} KeyArgs;
+
+static const EnumTable codesets = ENUM_TABLE("set of key codes", "linux", "qnum");
+
+static const Row key_rows[] = {
+	STRINGS(KeyArgs, keys, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED | ROW_REST,
+		.doc = "numbers of keys, pressed together"),
+	ENUM(KeyArgs, codeset, NULL, codesets, .dflt = "linux", .doc = "whose numbers they are"),
+	UINT(KeyArgs, holdtime, NULL, .max = 60000, .doc = "milliseconds until they are let go"),
+};
+static const Shape key_args = SHAPE("send-key-args", KeyArgs, key_rows);
+
+/* Linux' numbers of keys are those of a PC's keyboard up to 88; behind them this is QEMU's number. */
+static const struct {
+	guint linux_code, qnum;
+} extended_keys[] = {
+	{ 96, 0x9c },  { 97, 0x9d },  { 98, 0xb5 },  { 99, 0x54 },  { 100, 0xb8 }, { 102, 0xc7 },
+	{ 103, 0xc8 }, { 104, 0xc9 }, { 105, 0xcb }, { 106, 0xcd }, { 107, 0xcf }, { 108, 0xd0 },
+	{ 109, 0xd1 }, { 110, 0xd2 }, { 111, 0xd3 }, { 113, 0xa0 }, { 114, 0xae }, { 115, 0xb0 },
+	{ 116, 0xde }, { 117, 0x59 }, { 119, 0xc6 }, { 121, 0x7e }, { 125, 0xdb }, { 126, 0xdc },
+	{ 127, 0xdd }, { 142, 0xdf },
+};
+
+static guint qnum_of(guint code)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(extended_keys); i++)
+		if (extended_keys[i].linux_code == code)
+			return extended_keys[i].qnum;
+	return code <= 88 ? code : 0;
+}
+
+#define MAX_KEYS 16
+
+static gboolean send_key(OpCall *call, GError **error)
+{
+	const KeyArgs *args = call->args;
+	g_autoptr(GString) text = g_string_new(NULL);
+	if (args->keys->len > MAX_KEYS)
+		return fail(error, LODGE_ERROR_INVALID, "%u keys at once are more than %d",
+			    args->keys->len, MAX_KEYS);
+	g_string_printf(text, "%" G_GUINT64_FORMAT, opt_uint_or(args->holdtime, 0));
+	for (guint i = 0; i < args->keys->len; i++) {
+		const char *key = g_ptr_array_index(args->keys, i);
+		guint code = (guint)strtoul(key, NULL, 0);
+		guint qnum = args->codeset == 2 ? code & 0xff : qnum_of(code);
+		if (qnum == 0)
+			return fail(error, LODGE_ERROR_INVALID, "\"%s\" is no number of a key that "
+				    "QEMU has", key);
+		g_string_append_printf(text, " %u", qnum);
+	}
+	g_autofree char *answer = core_guest_ask(call->guest, ENGINE_ASK_KEYS, text->str, error);
+	return answer != NULL;
+}
+
+/* ---- qemu-monitor-command ---- */
+
+typedef struct MonitorArgs {
+	ShapeHead head;
+	gboolean hmp;
+	char *command;
+} MonitorArgs;
+
+static const Row monitor_rows[] = {
+	STRING(MonitorArgs, command, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED,
+	       .doc = "JSON, or with --hmp words for people"),
+	FLAG(MonitorArgs, hmp, NULL, .doc = "in the words for people"),
+};
+static const Shape monitor_args = SHAPE("monitor-args", MonitorArgs, monitor_rows);
+
+static gboolean monitor(OpCall *call, GError **error)
+{
+	const MonitorArgs *args = call->args;
+	char *answer = core_guest_ask(call->guest, args->hmp ? ENGINE_ASK_HUMAN : ENGINE_ASK_MONITOR,
+				      args->command, error);
+	((Text *)call->result)->text = answer;
+	return answer != NULL;
+}
+
+/* ---- domstats ---- */
+
+typedef struct Device {
+	ShapeHead head;
+	char *name, *path;
+} Device;
+
+static const Row device_rows[] = {
+	STRING(Device, name, NULL, .doc = "Name"),
+	STRING(Device, path, NULL, .doc = "Path"),
+};
+static const Shape device_shape = SHAPE("stats-device", Device, device_rows);
+
+typedef struct Stats {
+	ShapeHead head;
+	char *name, *uuid;
+	OptInt id;
+	GuestState state;
+	GuestReason reason;
+	OptUint cpu_time, balloon_current, balloon_maximum, vcpu_current, vcpu_maximum;
+	GPtrArray *blocks, *nets; /* Device */
+	Tri persistent;
+} Stats;
+
+static const Row stats_rows[] = {
+	STRING(Stats, name, NULL, .doc = "Name"),
+	UUID(Stats, uuid, NULL),
+	INT(Stats, id, NULL, .doc = "Id"),
+	ENUM(Stats, state, NULL, guest_states, .doc = "State"),
+	ENUM(Stats, reason, NULL, guest_reasons, .doc = "Reason"),
+	UINT(Stats, cpu_time, NULL, .doc = "CPU time, ns"),
+	SIZE(Stats, balloon_current, NULL, .doc = "Memory"),
+	SIZE(Stats, balloon_maximum, NULL, .doc = "Max memory"),
+	UINT(Stats, vcpu_current, NULL, .doc = "CPU(s)"),
+	UINT(Stats, vcpu_maximum, NULL, .doc = "Max CPU(s)"),
+	TRI(Stats, persistent, NULL),
+	LIST(Stats, blocks, NULL, device_shape),
+	LIST(Stats, nets, NULL, device_shape),
+};
+static const Shape stats_shape = SHAPE("stats", Stats, stats_rows);
+
+typedef struct StatsList {
+	ShapeHead head;
+	GPtrArray *domains;
+} StatsList;
+
+static const Row stats_list_rows[] = { LIST(StatsList, domains, NULL, stats_shape) };
+static const Shape stats_list = SHAPE("stats-list", StatsList, stats_list_rows);
+
+typedef struct StatsArgs {
+	ShapeHead head;
+	gboolean inactive, all;
+} StatsArgs;
+
+static const Row stats_arg_rows[] = {
+	FLAG(StatsArgs, all, NULL, .doc = "also of guests that do not run"),
+	FLAG(StatsArgs, inactive, NULL, .doc = "only of guests that do not run"),
+};
+static const Shape stats_args = SHAPE("domstats-args", StatsArgs, stats_arg_rows);
+
+static void add_device(GPtrArray **list, const char *name, const char *path)
+{
+	Device *device = shape_new(&device_shape);
+	device->name = g_strdup(name);
+	device->path = g_strdup(path);
+	shape_append(list, &device_shape, device);
+}
+
+static void add_live(Stats *stats, const Guest *live)
+{
+	stats->balloon_current = live->current_memory.set ? live->current_memory : live->memory;
+	stats->vcpu_maximum = OPT_UINT(opt_uint_or(live->vcpus, 1));
+	SHAPE_EACH (Disk, disk, live->disks)
+		add_device(&stats->blocks, disk->target, disk_source_name(disk));
+	SHAPE_EACH (Interface, interface, live->interfaces)
+		add_device(&stats->nets, interface->target, NULL);
+}
+
+static Stats *stats_new(const GuestSnap *snap)
+{
+	Stats *stats = shape_new(&stats_shape);
+	stats->name = g_strdup(snap->name);
+	stats->uuid = g_strdup(snap->uuid);
+	if (snap->id >= 0)
+		stats->id = OPT_INT(snap->id);
+	stats->persistent = snap->persistent ? TRI_YES : TRI_NO;
+	stats->state = snap->state;
+	stats->reason = snap->reason;
+	stats->balloon_maximum = OPT_UINT(snap->memory);
+	stats->balloon_current = OPT_UINT(snap->memory);
+	stats->vcpu_current = OPT_UINT(snap->vcpus);
+	stats->vcpu_maximum = OPT_UINT(snap->vcpus);
+	if (snap->pid > 0)
+		stats->cpu_time = OPT_UINT(process_cpu_time(snap->pid));
+	if (snap->live)
+		add_live(stats, snap->live->guest);
+	return stats;
+}
+
+static gboolean domstats(OpCall *call, G_GNUC_UNUSED GError **error)
+{
+	const StatsArgs *args = call->args;
+	StatsList *result = call->result;
+	guint flags = (args->inactive && !args->all ? 0 : CORE_LIST_ACTIVE) |
+		      (args->inactive || args->all ? CORE_LIST_INACTIVE : 0);
+	g_autoptr(GPtrArray) snaps = core_list(call->core, flags);
+	for (guint i = 0; i < snaps->len; i++)
+		shape_append(&result->domains, &stats_shape, stats_new(g_ptr_array_index(snaps, i)));
+	return TRUE;
+}
+
+static const Op ops[] = {
+	{ .name = "desc", .route = "/v1/guests/{guest}/desc", ON_GUEST("POST", OP_PERM_WRITE, OP_LANE),
+	  .args = &desc_args, .show = OP_SHOW_MESSAGE, .said = "Domain description updated successfully",
+	  .doc = "Write a guest's description or title", .fn = desc },
+	{ .name = "metadata", .route = "/v1/guests/{guest}/metadata",
+	  ON_GUEST("POST", OP_PERM_WRITE, OP_LANE), .args = &metadata_args, .show = OP_SHOW_MESSAGE,
+	  .said = "Metadata modified", .doc = "Keep a program's metadata with a guest",
+	  .fn = set_metadata },
+	{ .name = "notes", .route = "/v1/guests/{guest}/notes",
+	  ON_GUEST("GET", OP_PERM_READ, OP_BESIDE), .args = &get_args, .result = &text_shape,
+	  .show = OP_SHOW_TEXT, .doc = "Show a guest's description, title or metadata",
+	  .fn = get_note },
+	{ .name = "vcpucount", .route = "/v1/guests/{guest}/vcpucount",
+	  ON_GUEST("GET", OP_PERM_READ, OP_BESIDE), .args = &count_args, .result = &count_shape,
+	  .show = OP_SHOW_TEXT, .doc = "Show how many CPUs a guest has", .fn = vcpucount },
+	{ .name = "send-key", .route = "/v1/guests/{guest}/keys",
+	  ON_GUEST("POST", OP_PERM_WRITE, OP_LANE), .args = &key_args, .show = OP_SHOW_MESSAGE,
+	  .said = "", .doc = "Press keys on a guest's keyboard", .fn = send_key },
+	{ .name = "qemu-monitor-command", .route = "/v1/guests/{guest}/monitor",
+	  ON_GUEST("POST", OP_PERM_WRITE, OP_LANE), .args = &monitor_args, .result = &text_shape,
+	  .show = OP_SHOW_TEXT, .doc = "Say something to QEMU's monitor", .fn = monitor },
+	{ .name = "domstats", .family = "Guests", .method = "GET", .route = "/v1/stats",
+	  .perm = OP_PERM_READ, .lane = OP_READ, .args = &stats_args, .result = &stats_list,
+	  .show = OP_SHOW_TABLE, .doc = "Show what guests use", .fn = domstats },
+};
+
+const OpFamily op_family_guest_tell = { ops, G_N_ELEMENTS(ops) };
