@@ -131,7 +131,7 @@ static void place_drive(Disk *disk)
 {
 	int row = drive_row(disk);
 	int index = disk_index(disk->target);
-	if (row < 0 || index < 0)
+	if (row < 0 || index < 0 || (disk->info.address && disk->info.address->type != ADDRESS_DRIVE))
 		return;
 	guint units = drives[row].units, per_bus = drives[row].per_bus;
 	if (device_has_address(&disk->info, ADDRESS_DRIVE)) {
@@ -233,7 +233,8 @@ static void add_drive_controllers(Guest *guest)
 		SHAPE_EACH (Disk, disk, guest->disks)
 			if (disk->bus == drives[i].bus)
 				need(guest, drives[i].controller,
-				     disk->info.address ? disk->info.address->controller.v : 0);
+				     device_has_address(&disk->info, ADDRESS_DRIVE)
+					     ? disk->info.address->controller.v : 0);
 	const char *model = "lsilogic"; /* as that of a controller which says it */
 	SHAPE_EACH (Controller, c, guest->controllers)
 		if (c->type == CONTROLLER_SCSI && c->model && !g_str_equal(c->model, "auto")) {

@@ -108,6 +108,46 @@ static gboolean check_lun(const Disk *disk, GError **error)
 	return TRUE;
 }
 
+/* Formats that QEMU reads; the others of libvirt's list belong to other hypervisors. */
+static gboolean check_format(const Disk *disk, GError **error)
+{
+	static const guint64 known =
+		SHAPE_WHEN(DISK_FORMAT_RAW) | SHAPE_WHEN(DISK_FORMAT_BOCHS) |
+		SHAPE_WHEN(DISK_FORMAT_CLOOP) | SHAPE_WHEN(DISK_FORMAT_DMG) |
+		SHAPE_WHEN(DISK_FORMAT_VPC) | SHAPE_WHEN(DISK_FORMAT_VDI) |
+		SHAPE_WHEN(DISK_FORMAT_FAT) | SHAPE_WHEN(DISK_FORMAT_PLOOP) |
+		SHAPE_WHEN(DISK_FORMAT_QCOW) | SHAPE_WHEN(DISK_FORMAT_QCOW2) |
+		SHAPE_WHEN(DISK_FORMAT_QED) | SHAPE_WHEN(DISK_FORMAT_VMDK) |
+		SHAPE_WHEN(DISK_FORMAT_VHDX);
+	if (!disk->driver_type || (known & SHAPE_WHEN(disk->driver_type)))
+		return TRUE;
+	g_autofree char *text = g_strdup_printf("format \"%s\" is not one of QEMU's: use raw or qcow2",
+						enum_name(&disk_formats, disk->driver_type));
+	return bad_disk(disk, error, text);
+}
+
+/* An address of the kind that the bus has. */
+static gboolean check_address(const Disk *disk, GError **error)
+{
+	static const struct {
+		DiskBus bus;
+		AddressType type;
+	} kinds[] = { { DISK_BUS_IDE, ADDRESS_DRIVE },	{ DISK_BUS_SATA, ADDRESS_DRIVE },
+		      { DISK_BUS_SCSI, ADDRESS_DRIVE }, { DISK_BUS_FDC, ADDRESS_DRIVE },
+		      { DISK_BUS_USB, ADDRESS_USB } };
+	const Address *a = disk->info.address;
+	for (guint i = 0; a && i < G_N_ELEMENTS(kinds); i++)
+		if (disk->bus == kinds[i].bus && a->type != kinds[i].type) {
+			g_autofree char *text = g_strdup_printf(
+				"bus %s has addresses of type %s, not %s: remove the <address>",
+				enum_name(&disk_buses, disk->bus),
+				enum_name(&address_types, kinds[i].type),
+				enum_name(&address_types, a->type));
+			return bad_disk(disk, error, text);
+		}
+	return TRUE;
+}
+
 static gboolean check_disks(const Guest *guest, G_GNUC_UNUSED const QemuCaps *caps, GError **error)
 {
 	SHAPE_EACH (Disk, disk, guest->disks) {
@@ -125,7 +165,8 @@ static gboolean check_disks(const Guest *guest, G_GNUC_UNUSED const QemuCaps *ca
 					"a cdrom cannot be on bus virtio: use sata, scsi or ide");
 		if (disk->bus == DISK_BUS_FDC && disk->device != DISK_DEVICE_FLOPPY)
 			return bad_disk(disk, error, "bus fdc is for floppies only");
-		if (!check_lun(disk, error))
+		if (!check_lun(disk, error) || !check_format(disk, error) ||
+		    !check_address(disk, error))
 			return FALSE;
 	}
 	return TRUE;
