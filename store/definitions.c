@@ -210,8 +210,13 @@ static void load_file(Load *load, GHashTable *index, GThreadPool *pool, int fold
 		unlinkat(folder, file, 0); /* an interrupted write */
 		return;
 	}
-	if (!g_str_has_suffix(file, ".xml") || fstatat(folder, file, &st, 0) < 0)
+	if (!g_str_has_suffix(file, ".xml"))
 		return;
+	if (fstatat(folder, file, &st, 0) < 0) {
+		log_error(NULL, "a definition is left out: %s/%s: %s", load->store->folder, file,
+			  g_strerror(errno));
+		return;
+	}
 	g_autofree char *name = g_strndup(file, strlen(file) - strlen(".xml"));
 	StoreEntry now = { 0 };
 	note_file(&now, &st);
