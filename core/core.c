@@ -258,7 +258,8 @@ void core_begin(Core *core)
 typedef struct Incoming {
 	CoreGuest *guest;
 	Guest *definition;
-	gboolean create, paused;
+	gboolean create;
+	EngineStart how; /* of create */
 	Notes *notes;
 	GError **error;
 	gboolean ok, again; /* again: the guest went away meanwhile */
@@ -315,7 +316,7 @@ static gboolean start_transient(Incoming *in)
 	if (guest->snap->live)
 		return fail(in->error, LODGE_ERROR_STATE, "guest \"%s\" is already running",
 			    guest->snap->name);
-	if (!guest_run(guest, in->definition, in->paused, in->notes, in->error))
+	if (!guest_run(guest, in->definition, &in->how, in->notes, in->error))
 		return FALSE;
 	registry_show(guest);
 	return TRUE;
@@ -390,6 +391,13 @@ CoreGuest *core_create(Core *core, const char *xml, gboolean paused, Notes *note
 	g_autoptr(Guest) definition = read_definition(core, xml, FALSE, notes, error);
 	if (!definition)
 		return NULL;
-	Incoming in = { .definition = definition, .create = TRUE, .paused = paused, .notes = notes };
+	EngineStart how = { .paused = paused };
+	return core_start_definition(core, definition, &how, notes, error);
+}
+
+CoreGuest *core_start_definition(Core *core, Guest *definition, const EngineStart *how, Notes *notes,
+				 GError **error)
+{
+	Incoming in = { .definition = definition, .create = TRUE, .how = *how, .notes = notes };
 	return bring_in(core, &in, error);
 }

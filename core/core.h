@@ -93,7 +93,12 @@ CoreGuest *core_define(Core *core, const char *xml, gboolean validate, Notes *no
 /* Starts a guest that is not stored and forgotten when it ends. As core_define(). */
 CoreGuest *core_create(Core *core, const char *xml, gboolean paused, Notes *notes, GError **error);
 
-gboolean core_guest_start(CoreGuest *guest, gboolean paused, Notes *notes, GError **error); /* lane */
+typedef enum CoreStartFlags {
+	CORE_START_PAUSED = 1 << 0,
+	CORE_START_FORCE_BOOT = 1 << 1, /* drops a managed save instead of going on from it */
+} CoreStartFlags;
+/* From its managed save, which is used up, or by booting. Lane. */
+gboolean core_guest_start(CoreGuest *guest, guint flags, Notes *notes, GError **error);
 /* Pause, resume, reset, shutdown, reboot, NMI. A shutdown only asks. */
 gboolean core_guest_signal(CoreGuest *guest, EngineSignal signal, GError **error); /* lane */
 /* Ends it at once, also while its lane is busy; returns when it is off. OP_BESIDE. */

@@ -1,9 +1,13 @@
 /* The verbs of a guest, and the snapshots that reads are answered from. See core.h. */
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "core/internal.h"
+#include "core/save.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* ---- definitions and snapshots ---- */
@@ -274,7 +278,19 @@ gboolean core_guest_rename(CoreGuest *guest, const char *name, GError **error)
 
 /* ---- running ---- */
 
-gboolean core_guest_start(CoreGuest *guest, gboolean paused, Notes *notes, GError **error)
+/* The save is used up: going on from it twice would not fit the disks. */
+static gboolean start_from_save(CoreGuest *guest, guint flags, Notes *notes, GError **error)
+{
+	g_autofree char *path = core_guest_managed_save_path(guest);
+	guint wanted = flags & CORE_START_PAUSED ? SAVE_PAUSED : 0;
+	if (!guest_run_saved(guest, path, wanted, notes, error)) {
+		g_prefix_error(error, "%s (--force-boot starts without the saved state): ", path);
+		return FALSE;
+	}
+	return core_guest_managed_save_remove(guest, error);
+}
+
+gboolean core_guest_start(CoreGuest *guest, guint flags, Notes *notes, GError **error)
 {
 	g_autoptr(GuestSnap) snap = core_guest_snap(guest);
 	if (snap->live)
@@ -282,7 +298,16 @@ gboolean core_guest_start(CoreGuest *guest, gboolean paused, Notes *notes, GErro
 	if (guest->gone)
 		return fail(error, LODGE_ERROR_NOT_FOUND, "guest \"%s\" was undefined", snap->name);
 	g_autoptr(Guest) definition = store_guest(guest->core->store, snap->name, error);
-	return definition && guest_run(guest, definition, paused, notes, error);
+	if (!definition)
+		return FALSE;
+	if (core_guest_has_managed_save(guest)) {
+		if (!(flags & CORE_START_FORCE_BOOT))
+			return start_from_save(guest, flags, notes, error);
+		if (!core_guest_managed_save_remove(guest, error))
+			return FALSE;
+	}
+	EngineStart how = { .paused = (flags & CORE_START_PAUSED) != 0 };
+	return guest_run(guest, definition, &how, notes, error);
 }
 
 gboolean core_guest_signal(CoreGuest *guest, EngineSignal signal, GError **error)
@@ -309,7 +334,15 @@ int core_guest_screenshot(CoreGuest *guest, GError **error)
 		fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", name);
 		return -1;
 	}
-	return guest->core->engine->open(guest->run, ENGINE_SCREENSHOT, NULL, error);
+	autofd int fd = memfd_create("screenshot", MFD_CLOEXEC);
+	if (fd < 0) {
+		fail_errno(error, errno, "cannot make a file for the screenshot");
+		return -1;
+	}
+	if (!guest->core->engine->write(guest->run, ENGINE_SCREENSHOT, fd, NULL, error))
+		return -1;
+	lseek(fd, 0, SEEK_SET);
+	return fd_steal(&fd);
 }
 
 /* The lane hears of the end from the engine and publishes it, or its start fails: waits for that. */

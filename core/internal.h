@@ -76,7 +76,7 @@ void guest_set_stored(CoreGuest *guest, StoreEntry *entry);
 
 /* run.c */
 /* Starts from @definition (copied). Lane. */
-gboolean guest_run(CoreGuest *guest, const Guest *definition, gboolean paused, Notes *notes,
+gboolean guest_run(CoreGuest *guest, const Guest *definition, const EngineStart *how, Notes *notes,
 		   GError **error);
 /* What the engine reports to, for the run that guest->serial counts. Lane. */
 EngineSink guest_sink(CoreGuest *guest);
@@ -89,6 +89,10 @@ void guest_ended(CoreGuest *guest, GuestReason reason, const char *detail);
 void guest_running(CoreGuest *guest, EngineRun *run, Guest *live, GuestState state,
 		   GuestReason reason, const char *note);
 
+/* save.c: starts the guest from the file @path; @flags: SaveFlags. Lane. */
+gboolean guest_run_saved(CoreGuest *guest, const char *path, guint flags, Notes *notes,
+			 GError **error);
+
 /* recover.c */
 /* Writes what a later daemon needs to take the guest up; @run NULL: it is being started. @note as in
  * GuestSnap. Lane. */
@@ -99,6 +103,10 @@ void recover_forget(CoreGuest *guest);
 void recover_all(Core *core);
 
 /* core.c */
+/* Starts @definition: of a guest that is known and off, or of a new, transient one. Returns a
+ * reference. A pool thread that is no lane's. */
+CoreGuest *core_start_definition(Core *core, Guest *definition, const EngineStart *how, Notes *notes,
+				 GError **error);
 void core_unref(Core *core);
 /* Waits until all that stands on the lanes of @guests (CoreGuest *) has run; FALSE after @ms. Main. */
 gboolean core_wait_lanes(const GPtrArray *guests, guint ms);

@@ -181,7 +181,8 @@ static void set_starting(CoreGuest *guest, gboolean starting)
 }
 
 /* NULL on failure; nothing is left then. */
-static EngineRun *start(CoreGuest *guest, Guest *live, gboolean paused, Notes *notes, GError **error)
+static EngineRun *start(CoreGuest *guest, Guest *live, const EngineStart *how, Notes *notes,
+			GError **error)
 {
 	const Engine *engine = guest->core->engine;
 	guint before = notes_count(notes);
@@ -189,7 +190,7 @@ static EngineRun *start(CoreGuest *guest, Guest *live, gboolean paused, Notes *n
 		return NULL;
 	EngineSink sink = guest_sink(guest);
 	g_autoptr(GError) why = NULL;
-	EngineRun *run = engine_start(engine, live, paused, &sink, notes, &why);
+	EngineRun *run = engine_start(engine, live, how, &sink, notes, &why);
 	if (!run && g_atomic_int_get(&guest->killed))
 		fail(error, LODGE_ERROR_ABORTED, "guest \"%s\" was destroyed while it was started",
 		     live->name);
@@ -197,8 +198,9 @@ static EngineRun *start(CoreGuest *guest, Guest *live, gboolean paused, Notes *n
 		g_propagate_error(error, g_steal_pointer(&why));
 	const char *note = notes_count(notes) > before ? notes_get(notes, before) : NULL;
 	if (run && recover_write(guest, live, run, note, error)) {
-		guest_running(guest, run, live, paused ? GUEST_PAUSED : GUEST_RUNNING,
-			      paused ? REASON_USER : REASON_BOOTED, note);
+		guest_running(guest, run, live, how->paused ? GUEST_PAUSED : GUEST_RUNNING,
+			      how->paused ? REASON_USER : how->stream ? REASON_RESTORED : REASON_BOOTED,
+			      note);
 		return run;
 	}
 	if (run)
@@ -207,7 +209,7 @@ static EngineRun *start(CoreGuest *guest, Guest *live, gboolean paused, Notes *n
 	return NULL;
 }
 
-gboolean guest_run(CoreGuest *guest, const Guest *definition, gboolean paused, Notes *notes,
+gboolean guest_run(CoreGuest *guest, const Guest *definition, const EngineStart *how, Notes *notes,
 		   GError **error)
 {
 	g_auto(Notes) own = { 0 };
@@ -216,13 +218,13 @@ gboolean guest_run(CoreGuest *guest, const Guest *definition, gboolean paused, N
 	g_atomic_int_inc(&guest->serial);
 	g_atomic_int_set(&guest->killed, FALSE);
 	set_starting(guest, TRUE);
-	gboolean runs = start(guest, live, paused, notes ? notes : &own, error) != NULL;
+	gboolean runs = start(guest, live, how, notes ? notes : &own, error) != NULL;
 	set_starting(guest, FALSE);
 	if (!runs)
 		return FALSE;
 	live = NULL; /* the snapshot has it */
-	guest_event(guest, "started", "booted");
-	if (paused)
+	guest_event(guest, "started", how->stream ? "restored" : "booted");
+	if (how->paused)
 		guest_event(guest, "suspended", "paused");
 	return TRUE;
 }
@@ -274,7 +276,8 @@ static Guest *next_definition(CoreGuest *guest, GuestReason reason)
 static void restart(CoreGuest *guest, const Guest *definition)
 {
 	g_autoptr(GError) error = NULL;
-	if (!guest_run(guest, definition, FALSE, NULL, &error))
+	EngineStart how = { 0 };
+	if (!guest_run(guest, definition, &how, NULL, &error))
 		log_error(guest->snap->name, "cannot start it again: %s", error->message);
 }
 

@@ -19,13 +19,13 @@ const EnumTable guest_reasons = {
 	.n = 22,
 };
 
-EngineRun *engine_start(const Engine *engine, Guest *live, gboolean paused, const EngineSink *sink,
-			Notes *notes, GError **error)
+EngineRun *engine_start(const Engine *engine, Guest *live, const EngineStart *how,
+			const EngineSink *sink, Notes *notes, GError **error)
 {
 	g_return_val_if_fail(live && live->name && live->uuid && live->id.set, NULL);
 	gint64 since = g_get_monotonic_time();
 	g_autoptr(GError) why = NULL;
-	EngineRun *run = engine->start(live, paused, sink, notes, &why);
+	EngineRun *run = engine->start(live, how, sink, notes, &why);
 	g_autofree char *object = g_strdup_printf("guest %s", live->name);
 	if (run) {
 		log_debug(object, "%s started it in %.1f ms", engine->name,

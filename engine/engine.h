@@ -8,6 +8,8 @@
  * Neighbours: core/ above; model/ and host/ below; qemu/ and fake/ implement it. */
 #pragma once
 
+#include <gio/gio.h>
+
 #include "base/paths.h"
 #include "engine/caps.h"
 #include "model/guest.h"
@@ -61,9 +63,23 @@ typedef enum EngineSignal {
 	ENGINE_NMI,
 } EngineSignal;
 
-typedef enum EngineOpen {
-	ENGINE_SCREENSHOT = 1, /* a PNG, complete when it is returned */
-} EngineOpen;
+/* What an engine can write into a file. */
+typedef enum EngineWrite {
+	ENGINE_SCREENSHOT = 1, /* a PNG */
+	ENGINE_MEMORY,	       /* memory and devices of a guest whose CPUs stand still */
+} EngineWrite;
+
+/* How a long write is followed and ended by who asked for it. */
+typedef struct EngineProgress {
+	void (*tell)(gpointer data, double fraction); /* 0..1, negative where unknown; may be NULL */
+	gpointer data;
+	GCancellable *cancel; /* may be NULL */
+} EngineProgress;
+
+typedef struct EngineStart {
+	gboolean paused; /* leave the CPUs stopped */
+	int stream;	 /* goes on from what ENGINE_MEMORY wrote: an fd at its beginning; 0: boots */
+} EngineStart;
 
 typedef enum EngineAsk {
 	ENGINE_ASK_MONITOR = 1, /* a command of the hypervisor's own monitor, as JSON */
@@ -106,10 +122,10 @@ typedef struct Engine {
 	 * document needs; notes say what was changed. Any thread. */
 	gboolean (*check)(Guest *guest, Notes *notes, GError **error);
 	/* Starts @live (a copy that the engine completes: aliases, ports, ptys, backing chains); its
-	 * CPUs stay stopped where @paused is set. Nothing is left behind on failure, and ended() is
+	 * CPUs stay stopped where @how says so. Nothing is left behind on failure, and ended() is
 	 * not called then. */
-	EngineRun *(*start)(Guest *live, gboolean paused, const EngineSink *sink, Notes *notes,
-			    GError **error);
+	EngineRun *(*start)(Guest *live, const EngineStart *how, const EngineSink *sink,
+			    Notes *notes, GError **error);
 	/* Takes up a guest that an earlier daemon started, from what record() gave; @record is NULL
 	 * where that daemon died in the middle of start(). On failure the guest is gone, nothing of
 	 * it is left, and *reason says how it ended. */
@@ -118,8 +134,10 @@ typedef struct Engine {
 	/* What adopt() needs, as JSON text the caller frees. Never fails. */
 	char *(*record)(EngineRun *run);
 	gboolean (*signal)(EngineRun *run, EngineSignal signal, GError **error);
-	/* An fd for @what; @name is an alias or NULL for the first. -1 on failure. */
-	int (*open)(EngineRun *run, EngineOpen what, const char *name, GError **error);
+	/* Writes @what to the file @fd at its position. @progress may be NULL. A cancelled write is
+	 * ABORTED; after a failure the guest can go on. */
+	gboolean (*write)(EngineRun *run, EngineWrite what, int fd, const EngineProgress *progress,
+			  GError **error);
 	/* What the hypervisor answers to @text, which the caller frees. NULL on failure. */
 	char *(*ask)(EngineRun *run, EngineAsk what, const char *text, GError **error);
 	/* The process; for what the host counts. Any thread that has a reference. */
@@ -137,8 +155,8 @@ typedef struct Engine {
 extern const Engine qemu_engine;
 
 /* Boundary: start and adopt with their preconditions asserted and their course logged. */
-EngineRun *engine_start(const Engine *engine, Guest *live, gboolean paused, const EngineSink *sink,
-			Notes *notes, GError **error);
+EngineRun *engine_start(const Engine *engine, Guest *live, const EngineStart *how,
+			const EngineSink *sink, Notes *notes, GError **error);
 EngineRun *engine_adopt(const Engine *engine, Guest *live, const char *record,
 			const EngineSink *sink, GuestState *state, GuestReason *reason,
 			GError **error);

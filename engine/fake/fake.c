@@ -41,7 +41,7 @@ static guint last_number;
 static gboolean keep_sinks;
 
 static const char *const step_names[FAKE_STEPS] = {
-	"probe", "check", "start", "spawned", "console", "live", "adopt", "signal", "open", "kill", "stop",
+	"probe", "check", "start", "spawned", "console", "live", "adopt", "signal", "write", "kill", "stop",
 };
 
 /* ---- faults ---- */
@@ -275,13 +275,13 @@ static void undo(EngineRun *run)
 	run_free(run);
 }
 
-static EngineRun *start(Guest *live, gboolean paused, const EngineSink *sink, Notes *notes,
+static EngineRun *start(Guest *live, const EngineStart *how, const EngineSink *sink, Notes *notes,
 			GError **error)
 {
 	EngineRun *run = run_new(live->name, sink);
 	if (live->title)
 		notes_add(notes, "%s is emulated", live->title);
-	if (launch(run, paused, error))
+	if (launch(run, how->paused, error))
 		return run;
 	undo(run);
 	return NULL;
@@ -336,12 +336,12 @@ static gboolean signal_guest(EngineRun *run, EngineSignal signal, GError **error
 	return TRUE;
 }
 
-static int open_screen(EngineRun *run, G_GNUC_UNUSED EngineOpen what, const char *name,
-		       GError **error)
+static gboolean write_what(EngineRun *run, G_GNUC_UNUSED EngineWrite what, int fd,
+			   G_GNUC_UNUSED const EngineProgress *progress, GError **error)
 {
-	if (!pass(FAKE_OPEN, run->process, error))
-		return -1;
-	return memfd_create(name ? name : "screen", MFD_CLOEXEC);
+	if (!pass(FAKE_WRITE, run->process, error))
+		return FALSE;
+	return write(fd, run->name, strlen(run->name)) > 0;
 }
 
 static void tell_end(EngineRun *run, GuestReason reason, const char *detail)
@@ -377,7 +377,7 @@ static void stop(EngineRun *run)
 
 const Engine fake_engine = {
 	.name = "fake", .probe = probe, .check = check, .start = start, .adopt = adopt,
-	.record = record, .signal = signal_guest, .open = open_screen, .kill = kill_guest, .stop = stop,
+	.record = record, .signal = signal_guest, .write = write_what, .kill = kill_guest, .stop = stop,
 };
 
 /* ---- what a test says ---- */

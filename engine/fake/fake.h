@@ -20,7 +20,7 @@ typedef enum FakeStep {
 	FAKE_LIVE,    /* its end would be told; start() only has to return */
 	FAKE_ADOPT,
 	FAKE_SIGNAL,
-	FAKE_OPEN,
+	FAKE_WRITE,
 	FAKE_KILL,
 	FAKE_STOP,
 	FAKE_STEPS,

@@ -9,7 +9,6 @@
 #include "host/process.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 
 #define TERM_MS 5000 /* destroy --graceful: until SIGKILL follows */
 
@@ -51,19 +50,16 @@ static void stop(EngineRun *run)
 	run_unref(run);
 }
 
-/* QEMU writes into a file of ours that it gets as an fd: it may not create any. */
-static int screenshot(EngineRun *run, GError **error)
+/* QEMU may create no file: it writes into ours, which it gets as an fd. */
+static gboolean screenshot(EngineRun *run, int fd, GError **error)
 {
-	autofd int fd = memfd_create("screenshot", MFD_CLOEXEC);
 	g_autofree char *again = g_strdup_printf("/proc/self/fd/%d", fd);
-	autofd int writer = fd < 0 ? -1 : open(again, O_WRONLY | O_CLOEXEC);
-	if (writer < 0) {
-		fail_errno(error, errno, "cannot make a file for the screenshot");
-		return -1;
-	}
+	autofd int writer = open(again, O_WRONLY | O_CLOEXEC);
+	if (writer < 0)
+		return fail_errno(error, errno, "cannot write the screenshot");
 	json_t *set = qmp_call_fd(run->qmp, "add-fd", json_object(), writer, QMP_MS, error);
 	if (!set)
-		return -1;
+		return FALSE;
 	json_int_t id = json_integer_value(json_object_get(set, "fdset-id"));
 	json_decref(set);
 	g_autofree char *name = g_strdup_printf("/dev/fdset/%" JSON_INTEGER_FORMAT, id);
@@ -73,16 +69,14 @@ static int screenshot(EngineRun *run, GError **error)
 	json_decref(qmp_call(run->qmp, "remove-fd", json_pack("{s:I}", "fdset-id", id), QMP_MS,
 			     NULL));
 	json_decref(done);
-	if (!done)
-		return -1;
-	lseek(fd, 0, SEEK_SET);
-	return fd_steal(&fd);
+	return done != NULL;
 }
 
-static int open_door(EngineRun *run, G_GNUC_UNUSED EngineOpen what,
-		     G_GNUC_UNUSED const char *name, GError **error)
+static gboolean write_what(EngineRun *run, EngineWrite what, int fd, const EngineProgress *progress,
+			   GError **error)
 {
-	return screenshot(run, error); /* the only door so far */
+	return what == ENGINE_MEMORY ? run_save(run, fd, progress, error)
+				     : screenshot(run, fd, error);
 }
 
 const Engine qemu_engine = {
@@ -93,7 +87,7 @@ const Engine qemu_engine = {
 	.adopt = run_adopt,
 	.record = run_record,
 	.signal = run_signal,
-	.open = open_door,
+	.write = write_what,
 	.ask = run_ask,
 	.pid = run_pid,
 	.describe = run_describe,

@@ -70,13 +70,17 @@ pid_t run_pid(const EngineRun *run);
 gboolean run_describe(const char *path, EngineCaps *caps, GError **error);
 
 /* start.c, adopt.c */
-EngineRun *run_start(Guest *live, gboolean paused, const EngineSink *sink, Notes *notes,
+EngineRun *run_start(Guest *live, const EngineStart *how, const EngineSink *sink, Notes *notes,
 		     GError **error);
 EngineRun *run_adopt(Guest *live, const char *record, const EngineSink *sink, GuestState *state,
 		     GuestReason *reason, GError **error);
 char *run_record(EngineRun *run);
 /* Opens the ptys that @live names and hands them to the sink. */
 void run_open_consoles(EngineRun *run, const Guest *live);
+
+/* save.c: memory and devices to @fd, and from it into a QEMU that was told to expect them. */
+gboolean run_save(EngineRun *run, int fd, const EngineProgress *progress, GError **error);
+gboolean run_load(EngineRun *run, int fd, GError **error);
 
 /* prepare.c: what must be known before the command line: firmware, backing chains, ports. */
 gboolean run_prepare(EngineRun *run, Guest *live, Notes *notes, GError **error);

@@ -282,10 +282,12 @@ static gboolean configure(EngineRun *run, const QemuCommand *command, Guest *liv
 	return ok;
 }
 
-static gboolean go(EngineRun *run, gboolean paused, GError **error)
+static gboolean go(EngineRun *run, const EngineStart *how, GError **error)
 {
+	if (how->stream && !run_load(run, how->stream, error))
+		return FALSE;
 	g_atomic_int_set(&run->quiet, FALSE);
-	if (paused)
+	if (how->paused)
 		return process_alive(run->pidfd) ||
 		       fail(error, LODGE_ERROR_ENGINE, "QEMU ended at once");
 	json_t *result = qmp_call(run->qmp, "cont", NULL, START_MS, error);
@@ -303,7 +305,14 @@ static void explain(const EngineRun *run, goffset log_from, GError **error)
 	fail(error, LODGE_ERROR_ENGINE, "guest \"%s\": QEMU does not start: %s", run->name, tail);
 }
 
-static gboolean start_process(EngineRun *run, Guest *live, gboolean kvm, gboolean paused,
+/* The stream is handed over later: QEMU waits for it. */
+static void expect_stream(QemuCommand *command)
+{
+	g_ptr_array_insert(command->argv, (gint)command->argv->len - 1, g_strdup("-incoming"));
+	g_ptr_array_insert(command->argv, (gint)command->argv->len - 1, g_strdup("defer"));
+}
+
+static gboolean start_process(EngineRun *run, Guest *live, gboolean kvm, const EngineStart *how,
 			      Notes *notes, GError **error)
 {
 	goffset log_end = 0;
@@ -322,6 +331,8 @@ static gboolean start_process(EngineRun *run, Guest *live, gboolean kvm, gboolea
 	g_autoptr(QemuCommand) command = qemu_command_new(live, &setup, notes, error);
 	if (!command)
 		return FALSE;
+	if (how->stream)
+		expect_stream(command);
 	log_command(log, command);
 	log_end = lseek(log, 0, SEEK_END);
 	g_autoptr(GError) why = NULL;
@@ -329,7 +340,7 @@ static gboolean start_process(EngineRun *run, Guest *live, gboolean kvm, gboolea
 		run->sink.spawned(run->sink.owner, run);
 		if (configure(run, command, live, &why)) {
 			run_open_consoles(run, live);
-			if (go(run, paused, &why))
+			if (go(run, how, &why))
 				return TRUE;
 		}
 	}
@@ -338,7 +349,7 @@ static gboolean start_process(EngineRun *run, Guest *live, gboolean kvm, gboolea
 	return FALSE;
 }
 
-EngineRun *run_start(Guest *live, gboolean paused, const EngineSink *sink, Notes *notes,
+EngineRun *run_start(Guest *live, const EngineStart *how, const EngineSink *sink, Notes *notes,
 		     GError **error)
 {
 	EngineRun *run = run_new(live, sink);
@@ -348,7 +359,7 @@ EngineRun *run_start(Guest *live, gboolean paused, const EngineSink *sink, Notes
 	guest_assign_aliases(live);
 	if (make_run_dir(run, error) && choose_accel(live, &kvm, notes, error) &&
 	    run_prepare(run, live, notes, error) &&
-	    start_process(run, live, kvm, paused, notes, error))
+	    start_process(run, live, kvm, how, notes, error))
 		return run;
 	sink->spawned(sink->owner, NULL);
 	run_clean(run);

@@ -463,7 +463,7 @@ static void test_screenshot(void)
 	int fd = core_guest_screenshot(guest, &error);
 	g_assert_cmpint(fd, >=, 0);
 	close(fd);
-	fake_fail(FAKE_OPEN, 1);
+	fake_fail(FAKE_WRITE, 1);
 	g_assert_cmpint(core_guest_screenshot(guest, &error), ==, -1);
 	assert_code(error, LODGE_ERROR_ENGINE);
 	world_close(&world);

@@ -1,0 +1,83 @@
+/* A guest's memory and devices as a stream of QEMU's migration: written to a file, read at a start.
+ * Facts: QEMU's qapi/migration.json. See run.h. */
+#include "base/error.h"
+#include "engine/qemu/run.h"
+
+#define POLL_FIRST_US 1000
+#define POLL_MOST_US 50000
+#define MIGRATION_MS 30000 /* one answer, while QEMU is busy with pages */
+
+typedef enum Migration { MIGRATION_GOES_ON, MIGRATION_DONE, MIGRATION_FAILED } Migration;
+
+/* MigrationStatus of qapi/migration.json; what is not here goes on. */
+static Migration status_of(json_t *info, double *fraction, char **why)
+{
+	const char *status = json_string_value(json_object_get(info, "status"));
+	json_t *ram = json_object_get(info, "ram");
+	double total = (double)json_integer_value(json_object_get(ram, "total"));
+	double left = (double)json_integer_value(json_object_get(ram, "remaining"));
+	*fraction = total > 0 ? (total - left) / total : -1;
+	if (!g_strcmp0(status, "completed"))
+		return MIGRATION_DONE;
+	if (g_strcmp0(status, "failed") && g_strcmp0(status, "cancelled"))
+		return MIGRATION_GOES_ON;
+	const char *desc = json_string_value(json_object_get(info, "error-desc"));
+	*why = g_strdup(desc ? desc : status);
+	return MIGRATION_FAILED;
+}
+
+static gboolean call(EngineRun *run, const char *command, json_t *arguments, GError **error)
+{
+	json_t *result = qmp_call(run->qmp, command, arguments, MIGRATION_MS, error);
+	json_decref(result);
+	return result != NULL;
+}
+
+/* Waits for the end of the migration; tells how far it is. */
+static gboolean follow(EngineRun *run, const EngineProgress *progress, GError **error)
+{
+	gboolean cancelled = FALSE;
+	for (gulong pause = POLL_FIRST_US;; pause = MIN(pause * 2, POLL_MOST_US)) {
+		json_t *info = qmp_call(run->qmp, "query-migrate", NULL, MIGRATION_MS, error);
+		if (!info)
+			return FALSE;
+		double fraction = 0;
+		g_autofree char *why = NULL;
+		Migration now = status_of(info, &fraction, &why);
+		json_decref(info);
+		if (now == MIGRATION_DONE)
+			return TRUE;
+		if (now == MIGRATION_FAILED)
+			return fail(error, cancelled ? LODGE_ERROR_ABORTED : LODGE_ERROR_ENGINE,
+				    "guest \"%s\": %s", run->name, why);
+		if (progress && progress->tell)
+			progress->tell(progress->data, fraction);
+		if (!cancelled && progress && g_cancellable_is_cancelled(progress->cancel))
+			cancelled = call(run, "migrate_cancel", NULL, NULL);
+		g_usleep(pause);
+	}
+}
+
+/* QEMU takes @fd under the name that the uri "fd:NAME" then uses up. */
+static gboolean hand_over(EngineRun *run, int fd, GError **error)
+{
+	json_t *result = qmp_call_fd(run->qmp, "getfd", json_pack("{s:s}", "fdname", "stream"), fd,
+				     MIGRATION_MS, error);
+	json_decref(result);
+	return result != NULL;
+}
+
+gboolean run_save(EngineRun *run, int fd, const EngineProgress *progress, GError **error)
+{
+	json_t *no_limit = json_pack("{s:I}", "max-bandwidth", (json_int_t)G_MAXINT64);
+	return call(run, "migrate-set-parameters", no_limit, error) && hand_over(run, fd, error) &&
+	       call(run, "migrate", json_pack("{s:s}", "uri", "fd:stream"), error) &&
+	       follow(run, progress, error);
+}
+
+gboolean run_load(EngineRun *run, int fd, GError **error)
+{
+	return hand_over(run, fd, error) &&
+	       call(run, "migrate-incoming", json_pack("{s:s}", "uri", "fd:stream"), error) &&
+	       follow(run, NULL, error);
+}
