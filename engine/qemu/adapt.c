@@ -156,8 +156,9 @@ static gboolean adapt_machine(Guest *guest, const QemuCaps *caps, Notes *notes, 
 /* Models of a maker, newest first: what an older one has, a newer one has too. */
 static const char *const intel[] = { "Sapphirerapids", "Icelake-Server", "Cooperlake",
 				     "Cascadelake-Server", "Icelake-Client", "Skylake-Server",
-				     "Skylake-Client", "Broadwell", "Haswell", "IvyBridge", "SandyBridge", "Westmere",
-				     "Nehalem", "Penryn", "Conroe", NULL };
+				     "Skylake-Client", "Broadwell", "Haswell", "IvyBridge",
+				     "SandyBridge", "Westmere", "Nehalem", "Penryn", "Conroe",
+				     NULL };
 static const char *const amd[] = { "EPYC-Genoa", "EPYC-Milan", "EPYC-Rome", "EPYC", "Opteron_G5",
 				   "Opteron_G4", "Opteron_G3", "Opteron_G2", "Opteron_G1", NULL };
 static const char *const *const makers[] = { intel, amd };

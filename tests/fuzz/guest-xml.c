@@ -19,10 +19,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	g_autoptr(Guest) again = guest_from_xml(printed, -1, "printed", NULL, &error);
 	if (!again)
 		g_error("own XML is refused: %s\n%s", error->message, printed);
-	g_autoptr(GPtrArray) differ = shape_diff(&guest_shape, guest, again);
-	if (differ->len || !shape_equal(&guest_shape, guest, again))
-		g_error("print and parse changed %s\n%s",
-			differ->len ? (char *)g_ptr_array_index(differ, 0) : "unknown XML", printed);
+	/* Unknown parts of two elements may change places in memory, but not on paper. */
+	g_autofree char *reprinted = guest_to_xml(again, SHAPE_XML_LIVE | SHAPE_XML_SECRETS);
+	if (!g_str_equal(printed, reprinted))
+		g_error("print and parse changed\n%s\nto\n%s", printed, reprinted);
 	g_autoptr(Guest) copy = guest_copy(guest);
 	g_assert_true(shape_equal(&guest_shape, guest, copy));
 	return 0;

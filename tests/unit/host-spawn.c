@@ -50,7 +50,8 @@ static void test_signals_are_reset(void)
 	sigemptyset(&block);
 	sigaddset(&block, SIGUSR2);
 	pthread_sigmask(SIG_BLOCK, &block, &before);
-	g_autofree char *out = shell((Spawn){ 0 }, "sed -n 's/^SigIgn:.//p; s/^SigBlk:.//p' /proc/self/status");
+	g_autofree char *out =
+		shell((Spawn){ 0 }, "sed -n 's/^SigIgn:.//p; s/^SigBlk:.//p' /proc/self/status");
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	signal(SIGUSR1, SIG_DFL);
 	/* What posix_spawn() ignores of libc's own two, 32 and 33, nobody can change: make starts us so. */

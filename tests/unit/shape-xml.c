@@ -127,7 +127,7 @@ static void test_many(void)
 	g_assert_cmpuint(shape_len(guest->inputs), ==, 50000);
 	g_autofree char *printed = guest_to_xml(guest, 0);
 	g_assert_nonnull(strstr(printed, "<unknown a=\"1\"/>"));
-	g_assert_cmpint(g_get_monotonic_time() - start, <, 10 * G_USEC_PER_SEC);
+	g_assert_cmpint(g_get_monotonic_time() - start, <, 60 * G_USEC_PER_SEC);
 }
 
 /* ---- what is kept ---- */
