@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-const EnumTable guest_types = ENUM_TABLE("type of guest", "kvm", "qemu", "xen", "lxc", "test", "hvf", "kqemu", "uml",
+const EnumTable guest_types =
+	ENUM_TABLE("type of guest", "kvm", "qemu", "xen", "lxc", "test", "hvf", "kqemu", "uml",
 		   "openvz", "vmware", "hyperv", "vbox", "phyp", "parallels", "bhyve", "vz");
 const EnumTable guest_actions =
 	ENUM_TABLE("action", "destroy", "restart", "preserve", "rename-restart", "coredump-destroy",
