@@ -136,7 +136,7 @@ static const char *cpu_model(Build *build, const Cpu *cpu, GError **error)
 	const char *all = build->setup->kvm ? "host" : "max";
 	const QemuCaps *caps = build->setup->caps;
 	if (!cpu || (!cpu->model && (!cpu->mode || g_str_equal(cpu->mode, "custom"))))
-		return "qemu64";
+		return g_strcmp0(build->guest->os.arch, "i686") ? "qemu64" : "qemu32";
 	if (!g_strcmp0(cpu->mode, "maximum"))
 		return "max";
 	if (cpu->mode && !g_str_equal(cpu->mode, "custom"))

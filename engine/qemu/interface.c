@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#define FORWARDS_MAX 1024 /* QEMU opens one socket for each */
+
 /* ---- where packets go ---- */
 
 static char *join(const char *address, OptUint port)
@@ -25,7 +27,7 @@ static void add_forward(json_t *list, const PortForward *forward, const PortForw
 	guint64 to = range ? opt_uint_or(range->to, from) : 0;
 	if (!range || range->exclude == TRI_YES)
 		return;
-	for (guint64 port = from; port <= last && port <= 65535; port++, to++) {
+	for (guint64 port = from; port <= last; port++, to++) {
 		g_autofree char *text = g_strdup_printf(
 			"%s:%s:%" G_GUINT64_FORMAT "-:%" G_GUINT64_FORMAT,
 			forward->proto ? forward->proto : "tcp",
@@ -112,6 +114,23 @@ static json_t *vdpa_netdev(Build *build, const Interface *interface)
 	return netdev;
 }
 
+static gboolean check_forwards(Build *build, const Interface *interface, GError **error)
+{
+	guint64 n = 0;
+	SHAPE_EACH (PortForward, forward, interface->port_forwards)
+		SHAPE_EACH (PortForwardRange, range, forward->ranges) {
+			guint64 from = opt_uint_or(range->start, 0);
+			guint64 last = opt_uint_or(range->end, from);
+			if (last < from || last > 65535)
+				return invalid(build, error, "interface %s: portForward/range is none",
+					       interface->mac);
+			n += last - from + 1;
+		}
+	return n <= FORWARDS_MAX ||
+	       invalid(build, error, "interface %s: portForward has %" G_GUINT64_FORMAT
+		       " ports, more than %d", interface->mac, n, FORWARDS_MAX);
+}
+
 static gboolean needs_source(Build *build, const Interface *interface, GError **error)
 {
 	gboolean path = interface->type == INTERFACE_VHOST_USER;
@@ -132,6 +151,8 @@ static gboolean netdev_of(Build *build, const Interface *interface, json_t **net
 	case INTERFACE_BRIDGE:
 	case INTERFACE_DIRECT:
 	case INTERFACE_ETHERNET:
+		if (!check_forwards(build, interface, error))
+			return FALSE;
 		*netdev = user_netdev(interface);
 		return TRUE;
 	case INTERFACE_NULL:

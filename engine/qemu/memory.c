@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define SET_MAX 4096
+#define IOTHREADS_MAX 1024
 
 /* ---- sets of numbers, "0-3,^2,8" ---- */
 
@@ -240,11 +241,14 @@ static gboolean add_topology(Build *build, GError **error)
 	return TRUE;
 }
 
-static void add_iothreads(Build *build)
+static gboolean add_iothreads(Build *build, GError **error)
 {
 	const Guest *guest = build->guest;
 	g_autoptr(GHashTable) ids = g_hash_table_new(NULL, NULL);
 	guint64 left = opt_uint_or(guest->iothreads, shape_len(guest->iothread_ids));
+	if (left > IOTHREADS_MAX)
+		return invalid(build, error, "iothreads: %" G_GUINT64_FORMAT " are more than %d", left,
+			       IOTHREADS_MAX);
 	for (guint64 id = 1, i = 0; left > 0; left--, i++) {
 		const IoThread *thread = i < shape_len(guest->iothread_ids) ?
 						 g_ptr_array_index(guest->iothread_ids, i) : NULL;
@@ -262,6 +266,7 @@ static void add_iothreads(Build *build)
 		}
 		add_json(build, "-object", object);
 	}
+	return TRUE;
 }
 
 static void add_cell(Build *build, const NumaCell *cell, OptUint id)
@@ -317,8 +322,7 @@ gboolean build_memory(Build *build, GError **error)
 		put_numatune(build, object, none);
 		add_json(build, "-object", object);
 	}
-	add_iothreads(build);
-	return TRUE;
+	return add_iothreads(build, error);
 }
 
 /* ---- modules ---- */

@@ -459,6 +459,55 @@ static void test_refusal(gconstpointer data)
 	g_assert_nonnull(error);
 }
 
+/* Parts of a guest that are pointers: one of a random guest's is put into a plain one. */
+#define PART(member) { #member, offsetof(Guest, member) }
+static const struct {
+	const char *name;
+	size_t offset;
+} parts[] = {
+	PART(disks), PART(controllers), PART(filesystems), PART(interfaces), PART(smartcards),
+	PART(serials), PART(parallels), PART(consoles), PART(channels), PART(inputs), PART(tpms),
+	PART(graphics), PART(sounds), PART(audios), PART(videos), PART(hostdevs), PART(redirdevs),
+	PART(redirfilter), PART(hubs), PART(watchdogs), PART(memballoon), PART(rngs), PART(panics),
+	PART(shmems), PART(memories), PART(iommu), PART(vsock), PART(cryptos), PART(features), PART(cpu),
+	PART(clock), PART(sysinfos), PART(memory_backing), PART(numatune), PART(iothread_ids),
+};
+
+static Guest *plain_guest(gboolean q35)
+{
+	g_autofree char *xml = g_strdup_printf(
+		"<domain type='qemu'><name>g</name><memory unit='MiB'>64</memory><maxMemory unit='GiB' "
+		"slots='4'>1</maxMemory><os><type arch='x86_64' machine='pc-%s-7.2'>hvm</type></os></domain>",
+		q35 ? "q35" : "i440fx");
+	return guest_from_xml(xml, -1, "test", NULL, NULL);
+}
+
+/* Whatever a definition says, the answer is a command or an error. */
+static void test_random(gconstpointer data)
+{
+	size_t offset = parts[GPOINTER_TO_UINT(data)].offset;
+	guint built = 0;
+	for (guint i = 0; i < 100; i++) {
+		g_autoptr(GRand) rand = g_rand_new_with_seed(i);
+		g_autoptr(Guest) random = shape_random(&guest_shape, rand, 2 + i % 3);
+		g_autoptr(Guest) guest = plain_guest(i % 2);
+		g_autoptr(GError) error = NULL;
+		QemuSetup setup = { .binary = QEMU, .run_dir = "/run", .kvm = i % 3 == 0 };
+		gpointer *ours = (gpointer *)((char *)guest + offset);
+		gpointer *theirs = (gpointer *)((char *)random + offset);
+		gpointer kept = *ours;
+		*ours = *theirs;
+		*theirs = kept;
+		if (i % 4 && guest_fill_defaults(guest, NULL, NULL))
+			guest_assign_addresses(guest, NULL);
+		guest_assign_aliases(guest);
+		g_autoptr(QemuCommand) command = qemu_command_new(guest, &setup, NULL, &error);
+		g_assert_true((command == NULL) == (error != NULL));
+		built += command != NULL;
+	}
+	g_test_message("%u of 100 can be", built);
+}
+
 /* ---- all ---- */
 
 static int by_name(gconstpointer a, gconstpointer b)
@@ -469,7 +518,7 @@ static int by_name(gconstpointer a, gconstpointer b)
 static GPtrArray *case_names(void)
 {
 	g_autofree char *path = golden("", "");
-	GPtrArray *names = g_ptr_array_new();
+	GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
 	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
 	const char *file;
 	g_assert_nonnull(dir);
@@ -514,6 +563,10 @@ int main(int argc, char **argv)
 		g_assert_true(g_file_set_contents(vars, bytes, (gssize)length, NULL));
 	g_test_add_func("/caps/known", test_caps);
 	g_test_add_func("/caps/missing-binary", test_caps_missing_binary);
+	for (guint i = 0; i < G_N_ELEMENTS(parts); i++) {
+		g_autofree char *path = g_strdup_printf("/args/random/%s", parts[i].name);
+		g_test_add_data_func(path, GUINT_TO_POINTER(i), test_random);
+	}
 	g_autoptr(GPtrArray) names = case_names();
 	add_cases(names);
 	int status = g_test_run();
