@@ -10,6 +10,7 @@ typedef struct OpFamily {
 
 extern const OpFamily op_family_guest_life;  /* guest_life.c: define, start, destroy, ... */
 extern const OpFamily op_family_guest_show;  /* guest_show.c: list, info, dumpxml, ... */
+extern const OpFamily op_family_guest_save;  /* guest_save.c: save, restore, managedsave */
 extern const OpFamily op_family_guest_watch; /* guest_watch.c: console, wait, events */
 extern const OpFamily op_family_guest_ids;   /* guest_ids.c: lookup, ids */
 extern const OpFamily op_family_guest_tell;  /* guest_tell.c: metadata, send-key, domstats, ... */

@@ -93,18 +93,21 @@ static gboolean undefine(OpCall *call, GError **error)
 
 typedef struct StartArgs {
 	ShapeHead head;
-	gboolean paused;
+	gboolean paused, force_boot;
 } StartArgs;
 
 static const Row start_rows[] = {
 	FLAG(StartArgs, paused, NULL, .doc = "do not let its CPUs run yet"),
+	FLAG(StartArgs, force_boot, NULL, .doc = "drop what managedsave has saved, and boot"),
 };
 static const Shape start_args = SHAPE("start-args", StartArgs, start_rows);
 
 static gboolean start(OpCall *call, GError **error)
 {
 	const StartArgs *args = call->args;
-	return core_guest_start(call->guest, args->paused, &call->notes, error) &&
+	guint flags = (args->paused ? CORE_START_PAUSED : 0) |
+		      (args->force_boot ? CORE_START_FORCE_BOOT : 0);
+	return core_guest_start(call->guest, flags, &call->notes, error) &&
 	       tell_made(call, core_guest_ref(call->guest));
 }
 

@@ -23,7 +23,7 @@ typedef struct RunArgs {
 
 static const Row run_rows[] = {
 	STRING(RunArgs, name, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED, .doc = "name of the guest"),
-	STRING(RunArgs, image, NULL, .opt = 'i', .dflt = "debian-12",
+	STRING(RunArgs, image, NULL, .flags = ROW_NAME_OR_PATH, .opt = 'i', .dflt = "debian-12",
 	       .doc = "image that its disk is linked to: a name of \"lodge image list\", or a file"),
 	SIZE(RunArgs, memory, NULL, .opt = 'm', .words = "MiB", .dflt = "1024", .min = 16 * MIB,
 	     .max = G_MAXINT64, .doc = "memory"),

@@ -107,6 +107,14 @@ static gboolean is_switch(const Row *row)
 	return row->kind == ROW_FLAG || row->kind == ROW_TRI;
 }
 
+/* The daemon works in another folder than the person who typed. */
+static char *whole_path(const Row *row, const char *text)
+{
+	gboolean is_path = (row->flags & ROW_PATH) ||
+			   ((row->flags & ROW_NAME_OR_PATH) && strchr(text, '/'));
+	return is_path ? g_canonicalize_filename(text, NULL) : g_strdup(text);
+}
+
 /* Sets @row from @text; a value that is not a list may be given once. */
 static gboolean put(Words *w, const Row *row, const char *text, GError **error)
 {
@@ -115,7 +123,8 @@ static gboolean put(Words *w, const Row *row, const char *text, GError **error)
 	if ((w->seen & bit) && row->kind != ROW_STRINGS)
 		return fail(error, LODGE_ERROR_INVALID, "--%s is given twice", name);
 	g_autoptr(GError) why = NULL;
-	if (!shape_arg_from_text(row, w->object, text, &why))
+	g_autofree char *value = whole_path(row, text);
+	if (!shape_arg_from_text(row, w->object, value, &why))
 		return fail(error, LODGE_ERROR_INVALID, "--%s: %s", name, why->message);
 	w->seen |= bit;
 	return TRUE;

@@ -1,0 +1,179 @@
+/* Verbs that put guests to sleep in files and wake them up. Names, options and messages are virsh's. */
+#include "core/core.h"
+#include "core/save.h"
+#include "ops/families.h"
+
+#define ON_GUEST(method_, perm_, lane_)                                                            \
+	.family = "Guests", .target = OP_ON_GUEST, .method = method_, .perm = perm_, .lane = lane_
+
+typedef struct SaveArgs {
+	ShapeHead head;
+	char *path;
+	char *xml;
+	gboolean running, paused;
+} SaveArgs;
+
+static guint flags_of(const SaveArgs *args)
+{
+	return (args->running ? SAVE_RUNNING : 0) | (args->paused ? SAVE_PAUSED : 0);
+}
+
+static gboolean check_state(gconstpointer object, G_GNUC_UNUSED Notes *notes, GError **error)
+{
+	const SaveArgs *args = object;
+	return !(args->running && args->paused) ||
+	       fail(error, LODGE_ERROR_INVALID, "--running and --paused exclude each other");
+}
+
+#define STATE_ROWS                                                                                 \
+	FLAG(SaveArgs, running, NULL, .doc = "it runs when it is restored"),                       \
+		FLAG(SaveArgs, paused, NULL, .doc = "it is paused when it is restored")
+
+static void tell(gpointer data, double fraction)
+{
+	op_progress(data, fraction, "memory");
+}
+
+static EngineProgress progress_of(OpCall *call)
+{
+	return (EngineProgress){ .tell = tell, .data = call, .cancel = call->cancel };
+}
+
+/* ---- to a file ---- */
+
+static const Row save_rows[] = {
+	STRING(SaveArgs, path, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED | ROW_PATH,
+	       .doc = "file that it is saved to"),
+	STATE_ROWS,
+};
+static const Shape save_args = SHAPE("save-args", SaveArgs, save_rows, .check = check_state);
+
+static gboolean save(OpCall *call, GError **error)
+{
+	const SaveArgs *args = call->args;
+	EngineProgress progress = progress_of(call);
+	return core_guest_save(call->guest, args->path, flags_of(args), &progress, error);
+}
+
+typedef struct Restored {
+	ShapeHead head;
+	char *name, *uuid;
+	OptInt id;
+} Restored;
+
+static const Row restored_rows[] = {
+	STRING(Restored, name, NULL, .doc = "Name"),
+	UUID(Restored, uuid, NULL, .doc = "UUID"),
+	INT(Restored, id, NULL, .doc = "Id"),
+};
+static const Shape restored_shape = SHAPE("restored", Restored, restored_rows);
+
+static const Row restore_rows[] = {
+	STRING(SaveArgs, path, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED | ROW_PATH,
+	       .doc = "file that it was saved to"),
+	RAWXML(SaveArgs, xml, NULL, .doc = "file with another definition of the same guest"),
+	STATE_ROWS,
+};
+static const Shape restore_args = SHAPE("restore-args", SaveArgs, restore_rows,
+					.check = check_state);
+
+static gboolean restore(OpCall *call, GError **error)
+{
+	const SaveArgs *args = call->args;
+	g_autoptr(CoreGuest) guest = core_restore(call->core, args->path, args->xml, flags_of(args),
+						  &call->notes, error);
+	if (!guest)
+		return FALSE;
+	g_autoptr(GuestSnap) snap = core_guest_snap(guest);
+	Restored *result = call->result;
+	result->name = g_strdup(snap->name);
+	result->uuid = g_strdup(snap->uuid);
+	result->id = OPT_INT(snap->id);
+	return TRUE;
+}
+
+typedef struct Text {
+	ShapeHead head;
+	char *text;
+} Text;
+
+static const Row text_rows[] = { STRING(Text, text, NULL) };
+static const Shape text_shape = SHAPE("saved-xml", Text, text_rows);
+
+typedef struct DumpArgs {
+	ShapeHead head;
+	char *path;
+	gboolean security_info;
+} DumpArgs;
+
+static const Row dump_rows[] = {
+	STRING(DumpArgs, path, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED | ROW_PATH,
+	       .doc = "file that it was saved to"),
+	FLAG(DumpArgs, security_info, NULL, .doc = "with passwords"),
+};
+static const Shape dump_args = SHAPE("save-image-dumpxml-args", DumpArgs, dump_rows);
+
+static gboolean image_xml(OpCall *call, GError **error)
+{
+	const DumpArgs *args = call->args;
+	Text *result = call->result;
+	guint flags = SHAPE_XML_LIVE | (args->security_info ? SHAPE_XML_SECRETS : 0);
+	result->text = core_saved_xml(args->path, flags, error);
+	return result->text != NULL;
+}
+
+/* ---- managed ---- */
+
+static const Row managed_rows[] = { STATE_ROWS };
+static const Shape managed_args = SHAPE("managedsave-args", SaveArgs, managed_rows,
+					.check = check_state);
+
+static gboolean managed_save(OpCall *call, GError **error)
+{
+	EngineProgress progress = progress_of(call);
+	return core_guest_managed_save(call->guest, flags_of(call->args), &progress, error);
+}
+
+static gboolean managed_remove(OpCall *call, GError **error)
+{
+	return core_guest_managed_save_remove(call->guest, error);
+}
+
+static gboolean managed_xml(OpCall *call, GError **error)
+{
+	g_autofree char *path = core_guest_managed_save_path(call->guest);
+	Text *result = call->result;
+	result->text = core_saved_xml(path, SHAPE_XML_LIVE, error);
+	return result->text != NULL;
+}
+
+static const Op ops[] = {
+	{ .name = "save", .route = "/v1/guests/{guest}/save",
+	  ON_GUEST("POST", OP_PERM_WRITE, OP_LANE), .args = &save_args, .is_job = TRUE,
+	  .show = OP_SHOW_MESSAGE, .said = "Domain '{guest}' saved to {path}",
+	  .doc = "Save a running guest to a file and end it", .fn = save },
+	{ .name = "restore", .family = "Guests", .method = "POST", .route = "/v1/restore",
+	  .perm = OP_PERM_WRITE, .lane = OP_BESIDE, .args = &restore_args,
+	  .result = &restored_shape, .is_job = TRUE, .show = OP_SHOW_MESSAGE,
+	  .said = "Domain restored from {path}", .doc = "Start a guest from where it was saved",
+	  .fn = restore },
+	{ .name = "save-image-dumpxml", .family = "Guests", .method = "GET",
+	  .route = "/v1/saved/xml", .perm = OP_PERM_SECRET, .lane = OP_BESIDE,
+	  .args = &dump_args, .result = &text_shape, .show = OP_SHOW_TEXT,
+	  .doc = "Show the definition in a saved guest's file", .fn = image_xml },
+	{ .name = "managedsave", .route = "/v1/guests/{guest}/managed-save",
+	  ON_GUEST("POST", OP_PERM_WRITE, OP_LANE), .args = &managed_args, .is_job = TRUE,
+	  .show = OP_SHOW_MESSAGE, .said = "Domain '{guest}' state saved by libvirt",
+	  .doc = "Save a running guest so that its next start goes on from there",
+	  .fn = managed_save },
+	{ .name = "managedsave-remove", .route = "/v1/guests/{guest}/managed-save",
+	  ON_GUEST("DELETE", OP_PERM_WRITE, OP_LANE), .show = OP_SHOW_MESSAGE,
+	  .said = "Removed managedsave image for domain '{guest}'",
+	  .doc = "Forget what managedsave has saved", .fn = managed_remove },
+	{ .name = "managedsave-dumpxml", .route = "/v1/guests/{guest}/managed-save/xml",
+	  ON_GUEST("GET", OP_PERM_SECRET, OP_BESIDE), .result = &text_shape,
+	  .show = OP_SHOW_TEXT, .doc = "Show the definition in a managed save",
+	  .fn = managed_xml },
+};
+
+const OpFamily op_family_guest_save = { ops, G_N_ELEMENTS(ops) };
