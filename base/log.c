@@ -15,6 +15,11 @@ void log_set_level(LogLevel level)
 	threshold = level;
 }
 
+gboolean log_wants(LogLevel level)
+{
+	return level >= threshold;
+}
+
 gboolean log_to_file(const char *path, GError **error)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -36,7 +41,7 @@ static void put(int fd, const char *line, size_t len)
 
 void log_line(LogLevel level, const char *object, const char *format, ...)
 {
-	if (level < threshold)
+	if (!log_wants(level))
 		return;
 	va_list args;
 	va_start(args, format);

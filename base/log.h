@@ -9,6 +9,9 @@ typedef enum LogLevel { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_
 /* Lines below @level are dropped; INFO until told otherwise. */
 void log_set_level(LogLevel level);
 
+/* Whether lines of @level are kept: spares making those that are not. */
+gboolean log_wants(LogLevel level);
+
 /* Also appends every line to @path. A failure is reported and nothing changes. */
 gboolean log_to_file(const char *path, GError **error);
 

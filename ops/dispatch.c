@@ -69,6 +69,8 @@ static void log_call(const Running *running)
 {
 	const OpCall *call = &running->call;
 	gboolean writes = call->op->perm == OP_PERM_WRITE;
+	if (!log_wants(writes ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG))
+		return;
 	double ms = (double)(g_get_monotonic_time() - running->since) / 1000.0;
 	g_autofree char *object = call->target ? g_strdup_printf("guest %s", call->target) : NULL;
 	log_line(writes ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, object,

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -171,8 +172,11 @@ static char *time_text(gint64 microseconds)
 {
 	if (microseconds == 0)
 		return NULL;
-	g_autoptr(GDateTime) when = g_date_time_new_from_unix_utc(microseconds / G_USEC_PER_SEC);
-	return g_date_time_format(when, "%Y-%m-%dT%H:%M:%SZ");
+	time_t seconds = (time_t)(microseconds / G_USEC_PER_SEC);
+	struct tm when;
+	char text[32];
+	strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &when));
+	return g_strdup(text);
 }
 
 static gboolean info(OpCall *call, G_GNUC_UNUSED GError **error)

@@ -215,11 +215,18 @@ static const guint8 *uuid_bytes(WireArena *arena, const char *text)
 	return bytes;
 }
 
-char *lv_uuid_text(const guint8 *b)
+char *lv_uuid_text(const guint8 *bytes)
 {
-	return g_strdup_printf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
-			       b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11],
-			       b[12], b[13], b[14], b[15]);
+	static const char digits[] = "0123456789abcdef";
+	char *text = g_malloc(37), *at = text;
+	for (guint i = 0; i < 16; i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			*at++ = '-';
+		*at++ = digits[bytes[i] >> 4];
+		*at++ = digits[bytes[i] & 15];
+	}
+	*at = '\0';
+	return text;
 }
 
 void lv_put_domain(WireArena *arena, WireValue *value, const char *name, const char *uuid, int id)

@@ -3,7 +3,7 @@
  * read; what the far end sends waits for the client, and then the far end is not read.
  *
  * Ends: an empty packet with "continue" is the end of what the server sends; a packet with "ok" is the
- * client's finish and is confirmed; one with "error" is an abort, either way.
+ * client's finish, one with "error" its abort: both are confirmed by an empty one with "ok".
  * Neighbours: client.c has the packets; the far end is a verb's stream_fd. */
 #include "base/fd.h"
 #include "wire/libvirt/internal.h"
@@ -186,13 +186,8 @@ void lv_stream_packet(LvClient *client, const LvHeader *header, XdrIn in)
 		g_ptr_array_remove(client->streams, stream);
 	} else if (header->status == LV_CONTINUE) {
 		take_data(stream, in);
-	} else if (header->status == LV_OK) {
+	} else { /* a finish or an abort: both are confirmed */
 		packet(stream, LV_OK, NULL, 0);
-		if (client->server)
-			g_ptr_array_remove(client->streams, stream);
-	} else {
-		lv_send_error(client, header, LV_ERR_RPC, LV_FROM_STREAMS,
-			      "stream aborted at client request");
 		if (client->server)
 			g_ptr_array_remove(client->streams, stream);
 	}

@@ -1,0 +1,206 @@
+/* Measures calls of libvirt's domain_get_info over its protocol, without libvirt's client library.
+ *
+ *   bench-rpc echo SOCKET                              the floor: answers each message with as many
+ *                                                      bytes as get_info's reply has, and knows nothing
+ *   bench-rpc call SOCKET CONNECTIONS SECONDS GUEST    one call at a time on each connection; prints
+ *                                                      calls per second and the 99th percentile, us
+ *
+ * Neighbours: bench/rpc runs it against Lodge, the floor and libvirtd. */
+#include <glib.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define REMOTE 0x20008086u
+#define HEADER 28
+#define REPLY (HEADER + 32) /* state, memory twice, CPUs, time */
+#define ROOM 65536
+
+static G_NORETURN void fail(const char *why)
+{
+	fprintf(stderr, "%s\n", why);
+	exit(1);
+}
+
+static void put(guint8 *at, guint32 value)
+{
+	guint32 big = GUINT32_TO_BE(value);
+	memcpy(at, &big, 4);
+}
+
+static guint32 get(const guint8 *at)
+{
+	guint32 big;
+	memcpy(&big, at, 4);
+	return GUINT32_FROM_BE(big);
+}
+
+static void header(guint8 *at, guint32 size, guint32 procedure, guint32 type, guint32 serial)
+{
+	const guint32 words[] = { size, REMOTE, 1, procedure, type, serial, 0 };
+	for (guint i = 0; i < G_N_ELEMENTS(words); i++)
+		put(at + 4 * i, words[i]);
+}
+
+static int open_socket(const char *path, gboolean server)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	g_strlcpy(address.sun_path, path, sizeof address.sun_path);
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (server)
+		unlink(path);
+	if (server ? bind(fd, (struct sockaddr *)&address, sizeof address) || listen(fd, 1024)
+		   : connect(fd, (struct sockaddr *)&address, sizeof address)) {
+		perror(path);
+		exit(1);
+	}
+	return fd;
+}
+
+/* ---- the floor ---- */
+
+static gboolean answer(int fd)
+{
+	static guint8 in[ROOM], out[ROOM * 3];
+	ssize_t n = recv(fd, in, sizeof in, 0);
+	gsize used = 0;
+	if (n <= 0)
+		return FALSE;
+	for (ssize_t at = 0; at + HEADER <= n; at += get(in + at)) {
+		if (get(in + at) < HEADER)
+			return FALSE;
+		memset(out + used, 0, REPLY);
+		header(out + used, REPLY, get(in + at + 12), 1, get(in + at + 20));
+		used += REPLY;
+	}
+	return send(fd, out, used, MSG_NOSIGNAL) == (ssize_t)used;
+}
+
+static G_NORETURN void echo(const char *path)
+{
+	int listener = open_socket(path, TRUE), epoll = epoll_create1(0);
+	struct epoll_event event = { .events = EPOLLIN, .data.fd = listener }, ready[64];
+	epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event);
+	for (;;) {
+		int n = epoll_wait(epoll, ready, 64, -1);
+		for (int i = 0; i < n; i++) {
+			int fd = ready[i].data.fd;
+			if (fd == listener) {
+				event.data.fd = accept(listener, NULL, NULL);
+				epoll_ctl(epoll, EPOLL_CTL_ADD, event.data.fd, &event);
+			} else if (!answer(fd)) {
+				close(fd);
+			}
+		}
+	}
+}
+
+/* ---- the client ---- */
+
+typedef struct Line {
+	int fd;
+	gint64 since;
+} Line;
+
+/* One whole message; the benchmark's are small. */
+static guint32 receive(int fd, guint8 *bytes)
+{
+	gsize have = 0, want = 4;
+	while (have < want) {
+		ssize_t n = recv(fd, bytes + have, want - have, 0);
+		if (n <= 0)
+			fail("the server hung up");
+		have += (gsize)n;
+		if (have == 4)
+			want = get(bytes);
+	}
+	return get(bytes + 24);
+}
+
+static guint32 call(int fd, guint32 procedure, const guint8 *payload, guint32 n, guint8 *reply)
+{
+	guint8 bytes[4096];
+	header(bytes, HEADER + n, procedure, 0, 1);
+	if (n)
+		memcpy(bytes + HEADER, payload, n);
+	if (send(fd, bytes, HEADER + n, MSG_NOSIGNAL) < 0)
+		exit(1);
+	return receive(fd, reply);
+}
+
+/* Opens a connection and looks the guest up; its reply is the argument of get_info. */
+static int connect_and_find(const char *path, const char *guest, guint8 *reply)
+{
+	int fd = open_socket(path, FALSE);
+	guint8 name[256] = { 0 }, nothing[8] = { 0 };
+	guint32 length = (guint32)strlen(guest);
+	put(name, length);
+	memcpy(name + 4, guest, length);
+	call(fd, 66, NULL, 0, reply);
+	call(fd, 1, nothing, 8, reply);
+	if (call(fd, 23, name, 4 + ((length + 3) & ~3u), reply) != 0)
+		fail("there is no such guest");
+	return fd;
+}
+
+static gint by_size(gconstpointer a, gconstpointer b)
+{
+	return *(const guint32 *)a < *(const guint32 *)b ? -1 : *(const guint32 *)a > *(const guint32 *)b;
+}
+
+static int measure(const char *path, guint connections, double seconds, const char *guest)
+{
+	g_autofree Line *lines = g_new0(Line, connections);
+	g_autoptr(GArray) times = g_array_new(FALSE, FALSE, sizeof(guint32));
+	guint8 reply[ROOM], message[ROOM];
+	int epoll = epoll_create1(0);
+	for (guint i = 0; i < connections; i++) {
+		struct epoll_event event = { .events = EPOLLIN, .data.ptr = &lines[i] };
+		lines[i].fd = connect_and_find(path, guest, reply);
+		epoll_ctl(epoll, EPOLL_CTL_ADD, lines[i].fd, &event);
+	}
+	guint32 n = get(reply);
+	memcpy(message, reply, n);
+	header(message, n, 16, 0, 2);
+	gint64 begin = g_get_monotonic_time(), end = begin + (gint64)(seconds * 1e6), now = begin;
+	for (guint i = 0; i < connections; i++) {
+		lines[i].since = now;
+		if (send(lines[i].fd, message, n, MSG_NOSIGNAL) < 0)
+			return 1;
+	}
+	while ((now = g_get_monotonic_time()) < end) {
+		struct epoll_event ready[64];
+		int k = epoll_wait(epoll, ready, 64, 1000);
+		for (int i = 0; i < k; i++) {
+			Line *line = ready[i].data.ptr;
+			if (receive(line->fd, reply) != 0)
+				return 1;
+			now = g_get_monotonic_time();
+			guint32 took = (guint32)(now - line->since);
+			g_array_append_val(times, took);
+			line->since = now;
+			if (send(line->fd, message, n, MSG_NOSIGNAL) < 0)
+				return 1;
+		}
+	}
+	g_array_sort(times, by_size);
+	printf("%.0f %u\n", times->len / ((double)(now - begin) / 1e6),
+	       g_array_index(times, guint32, times->len * 99 / 100));
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 3 && !strcmp(argv[1], "echo"))
+		echo(argv[2]);
+	if (argc == 6 && !strcmp(argv[1], "call"))
+		return measure(argv[2], (guint)atoi(argv[3]), atof(argv[4]), argv[5]);
+	fprintf(stderr, "usage: bench-rpc echo SOCKET | call SOCKET CONNECTIONS SECONDS GUEST\n");
+	return 2;
+}
