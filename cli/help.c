@@ -22,7 +22,7 @@ static void list_family(const char *family)
 	for (guint i = 0; i < n; i++) {
 		const Op *op = &all[i]->op;
 		if (op->family && g_str_equal(op->family, family))
-			printf("  %-16s %s\n", op->name, op->doc);
+			printf("  %-20s  %s\n", op->name, op->doc);
 	}
 	putchar('\n');
 }
