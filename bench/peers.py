@@ -94,6 +94,9 @@ class Lodge:
         self.process.wait(30)
 
     def close(self):
+        for path in (self.root / "run" / "state").glob("*.json"):  # where a measure was cut short
+            with contextlib.suppress(RuntimeError, OSError):
+                self.destroy(path.stem)
         self.stop_daemon()
 
     def another(self):
