@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define ENDS_MS 2000
 #define START_MS 60000 /* QEMU with much memory to allocate may take long */
 
 /* ---- before the process ---- */
@@ -295,14 +296,29 @@ static gboolean go(EngineRun *run, const EngineStart *how, GError **error)
 	return result != NULL;
 }
 
-/* QEMU's own words say more than "the connection was closed". */
-static void explain(const EngineRun *run, goffset log_from, GError **error)
+/* What QEMU said of itself since @log_from, without what it says of every start. */
+static char *last_words(const EngineRun *run, goffset log_from)
 {
 	g_autofree char *tail = run_log_tail(run, log_from);
-	if (!*tail || !g_error_matches(*error, LODGE_ERROR, LODGE_ERROR_GONE))
+	g_auto(GStrv) lines = g_strsplit(tail, ";", -1);
+	GString *words = g_string_new(NULL);
+	for (guint i = 0; lines[i]; i++)
+		if (*lines[i] && !g_str_has_prefix(lines[i], "char device redirected to "))
+			g_string_append_printf(words, "%s%s", words->len ? ";" : "", lines[i]);
+	return g_string_free(words, FALSE);
+}
+
+/* Whatever step noticed it: where QEMU has ended, that is the reason, and its own words say more. */
+static void explain(const EngineRun *run, goffset log_from, GError **error)
+{
+	/* a closed monitor is that of a process which is about to end */
+	gboolean closed = g_error_matches(*error, LODGE_ERROR, LODGE_ERROR_GONE);
+	if (run->pidfd < 0 || !process_wait(run->pidfd, closed ? ENDS_MS : 0))
 		return;
+	g_autofree char *words = last_words(run, log_from);
 	g_clear_error(error);
-	fail(error, LODGE_ERROR_ENGINE, "guest \"%s\": QEMU does not start: %s", run->name, tail);
+	fail(error, LODGE_ERROR_ENGINE, "guest \"%s\": QEMU does not start: %s", run->name,
+	     *words ? words : "it ended without a word");
 }
 
 /* The stream is handed over later: QEMU waits for it. */
