@@ -104,8 +104,10 @@ static void put_machines(GString *out, const EngineCaps *caps)
 		if (machine->alias)
 			put(out, "      <machine canonical='%s' maxCpus='%" G_GUINT64_FORMAT
 			    "'>%s</machine>\n", machine->name, max, machine->alias);
-		put(out, "      <machine maxCpus='%" G_GUINT64_FORMAT "'%s>%s</machine>\n", max,
-		    machine->deprecated == TRI_YES ? " deprecated='yes'" : "", machine->name);
+		put(out, "      <machine maxCpus='%" G_GUINT64_FORMAT "'", max);
+		if (machine->deprecated == TRI_YES)
+			g_string_append(out, " deprecated='yes'");
+		put(out, ">%s</machine>\n", machine->name);
 	}
 }
 

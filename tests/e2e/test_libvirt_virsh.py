@@ -1,5 +1,6 @@
 """What people type into virsh, with stock virsh, against Lodge."""
 import signal
+from xml.etree import ElementTree
 
 import pytest
 
@@ -127,10 +128,13 @@ def test_host(daemon):
     assert "QEMU" in virsh(daemon, "version").stdout
     assert virsh(daemon, "hostname").stdout.strip()
     assert "qemu" in virsh(daemon, "uri").stdout
-    capabilities = virsh(daemon, "capabilities").stdout
-    assert "<os_type>hvm</os_type>" in capabilities and ">q35</machine>" in capabilities
-    caps = virsh(daemon, "domcapabilities", "--virttype", "qemu", "--machine", "q35").stdout
-    assert "<domain>qemu</domain>" in caps and "<value>virtio</value>" in caps
+    capabilities = ElementTree.fromstring(virsh(daemon, "capabilities").stdout)
+    assert capabilities.findtext("guest/os_type") == "hvm"
+    assert "q35" in [machine.text for machine in capabilities.iterfind("guest/arch/machine")]
+    caps = ElementTree.fromstring(
+        virsh(daemon, "domcapabilities", "--virttype", "qemu", "--machine", "q35").stdout)
+    assert caps.findtext("domain") == "qemu" and caps.findtext("machine").startswith("pc-q35")
+    assert "virtio" in [value.text for value in caps.iterfind("devices/disk/enum[@name='bus']/value")]
     assert "CPU(s):" in virsh(daemon, "nodeinfo").stdout
     assert "total" in virsh(daemon, "nodememstats").stdout
     assert "idle" in virsh(daemon, "nodecpustats").stdout
