@@ -72,7 +72,7 @@ static char *document(const RunArgs *args, const char *disk)
 		"    <channel type='unix'>\n"
 		"      <target type='virtio' name='org.qemu.guest_agent.0'/>\n"
 		"    </channel>\n"
-		"    <graphics type='vnc'/>\n"
+		"    <graphics type='vnc'>\n      <listen type='none'/>\n    </graphics>\n"
 		"    <video>\n      <model type='virtio'/>\n    </video>\n"
 		"    <rng model='virtio'>\n      <backend model='random'>/dev/urandom</backend>\n    </rng>\n"
 		"    <memballoon model='virtio'/>\n"

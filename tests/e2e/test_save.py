@@ -1,0 +1,81 @@
+"""Guests put to sleep in files and woken up: what they had in memory is still there."""
+import os
+import signal
+
+import pytest
+
+from lodgetest import READY, wait_until
+
+
+@pytest.fixture
+def awake(daemon):
+    """A guest that remembers a word; a function that says whether it still does."""
+    daemon.define("web1")
+    daemon.lodge("start", "web1")
+    console = daemon.console("web1")
+    console.expect(READY)
+    console.run("export WORD=kept")
+
+    def remembers():
+        again = daemon.console("web1", "--no-history", "--force")
+        answer = again.run("echo the word is $WORD")
+        return "the word is kept" in answer
+
+    return remembers
+
+
+def test_save_restore(daemon, awake, tmp_path):
+    path = tmp_path / "web1.save"
+    daemon.lodge("save", "web1", path)
+    assert daemon.state("web1") == "shut off"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.read_bytes()[:16] == b"LibvirtQemudSave"
+    assert "<name>web1</name>" in daemon.lodge("save-image-dumpxml", path).out
+    daemon.lodge("restore", path)
+    assert daemon.lodge("state", "web1", "--reason").out.strip() == "running (restored)"
+    assert awake()
+    assert path.exists()
+
+
+def test_managed_save_outlives_the_daemon(daemon, awake):
+    daemon.lodge("managedsave", "web1")
+    assert daemon.state("web1") == "shut off"
+    daemon.restart(signal.SIGKILL)
+    daemon.lodge("start", "web1")
+    assert awake()
+    refused = daemon.lodge("managedsave-remove", "web1", ok=False)
+    assert refused.code == 4 and "no managed save" in refused.err
+
+
+def test_restore_paused_and_force_boot(daemon, awake, tmp_path):
+    path = tmp_path / "web1.save"
+    daemon.lodge("save", "web1", path, "--paused")
+    daemon.lodge("restore", path)
+    assert daemon.state("web1") == "paused"
+    daemon.lodge("resume", "web1")
+    daemon.lodge("managedsave", "web1")
+    daemon.lodge("start", "web1", "--force-boot")
+    assert daemon.lodge("state", "web1", "--reason").out.strip() == "running (booted)"
+    assert daemon.lodge("managedsave-remove", "web1", ok=False).code == 4
+
+
+def test_a_save_that_fails_leaves_nothing(daemon, awake):
+    refused = daemon.lodge("save", "web1", "/dev/full/x", ok=False)
+    assert refused.code != 0 and "/dev/full/x" in refused.err
+    small = os.path.join(daemon.root, "no", "such", "folder", "web1.save")
+    assert daemon.lodge("save", "web1", small, ok=False).code == 3
+    wait_until(lambda: daemon.state("web1") == "running", 10, "the guest runs on")
+    assert awake()
+
+
+def test_what_is_no_save_is_refused(daemon, tmp_path):
+    daemon.define("web1")
+    other = tmp_path / "other"
+    other.write_text("not saved")
+    assert "is not a saved guest" in daemon.lodge("restore", other, ok=False).err
+    other.write_bytes(b"LibvirtQemudPart" + bytes(76))
+    assert "not finished" in daemon.lodge("restore", other, ok=False).err
+    other.write_bytes(b"LibvirtQemudSave" + b"\xff" * 76)
+    assert daemon.lodge("restore", other, ok=False).code == 8
+    other.write_bytes(b"LibvirtQemudSave" + b"\2\0\0\0" + b"\xff" * 72)
+    assert daemon.lodge("restore", other, ok=False).code in (2, 8)
