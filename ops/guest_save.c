@@ -147,6 +147,21 @@ static gboolean managed_xml(OpCall *call, GError **error)
 	return result->text != NULL;
 }
 
+typedef struct Has {
+	ShapeHead head;
+	Tri managed_save;
+} Has;
+
+static const Row has_rows[] = { TRI(Has, managed_save, NULL, .doc = "Managed save") };
+static const Shape has_shape = SHAPE("managed-save", Has, has_rows);
+
+static gboolean has_managed(OpCall *call, G_GNUC_UNUSED GError **error)
+{
+	gboolean there = core_guest_has_managed_save(call->guest);
+	((Has *)call->result)->managed_save = there ? TRI_YES : TRI_NO;
+	return TRUE;
+}
+
 static const Op ops[] = {
 	{ .name = "save", .route = "/v1/guests/{guest}/save",
 	  ON_GUEST("POST", OP_PERM_WRITE, OP_LANE), .args = &save_args, .is_job = TRUE,
@@ -170,6 +185,9 @@ static const Op ops[] = {
 	  ON_GUEST("DELETE", OP_PERM_WRITE, OP_LANE), .show = OP_SHOW_MESSAGE,
 	  .said = "Removed managedsave image for domain '{guest}'",
 	  .doc = "Forget what managedsave has saved", .fn = managed_remove },
+	{ .name = "managedsave-exists", .route = "/v1/guests/{guest}/managed-save",
+	  ON_GUEST("GET", OP_PERM_READ, OP_READ), .result = &has_shape, .show = OP_SHOW_FIELDS,
+	  .doc = "Show whether a guest has a managed save", .fn = has_managed },
 	{ .name = "managedsave-dumpxml", .route = "/v1/guests/{guest}/managed-save/xml",
 	  ON_GUEST("GET", OP_PERM_SECRET, OP_BESIDE), .result = &text_shape,
 	  .show = OP_SHOW_TEXT, .doc = "Show the definition in a managed save",

@@ -1,5 +1,6 @@
 /* Verbs that show guests. Lists and states come from snapshots and never wait. */
 #include "core/core.h"
+#include "core/save.h"
 #include "host/process.h"
 #include "ops/families.h"
 
@@ -24,6 +25,7 @@ typedef struct ListArgs {
 	ShapeHead head;
 	gboolean all, inactive;
 	gboolean persistent, transient;
+	gboolean with_managed_save, without_managed_save;
 	Tri autostart;
 	gboolean state_running, state_paused, state_shutoff, state_other;
 	gboolean name, uuid, id, title, table;
@@ -34,6 +36,8 @@ static const Row list_rows[] = {
 	FLAG(ListArgs, inactive, NULL, .doc = "only those that do not run"),
 	FLAG(ListArgs, persistent, NULL, .doc = "only defined ones"),
 	FLAG(ListArgs, transient, NULL, .doc = "only those that are forgotten when they end"),
+	FLAG(ListArgs, with_managed_save, NULL, .doc = "only those with a managed save"),
+	FLAG(ListArgs, without_managed_save, NULL, .doc = "only those without a managed save"),
 	TRI(ListArgs, autostart, NULL, .doc = "only those that start with the host, or do not"),
 	FLAG(ListArgs, state_running, NULL, .doc = "only running ones"),
 	FLAG(ListArgs, state_paused, NULL, .doc = "only paused ones"),
@@ -86,13 +90,22 @@ static gboolean state_fits(const ListArgs *args, GuestState state)
 	return state == GUEST_SHUTOFF ? args->state_shutoff : args->state_other;
 }
 
-static gboolean fits(const ListArgs *args, const GuestSnap *snap)
+/* Looks at a file, and so only where it was asked for. */
+static gboolean save_fits(Core *core, const ListArgs *args, const GuestSnap *snap)
+{
+	if (args->with_managed_save == args->without_managed_save)
+		return TRUE;
+	g_autoptr(CoreGuest) guest = core_find_by(core, CORE_BY_UUID, snap->uuid, NULL);
+	return guest && core_guest_has_managed_save(guest) == args->with_managed_save;
+}
+
+static gboolean fits(Core *core, const ListArgs *args, const GuestSnap *snap)
 {
 	if (args->persistent != args->transient && snap->persistent != args->persistent)
 		return FALSE;
 	if (args->autostart && snap->autostart != (args->autostart == TRI_YES))
 		return FALSE;
-	return state_fits(args, snap->state);
+	return state_fits(args, snap->state) && save_fits(core, args, snap);
 }
 
 static Tri tri(gboolean on)
@@ -130,7 +143,7 @@ static gboolean list(OpCall *call, G_GNUC_UNUSED GError **error)
 		flags |= CORE_LIST_ACTIVE;
 	g_autoptr(GPtrArray) snaps = core_list(call->core, flags);
 	for (guint i = 0; i < snaps->len; i++)
-		if (fits(args, g_ptr_array_index(snaps, i)))
+		if (fits(call->core, args, g_ptr_array_index(snaps, i)))
 			shape_append(&result->domains, &listed_shape,
 				     listed_new(args, g_ptr_array_index(snaps, i)));
 	return TRUE;

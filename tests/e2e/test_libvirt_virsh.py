@@ -183,6 +183,25 @@ def test_shutdown_of_a_real_guest(daemon):
     wait_until(lambda: state(daemon, "web1") == "shut off", 60, "web1 is off")
 
 
+def test_save_restore_managedsave(daemon):
+    define(daemon, "web1")
+    virsh(daemon, "start", "web1")
+    path = daemon.root / "web1.save"
+    assert "saved to" in virsh(daemon, "save", "web1", path).stdout
+    assert virsh(daemon, "domstate", "--reason", "web1").stdout.strip() == "shut off (saved)"
+    assert "<name>web1</name>" in virsh(daemon, "save-image-dumpxml", path).stdout
+    virsh(daemon, "restore", path)
+    assert state(daemon, "web1") == "running"
+    virsh(daemon, "managedsave", "web1")
+    assert "Managed save:   yes" in virsh(daemon, "dominfo", "web1").stdout
+    assert virsh(daemon, "list", "--all", "--with-managed-save", "--name").stdout.split() == ["web1"]
+    assert virsh(daemon, "list", "--all", "--without-managed-save", "--name").stdout.split() == []
+    virsh(daemon, "start", "web1")
+    assert state(daemon, "web1") == "running"
+    virsh(daemon, "destroy", "web1")
+    assert "Managed save:   no" in virsh(daemon, "dominfo", "web1").stdout
+
+
 def test_after_restart(daemon):
     define(daemon, "web1")
     virsh(daemon, "start", "web1")

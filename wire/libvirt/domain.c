@@ -61,11 +61,12 @@ gboolean lv_before_max_vcpus(G_GNUC_UNUSED LvCall *call, OpCall *op, G_GNUC_UNUS
 	return TRUE;
 }
 
-/* The reply is 0: there is none. */
-gboolean lv_after_none(G_GNUC_UNUSED LvCall *call, G_GNUC_UNUSED OpCall *op,
-		       G_GNUC_UNUSED GError **error)
+gboolean lv_before_save(LvCall *call, G_GNUC_UNUSED OpCall *op, GError **error)
 {
-	return TRUE;
+	if (!lv_arg(call, "dxml")->set)
+		return TRUE;
+	return lv_fail(error, LV_ERR_CONFIG_UNSUPPORTED,
+		       "a guest is saved with its own definition: give another one to restore");
 }
 
 /* VIR_DOMAIN_METADATA_DESCRIPTION, _TITLE and _ELEMENT. */
@@ -107,6 +108,7 @@ enum {
 	LIST_SHUTOFF = 1 << 6,
 	LIST_OTHER = 1 << 7,
 	LIST_MANAGEDSAVE = 1 << 8,
+	LIST_NO_MANAGEDSAVE = 1 << 9,
 	LIST_AUTOSTART = 1 << 10,
 	LIST_NO_AUTOSTART = 1 << 11,
 	LIST_HAS_SNAPSHOT = 1 << 12,
@@ -131,6 +133,8 @@ gboolean lv_before_list_all(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **err
 	LV_ARG(gboolean, op, "state_paused") = (flags & LIST_PAUSED) != 0;
 	LV_ARG(gboolean, op, "state_shutoff") = (flags & LIST_SHUTOFF) != 0;
 	LV_ARG(gboolean, op, "state_other") = (flags & LIST_OTHER) != 0;
+	LV_ARG(gboolean, op, "with_managed_save") = (flags & LIST_MANAGEDSAVE) != 0;
+	LV_ARG(gboolean, op, "without_managed_save") = (flags & LIST_NO_MANAGEDSAVE) != 0;
 	if (only(flags, LIST_AUTOSTART, LIST_NO_AUTOSTART))
 		LV_ARG(Tri, op, "autostart") = TRI_YES;
 	else if (only(flags, LIST_NO_AUTOSTART, LIST_AUTOSTART))
@@ -152,11 +156,10 @@ static const Shape *listed_shape(const OpCall *op)
 	return op->op->result->rows[0].of;
 }
 
-/* No guest has a saved state, a snapshot or a checkpoint: who asks for those with one gets none. */
+/* No guest has a snapshot or a checkpoint: who asks for those with one gets none. */
 static gboolean asks_for_none(guint64 flags)
 {
-	return only(flags, LIST_MANAGEDSAVE, LIST_MANAGEDSAVE << 1) ||
-	       only(flags, LIST_HAS_SNAPSHOT, LIST_HAS_SNAPSHOT << 1) ||
+	return only(flags, LIST_HAS_SNAPSHOT, LIST_HAS_SNAPSHOT << 1) ||
 	       only(flags, LIST_HAS_CHECKPOINT, LIST_HAS_CHECKPOINT << 1);
 }
 

@@ -274,7 +274,7 @@ gboolean lv_after_stats(LvCall *call, OpCall *op, GError **error);
 
 /* domain.c */
 gboolean lv_before_max_vcpus(LvCall *call, OpCall *op, GError **error);
-gboolean lv_after_none(LvCall *call, OpCall *op, GError **error);
+gboolean lv_before_save(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_metadata(LvCall *call, OpCall *op, GError **error);
 /* virsh's number of the reason @word of @state. */
 int lv_reason(int state, const char *word);

@@ -78,8 +78,6 @@ static const LvProc remote[] = {
 	{ 150, "domain_is_active", DOM, "active:i32", .op = "ids", .after = lv_after_active },
 	{ 151, "domain_is_persistent", DOM, "persistent:i32", .op = "info",
 	  .give = "persistent=persistent" },
-	{ 183, "domain_has_managed_save_image", DOM_FLAGS, "result:i32", .op = "ids",
-	  .after = lv_after_none },
 	{ 200, "domain_get_vcpus_flags", DOM_FLAGS, "num:i32", .op = "vcpucount", .flags = 7,
 	  .take = "live=flags&1 config=flags&2 maximum=flags&4", .give = "num=count" },
 	{ 212, "domain_get_state", DOM_FLAGS, "state:i32 reason:i32", .op = "state",
@@ -126,6 +124,24 @@ static const LvProc remote[] = {
 
 	{ 226, "domain_send_key", "dom:domain codeset:u32 holdtime:u32 keycodes:u32<16> flags:u32", "",
 	  .op = "send-key", .take = "holdtime=holdtime", .before = lv_before_keys },
+
+	/* ---- guests in files ---- */
+	{ 54, "domain_restore", "from:str", "", .op = "restore", .take = "path=from" },
+	{ 55, "domain_save", "dom:domain to:str", "", .op = "save", .take = "path=to" },
+	{ 182, "domain_managed_save", DOM_FLAGS, "", .op = "managedsave", .flags = 7,
+	  .take = "running=flags&2 paused=flags&4" },
+	{ 183, "domain_has_managed_save_image", DOM_FLAGS, "result:i32", .op = "managedsave-exists",
+	  .give = "result=managed_save" },
+	{ 184, "domain_managed_save_remove", DOM_FLAGS, "", .op = "managedsave-remove" },
+	{ 232, "domain_save_flags", "dom:domain to:str dxml:str? flags:u32", "", .op = "save", .flags = 7,
+	  .take = "path=to running=flags&2 paused=flags&4", .before = lv_before_save },
+	{ 233, "domain_restore_flags", "from:str dxml:str? flags:u32", "", .op = "restore", .flags = 7,
+	  .take = "path=from xml=dxml running=flags&2 paused=flags&4" },
+	{ 235, "domain_save_image_get_xml_desc", "file:str flags:u32", "xml:str",
+	  .op = "save-image-dumpxml", .flags = 1, .take = "path=file security_info=flags&1",
+	  .give = "xml=text" },
+	{ 388, "domain_managed_save_get_xml_desc", DOM_FLAGS, "xml:str", .op = "managedsave-dumpxml",
+	  .flags = 1, .give = "xml=text" },
 
 	/* ---- streams ---- */
 	{ 201, "domain_open_console", "dom:domain dev_name:str? flags:u32", "", .op = "console",
