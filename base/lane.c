@@ -36,6 +36,17 @@ static GThreadPool *pool(gboolean beside)
 	return made[beside ? 1 : 0];
 }
 
+/* A task of @lane is done: the next one, if there is any. */
+static void go_on(Lane *lane)
+{
+	g_mutex_lock(&lane->lock);
+	Task *next = g_queue_pop_head(&lane->waiting);
+	lane->running = next != NULL;
+	g_mutex_unlock(&lane->lock);
+	if (next)
+		g_thread_pool_push(pool(FALSE), next, NULL);
+}
+
 static void run_task(gpointer data, G_GNUC_UNUSED gpointer unused)
 {
 	Task *task = data;
@@ -46,12 +57,7 @@ static void run_task(gpointer data, G_GNUC_UNUSED gpointer unused)
 	g_free(task);
 	if (!lane)
 		return;
-	g_mutex_lock(&lane->lock);
-	Task *next = g_queue_pop_head(&lane->waiting);
-	lane->running = next != NULL;
-	g_mutex_unlock(&lane->lock);
-	if (next)
-		g_thread_pool_push(pool(FALSE), next, NULL);
+	go_on(lane);
 	lane_unref(lane);
 }
 
@@ -111,9 +117,28 @@ static void run_awaited(gpointer data)
 	g_mutex_unlock(&awaited->lock);
 }
 
+/* On an idle lane the caller's own thread is as good as another: no switches. */
+static gboolean run_here(Lane *lane, LaneFn fn, gpointer data)
+{
+	g_mutex_lock(&lane->lock);
+	gboolean idle = !lane->running;
+	lane->running = TRUE;
+	g_mutex_unlock(&lane->lock);
+	if (!idle)
+		return FALSE;
+	g_private_set(&current, lane);
+	fn(data);
+	g_private_set(&current, NULL);
+	go_on(lane);
+	return TRUE;
+}
+
 void lane_run(Lane *lane, LaneFn fn, gpointer data)
 {
 	g_return_if_fail(!g_private_get(&current));
+	g_autoptr(Lane) own = lane_ref(lane); /* @fn may drop the last other reference */
+	if (run_here(lane, fn, data))
+		return;
 	Awaited awaited = { .fn = fn, .data = data };
 	g_mutex_init(&awaited.lock);
 	g_cond_init(&awaited.over);

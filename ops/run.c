@@ -87,38 +87,21 @@ typedef struct OnLane {
 	CoreGuest *guest;
 	gboolean (*fn)(CoreGuest *guest, OpCall *call, GError **error);
 	OpCall *call;
-	GError *error;
-	gboolean ok, over;
-	GMutex lock;
-	GCond done;
+	GError **error;
+	gboolean ok;
 } OnLane;
 
 static void run_on_lane(gpointer data)
 {
 	OnLane *on = data;
-	gboolean ok = on->fn(on->guest, on->call, &on->error);
-	g_mutex_lock(&on->lock);
-	on->ok = ok;
-	on->over = TRUE;
-	g_cond_signal(&on->done);
-	g_mutex_unlock(&on->lock);
+	on->ok = on->fn(on->guest, on->call, on->error);
 }
 
 static gboolean on_lane(CoreGuest *guest, OpCall *call,
 			gboolean (*fn)(CoreGuest *guest, OpCall *call, GError **error), GError **error)
 {
-	OnLane on = { .guest = guest, .fn = fn, .call = call };
-	g_mutex_init(&on.lock);
-	g_cond_init(&on.done);
-	lane_post(core_guest_lane(guest), run_on_lane, &on);
-	g_mutex_lock(&on.lock);
-	while (!on.over)
-		g_cond_wait(&on.done, &on.lock);
-	g_mutex_unlock(&on.lock);
-	g_mutex_clear(&on.lock);
-	g_cond_clear(&on.done);
-	if (on.error)
-		g_propagate_error(error, on.error);
+	OnLane on = { .guest = guest, .fn = fn, .call = call, .error = error };
+	lane_run(core_guest_lane(guest), run_on_lane, &on);
 	return on.ok;
 }
 
