@@ -8,6 +8,7 @@
 
 typedef struct Consoles Consoles;
 typedef struct Events Events;
+typedef struct Agent Agent;
 
 struct Core {
 	gint refs; /* the owner's, and one of each guest */
@@ -37,6 +38,7 @@ struct CoreGuest {
 	StoreEntry *stored; /* changed on the lane, under lock; NULL: transient */
 	gint serial;	    /* atomic: counts starts, so that late news of an old run is known */
 	gint killed;	    /* atomic: destroy was asked for */
+	Agent *agent;	    /* made under lock, stays; NULL: never asked */
 
 	GMutex run_lock; /* held as long as kill() takes */
 	EngineRun *run;	 /* changed on the lane, under run_lock; kill() beside it takes that */
@@ -88,6 +90,10 @@ void guest_ended(CoreGuest *guest, GuestReason reason, const char *detail);
 /* Publishes that @run (which it takes) runs @live (taken) in @state. Lane. */
 void guest_running(CoreGuest *guest, EngineRun *run, Guest *live, GuestState state,
 		   GuestReason reason, const char *note);
+
+/* agent.c: news of a channel of the run @serial, as QEMU tells them: {"id": ALIAS, "open": BOOL}. Any
+ * thread. */
+void agent_channel_changed(CoreGuest *guest, gint serial, const char *json);
 
 /* save.c: starts the guest from the file @path; @flags: SaveFlags. Lane. */
 gboolean guest_run_saved(CoreGuest *guest, const char *path, guint flags, Notes *notes,

@@ -1,6 +1,7 @@
 /* Which guests there are: found by name, uuid or id, listed. See internal.h. */
 #include "base/error.h"
 #include "core/internal.h"
+#include "engine/agent.h"
 
 #include <string.h>
 
@@ -17,6 +18,7 @@ void core_guest_unref(CoreGuest *guest)
 	guest_snap_unref(guest->snap);
 	store_entry_free(guest->stored);
 	consoles_free(guest);
+	agent_free(guest->agent);
 	lane_unref(guest->lane);
 	g_cond_clear(&guest->off);
 	g_mutex_clear(&guest->lock);

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "core/internal.h"
+#include "engine/agent.h"
 #include "model/alias.h"
 
 #include <unistd.h>
@@ -105,6 +106,8 @@ static void sink_event(gpointer owner, const char *name, const char *json)
 			      .json = g_strdup(json) };
 	g_strlcpy(event->uuid, snap->uuid, sizeof event->uuid);
 	core_publish(guest->core, event);
+	if (g_str_equal(name, "channel-lifecycle"))
+		agent_channel_changed(guest, ((Owner *)owner)->serial, json);
 }
 
 static void sink_spawned(gpointer owner, EngineRun *run)
@@ -169,6 +172,11 @@ static void forget_run(CoreGuest *guest, EngineRun *run)
 		guest->core->engine->stop(run);
 	recover_forget(guest);
 	consoles_close(guest);
+	g_mutex_lock(&guest->lock);
+	Agent *agent = guest->agent;
+	g_mutex_unlock(&guest->lock);
+	if (agent)
+		agent_disconnect(agent);
 }
 
 static void set_starting(CoreGuest *guest, gboolean starting)

@@ -144,7 +144,18 @@ static void drop_terminals(GPtrArray *chardevs)
 			chardev_forget_sources(&chardev->backend);
 }
 
-/* Sockets that libvirt chose when the guest ran. */
+/* RUN/guests/NAME/channelN.sock, whatever the guest was called when it ran. */
+static gboolean is_our_socket(const char *path)
+{
+	g_autofree char *file = g_path_get_basename(path);
+	g_autofree char *folder = g_path_get_dirname(path);
+	g_autofree char *guests = g_path_get_dirname(folder);
+	return (g_str_has_prefix(file, "channel") || g_str_has_prefix(file, "ua-")) &&
+	       g_str_has_suffix(file, ".sock") &&
+	       g_str_has_suffix(guests, "/guests");
+}
+
+/* Sockets that libvirt, or we, chose when the guest ran. */
 static void drop_sockets(Guest *guest)
 {
 	static const char *const generated[] = { "/var/lib/libvirt/qemu/channel/",
@@ -154,7 +165,8 @@ static void drop_sockets(Guest *guest)
 		for (guint i = 0; source && i < G_N_ELEMENTS(generated); i++)
 			if (channel->type == CHARDEV_UNIX && source->path &&
 			    !g_strcmp0(source->mode, "bind") &&
-			    g_str_has_prefix(source->path, generated[i])) {
+			    (g_str_has_prefix(source->path, generated[i]) ||
+			     is_our_socket(source->path))) {
 				chardev_forget_sources(&channel->backend);
 				break;
 			}

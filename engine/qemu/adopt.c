@@ -83,8 +83,9 @@ static void adopt_claims(EngineRun *run, const Guest *live)
 	}
 }
 
-/* TRUE where the guest goes on; a QEMU that does not answer counts as going on. */
-static gboolean ask_state(EngineRun *run, GuestState *state, GuestReason *reason, GError **error)
+/* TRUE where the guest goes on; a QEMU that does not answer (*hangs) counts as going on. */
+static gboolean ask_state(EngineRun *run, GuestState *state, GuestReason *reason, gboolean *hangs,
+			  GError **error)
 {
 	g_autoptr(GError) why = NULL;
 	run->qmp = qmp_connect(run->monitor_path, run->name, &run_monitor_handlers, run_ref(run),
@@ -101,15 +102,17 @@ static gboolean ask_state(EngineRun *run, GuestState *state, GuestReason *reason
 		log_warning(run->name, "%s", why->message);
 		*state = GUEST_RUNNING;
 		*reason = REASON_UNKNOWN;
+		*hangs = TRUE;
 	}
 	if (*state == GUEST_SHUTDOWN)
 		return fail(error, LODGE_ERROR_STATE, "the guest powered off");
 	return TRUE;
 }
 
-static gboolean take_up(EngineRun *run, const Guest *live, json_t *record, GuestState *state,
+static gboolean take_up(EngineRun *run, Guest *live, json_t *record, GuestState *state,
 			GuestReason *reason, GError **error)
 {
+	gboolean hangs = FALSE;
 	*reason = REASON_CRASHED;
 	run->pidfd = find_process(run, record, error);
 	adopt_helpers(run, record);
@@ -117,12 +120,14 @@ static gboolean take_up(EngineRun *run, const Guest *live, json_t *record, Guest
 		return FALSE;
 	run->cgroup = cgroup_make(qemu_host.cgroups, live->uuid, NULL);
 	run_watch(run);
-	if (!ask_state(run, state, reason, error))
+	if (!ask_state(run, state, reason, &hangs, error))
 		return FALSE;
 	adopt_claims(run, live);
 	run->sink.spawned(run->sink.owner, run);
 	run_open_consoles(run, live);
 	g_atomic_int_set(&run->quiet, FALSE);
+	if (!hangs) /* after that: changes from now on are told */
+		run_refresh_channels(run, live, ADOPT_MS);
 	return process_alive(run->pidfd) || fail(error, LODGE_ERROR_GONE, "QEMU just ended");
 }
 

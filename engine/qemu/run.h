@@ -66,6 +66,7 @@ gboolean run_query_state(EngineRun *run, int timeout_ms, GuestState *state, Gues
 
 /* describe.c */
 char *run_ask(EngineRun *run, EngineAsk what, const char *text, GError **error);
+int run_screen(EngineRun *run, const Graphics *graphics, gboolean no_password, GError **error);
 pid_t run_pid(const EngineRun *run);
 gboolean run_describe(const char *path, EngineCaps *caps, GError **error);
 
@@ -81,6 +82,10 @@ void run_open_consoles(EngineRun *run, const Guest *live);
 /* save.c: memory and devices to @fd, and from it into a QEMU that was told to expect them. */
 gboolean run_save(EngineRun *run, int fd, const EngineProgress *progress, GError **error);
 gboolean run_load(EngineRun *run, int fd, GError **error);
+
+/* channel.c: from what query-chardev answered, or asking it. */
+void run_fill_channels(const EngineRun *run, Guest *live, json_t *chardevs);
+void run_refresh_channels(EngineRun *run, Guest *live, int timeout_ms);
 
 /* prepare.c: what must be known before the command line: firmware, backing chains, ports. */
 gboolean run_prepare(EngineRun *run, Guest *live, Notes *notes, GError **error);

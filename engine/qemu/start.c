@@ -276,6 +276,7 @@ static gboolean configure(EngineRun *run, const QemuCommand *command, Guest *liv
 	gboolean ok = qmp_batch(run->qmp, items, count, START_MS, error);
 	if (ok) {
 		fill_ptys(live, items[n].result);
+		run_fill_channels(run, live, items[n].result);
 		if (count > n + 1)
 			fill_vnc_port(live, items[n + 1].result);
 	}
@@ -283,17 +284,27 @@ static gboolean configure(EngineRun *run, const QemuCommand *command, Guest *liv
 	return ok;
 }
 
-static gboolean go(EngineRun *run, const EngineStart *how, GError **error)
+static gboolean go(EngineRun *run, Guest *live, const EngineStart *how, GError **error)
 {
 	if (how->stream && !run_load(run, how->stream, error))
 		return FALSE;
 	g_atomic_int_set(&run->quiet, FALSE);
+	if (how->stream)
+		run_refresh_channels(run, live, QMP_MS); /* open already */
 	if (how->paused)
 		return process_alive(run->pidfd) ||
 		       fail(error, LODGE_ERROR_ENGINE, "QEMU ended at once");
 	json_t *result = qmp_call(run->qmp, "cont", NULL, START_MS, error);
 	json_decref(result);
 	return result != NULL;
+}
+
+/* @line without the time and the program's name in front. */
+static const char *bare_words(const char *line)
+{
+	const char *name = strstr(line, "Z qemu-system-");
+	const char *colon = name ? strstr(name, ": ") : NULL;
+	return colon && g_ascii_isdigit(*line) ? colon + 2 : line;
 }
 
 /* What QEMU said of itself since @log_from, without what it says of every start. */
@@ -303,8 +314,9 @@ static char *last_words(const EngineRun *run, goffset log_from)
 	g_auto(GStrv) lines = g_strsplit(tail, ";", -1);
 	GString *words = g_string_new(NULL);
 	for (guint i = 0; lines[i]; i++)
-		if (*lines[i] && !g_str_has_prefix(lines[i], "char device redirected to "))
-			g_string_append_printf(words, "%s%s", words->len ? ";" : "", lines[i]);
+		if (*g_strchug(lines[i]) && !g_str_has_prefix(lines[i], "char device redirected to "))
+			g_string_append_printf(words, "%s%s", words->len ? "; " : "",
+					       bare_words(lines[i]));
 	return g_string_free(words, FALSE);
 }
 
@@ -356,7 +368,7 @@ static gboolean start_process(EngineRun *run, Guest *live, gboolean kvm, const E
 		run->sink.spawned(run->sink.owner, run);
 		if (configure(run, command, live, &why)) {
 			run_open_consoles(run, live);
-			if (go(run, how, &why))
+			if (go(run, live, how, &why))
 				return TRUE;
 		}
 	}
