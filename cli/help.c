@@ -88,6 +88,37 @@ void help_verb(const Op *op)
 	fputs(own, stdout);
 }
 
+/* Whether @name is "@group SOMETHING". */
+static gboolean is_below(const char *name, const char *group)
+{
+	return g_str_has_prefix(name, group) && name[strlen(group)] == ' ';
+}
+
+char *help_verbs_below(const char *group)
+{
+	guint n;
+	const Verb *const *all = cli_verbs(&n);
+	GString *names = g_string_new(NULL);
+	for (guint i = 0; i < n; i++)
+		if (is_below(all[i]->op.name, group))
+			g_string_append_printf(names, "%s%s", names->len ? ", " : "",
+					       all[i]->op.name);
+	return g_string_free(names, names->len == 0);
+}
+
+gboolean help_group(const char *group)
+{
+	guint n;
+	const Verb *const *all = cli_verbs(&n);
+	gboolean any = FALSE;
+	for (guint i = 0; i < n; i++)
+		if (is_below(all[i]->op.name, group)) {
+			printf("lodge %-20s  %s\n", all[i]->op.name, all[i]->op.doc);
+			any = TRUE;
+		}
+	return any;
+}
+
 void help_family(const char *family)
 {
 	list_family(family);
@@ -107,6 +138,8 @@ int run_help(G_GNUC_UNUSED Cli *cli, G_GNUC_UNUSED const Op *op, G_GNUC_UNUSED c
 		help_verb(&verb->op);
 		return 0;
 	}
+	if (help_group(topic->pdata[0]))
+		return 0;
 	g_autoptr(GPtrArray) names = families();
 	for (guint i = 0; i < names->len; i++)
 		if (g_ascii_strcasecmp(g_ptr_array_index(names, i), topic->pdata[0]) == 0) {

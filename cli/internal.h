@@ -90,6 +90,10 @@ gboolean show_bytes(const char *bytes, gsize length);
 void help_overview(void);
 void help_family(const char *family);
 void help_verb(const Op *op);
+/* Lists the verbs "@group SOMETHING"; FALSE where there are none. */
+gboolean help_group(const char *group);
+/* Their names, owned by the caller; NULL where there are none. */
+char *help_verbs_below(const char *group);
 int run_help(Cli *cli, const Op *op, const char *target, gpointer args);
 int run_man(Cli *cli, const Op *op, const char *target, gpointer args);
 int run_completion(Cli *cli, const Op *op, const char *target, gpointer args);

@@ -85,6 +85,11 @@ static int run_verb(Cli *cli, const Verb *verb, int argc, char *const *argv)
 
 static int unknown_verb(const char *word)
 {
+	g_autofree char *rest = help_verbs_below(word);
+	if (rest) {
+		g_autofree char *text = g_strdup_printf("%s: what? There are %s", word, rest);
+		return usage_error("%s", text);
+	}
 	const char *nearest = cli_nearest_verb(word);
 	g_autofree char *hint = nearest ? g_strdup_printf("; did you mean \"%s\"?", nearest) :
 					  g_strdup("; see lodge help");
@@ -96,6 +101,9 @@ static int run_words(Own *own, int argc, char **argv)
 {
 	int words;
 	const Verb *verb = cli_find_verb(argc, argv, &words);
+	if (!verb && argc > 1 && (g_str_equal(argv[1], "--help") || g_str_equal(argv[1], "-h")) &&
+	    help_group(argv[0]))
+		return 0;
 	if (!verb)
 		return unknown_verb(argv[0]);
 	argc = take_trailing(own, argc - words, argv + words);

@@ -187,10 +187,16 @@ guint guest_vcpus_online(const Guest *guest)
 /* A name becomes a file's name and a path's part. */
 static gboolean check_name(const char *name, GError **error)
 {
-	if (strchr(name, '/') || strchr(name, '\n') || g_str_equal(name, ".") ||
-	    g_str_equal(name, ".."))
-		return fail(error, LODGE_ERROR_INVALID,
-			    "name \"%s\" must not have a slash or a line break", name);
+	if (g_str_equal(name, ".") || g_str_equal(name, ".."))
+		return fail(error, LODGE_ERROR_INVALID, "name: \"%s\" is a folder's", name);
+	if (strchr(name, '/'))
+		return fail(error, LODGE_ERROR_INVALID, "name \"%s\" must not have a slash", name);
+	for (const char *c = name; *c; c++)
+		if (g_ascii_iscntrl(*c))
+			return fail(error, LODGE_ERROR_INVALID,
+				    "the name must not have a line break, a tab or another control "
+				    "character: its byte %d is 0x%02x", (int)(c - name) + 1,
+				    (guint)(guchar)*c);
 	if (strlen(name) > 200)
 		return fail(error, LODGE_ERROR_INVALID, "the name is longer than 200 bytes");
 	return TRUE;

@@ -5,19 +5,20 @@
 
 #include <sys/stat.h>
 
-typedef struct Claim {
-	char *guest; /* the first of those that hold it */
-	guint readers, writers, sharers;
-} Claim;
+typedef struct Holder {
+	const EngineRun *run; /* only compared */
+	char *guest;
+	char mode; /* 'r' reads, 'w' writes, 's' writes and lets others write */
+} Holder;
 
 static GMutex lock;
-static GHashTable *claims; /* "dev:ino" -> Claim; under lock */
+static GHashTable *claims; /* "dev:ino" -> GPtrArray of Holder; under lock */
 
-static void claim_free(gpointer data)
+static void holder_free(gpointer data)
 {
-	Claim *claim = data;
-	g_free(claim->guest);
-	g_free(claim);
+	Holder *holder = data;
+	g_free(holder->guest);
+	g_free(holder);
 }
 
 static char *key_of(int fd)
@@ -30,29 +31,42 @@ static char *key_of(int fd)
 						     (unsigned long)st.st_ino);
 }
 
-/* What a run holds is noted as one letter before the key: 'r', 'w', 's'. */
-static gboolean add_claim(EngineRun *run, char *key, char mode, GError **error, const char *what,
-			  const char *path)
+/* A disk of one guest may be opened twice, to read it and to write; nothing is written twice. */
+static gboolean clash(const Holder *holder, const EngineRun *run, char mode)
 {
-	Claim *claim = g_hash_table_lookup(claims, key);
-	if (claim) {
-		gboolean clash = (mode == 'w' && (claim->readers || claim->writers || claim->sharers)) ||
-				 (mode == 'r' && (claim->writers || claim->sharers)) ||
-				 (mode == 's' && (claim->readers || claim->writers));
-		if (clash && g_strcmp0(claim->guest, run->name))
-			return fail(error, LODGE_ERROR_IN_USE,
-				    "guest \"%s\": %s: %s is used by running guest \"%s\"; give each "
-				    "its own image, or mark the disk <shareable/> or <readonly/> in "
-				    "both", run->name, what, path, claim->guest);
-	} else {
-		claim = g_new0(Claim, 1);
-		claim->guest = g_strdup(run->name);
-		g_hash_table_insert(claims, g_strdup(key), claim);
+	if (holder->run == run)
+		return holder->mode == 'w' && mode == 'w';
+	return holder->mode != mode || mode == 'w';
+}
+
+static gboolean refuse(const EngineRun *run, const Holder *holder, const char *what,
+		       const char *path, GError **error)
+{
+	if (holder->run == run)
+		return fail(error, LODGE_ERROR_IN_USE,
+			    "guest \"%s\": %s: %s is used by another disk of this guest; give each "
+			    "disk its own image, or mark both <shareable/>", run->name, what, path);
+	return fail(error, LODGE_ERROR_IN_USE,
+		    "guest \"%s\": %s: %s is used by running guest \"%s\"; give each its own image, or "
+		    "mark the disk <shareable/> or <readonly/> in both", run->name, what, path,
+		    holder->guest);
+}
+
+static gboolean add_claim(EngineRun *run, const char *key, char mode, const char *what,
+			  const char *path, GError **error)
+{
+	GPtrArray *holders = g_hash_table_lookup(claims, key);
+	for (guint i = 0; holders && i < holders->len; i++)
+		if (clash(holders->pdata[i], run, mode))
+			return refuse(run, holders->pdata[i], what, path, error);
+	if (!holders) {
+		holders = g_ptr_array_new_with_free_func(holder_free);
+		g_hash_table_insert(claims, g_strdup(key), holders);
 	}
-	claim->readers += mode == 'r';
-	claim->writers += mode == 'w';
-	claim->sharers += mode == 's';
-	g_ptr_array_add(run->claims, g_strdup_printf("%c%s", mode, key));
+	Holder *holder = g_new(Holder, 1);
+	*holder = (Holder){ .run = run, .guest = g_strdup(run->name), .mode = mode };
+	g_ptr_array_add(holders, holder);
+	g_ptr_array_add(run->claims, g_strdup(key));
 	return TRUE;
 }
 
@@ -64,26 +78,29 @@ gboolean claim_image(EngineRun *run, int fd, gboolean writes, gboolean shareable
 		return TRUE;
 	g_mutex_lock(&lock);
 	if (!claims)
-		claims = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, claim_free);
-	gboolean ok = add_claim(run, key, !writes ? 'r' : shareable ? 's' : 'w', error, what, path);
+		claims = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+					       (GDestroyNotify)g_ptr_array_unref);
+	gboolean ok = add_claim(run, key, !writes ? 'r' : shareable ? 's' : 'w', what, path, error);
 	g_mutex_unlock(&lock);
 	return ok;
+}
+
+/* Lets go of everything that @run holds of one image. */
+static void release(const EngineRun *run, const char *key)
+{
+	GPtrArray *holders = g_hash_table_lookup(claims, key);
+	for (guint i = holders ? holders->len : 0; i-- > 0;)
+		if (((const Holder *)holders->pdata[i])->run == run)
+			g_ptr_array_remove_index_fast(holders, i);
+	if (holders && !holders->len)
+		g_hash_table_remove(claims, key);
 }
 
 void claims_release(EngineRun *run)
 {
 	g_mutex_lock(&lock);
-	for (guint i = 0; i < run->claims->len; i++) {
-		const char *held = g_ptr_array_index(run->claims, i);
-		Claim *claim = g_hash_table_lookup(claims, held + 1);
-		if (!claim)
-			continue;
-		claim->readers -= *held == 'r';
-		claim->writers -= *held == 'w';
-		claim->sharers -= *held == 's';
-		if (!claim->readers && !claim->writers && !claim->sharers)
-			g_hash_table_remove(claims, held + 1);
-	}
+	for (guint i = 0; i < run->claims->len; i++)
+		release(run, run->claims->pdata[i]);
 	g_mutex_unlock(&lock);
 	g_ptr_array_set_size(run->claims, 0);
 }

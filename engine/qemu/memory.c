@@ -84,6 +84,13 @@ gboolean guest_memory_shared(const Guest *guest)
 
 /* ---- backends ---- */
 
+/* QEMU rounds what -m says, but not a backend's size: both are given whole mebibytes. */
+static guint64 whole_mib(guint64 size)
+{
+	const guint64 mib = 1 << 20;
+	return (size + mib - 1) / mib * mib;
+}
+
 static const NameRow policies[] = {
 	{ "strict", "bind" },
 	{ "preferred", "preferred" },
@@ -168,7 +175,7 @@ static json_t *backend_new(const Build *build, const char *id, guint64 size, Opt
 		if (backing)
 			put_uint(object, "prealloc-threads", backing->allocation_threads);
 	}
-	put_int(object, "size", (gint64)size);
+	put_int(object, "size", (gint64)whole_mib(size));
 	return object;
 }
 
@@ -186,9 +193,9 @@ static guint64 initial_size(const Guest *guest)
 {
 	guint64 sum = 0, all = opt_uint_or(guest->memory, 0), modules = modules_size(guest);
 	if (!guest_has_cells(guest))
-		return all > modules ? all - modules : all;
+		return whole_mib(all > modules ? all - modules : all);
 	SHAPE_EACH (NumaCell, cell, guest->cpu->cells)
-		sum += opt_uint_or(cell->memory, 0);
+		sum += whole_mib(opt_uint_or(cell->memory, 0));
 	return sum;
 }
 

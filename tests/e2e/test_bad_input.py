@@ -1,4 +1,9 @@
 """What the daemon says to documents that are wrong, and that it lives on."""
+import contextlib
+import socket
+import subprocess
+import time
+
 import pytest
 
 from lodgetest import xml_for
@@ -86,3 +91,72 @@ def test_huge_body_is_refused(daemon):
     answer = daemon.rest("POST", "/v1/guests", b"x" * (9 << 20), {"Content-Type": "application/xml"})
     assert answer.status == 413
     assert daemon.lodge("version").code == 0
+
+
+def image(daemon, name):
+    path = daemon.root / name
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", path, "64M"], check=True)
+    return path
+
+
+def disk_of(path, target):
+    return (f"<disk type='file'><driver type='qcow2'/><source file='{path}'/>"
+            f"<target dev='{target}' bus='virtio'/></disk>")
+
+
+@pytest.mark.parametrize("name,word", [("..", "folder"), ("a/b", "slash"), ("a&#10;b", "0x0a"), ("a&#9;b", "0x09")])
+def test_names_say_what_is_wrong_with_them(daemon, name, word):
+    answer = daemon.lodge("define", daemon.write("bad.xml", xml_for(name, boot=False)), ok=False)
+    assert answer.code == 2 and word in answer.err, answer
+
+
+def test_one_image_for_two_disks_of_a_guest(daemon):
+    path = image(daemon, "a.qcow2")
+    daemon.define("web1", boot=False, devices=disk_of(path, "vda") + disk_of(path, "vdb"))
+    answer = daemon.lodge("start", "web1", ok=False)
+    assert answer.code == 5 and "vdb" in answer.err and str(path) in answer.err, answer
+    assert not daemon.processes()
+
+
+def test_image_is_named_after_the_guest_that_still_uses_it(daemon):
+    """Two readers; the first ends: the second is named, and still in the way of a writer."""
+    path = image(daemon, "a.qcow2")
+    reads = disk_of(path, "vda").replace("</disk>", "<readonly/></disk>")
+    for name in ("one", "two"):
+        daemon.define(name, boot=False, devices=reads)
+        daemon.lodge("start", name)
+    daemon.lodge("destroy", "one")
+    daemon.define("three", boot=False, devices=disk_of(path, "vda"))
+    answer = daemon.lodge("start", "three", ok=False)
+    assert answer.code == 5 and '"two"' in answer.err and '"one"' not in answer.err, answer
+
+
+def test_memory_that_is_no_whole_mebibytes(daemon):
+    xml = xml_for("odd", boot=False).replace("unit='MiB'>128<", "unit='KiB'>20481<")
+    daemon.lodge("define", daemon.write("odd.xml", xml))
+    daemon.lodge("start", "odd")
+    daemon.lodge("destroy", "odd")
+
+
+def test_words_of_a_qemu_that_does_not_start(daemon):
+    xml = xml_for("big", boot=False).replace("unit='MiB'>128<", "unit='EiB'>1<")
+    daemon.lodge("define", daemon.write("big.xml", xml))
+    answer = daemon.lodge("start", "big", ok=False)
+    assert "memory" in answer.err and "redirected" not in answer.err and "Z qemu" not in answer.err, answer
+
+
+def test_crowd_of_silent_clients_keeps_nobody_out_for_long(daemon):
+    crowd = []
+    with contextlib.ExitStack() as stack:
+        for _ in range(1500):
+            client = stack.enter_context(socket.socket(socket.AF_UNIX))
+            client.setblocking(False)
+            try:
+                client.connect(str(daemon.socket))
+            except BlockingIOError:
+                time.sleep(0.01)
+                continue
+            crowd.append(client)
+        assert len(crowd) > 1000
+        answer = daemon.lodge("list", timeout=20)
+        assert answer.seconds < 15, answer.seconds

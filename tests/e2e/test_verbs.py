@@ -315,3 +315,12 @@ def test_slow_client_harms_nobody(daemon, guest):
         for _ in range(5):
             assert daemon.lodge("list").seconds < 5
     assert daemon.lodge("destroy", guest).code == 0
+
+
+def test_half_of_a_verb(daemon):
+    """"lodge host" says which verbs there are, and does not call it a misspelling of "list"."""
+    answer = daemon.lodge("host", ok=False)
+    assert answer.code == 2 and "host check" in answer.err and "list" not in answer.err
+    for words in (("host", "--help"), ("help", "image")):
+        out = daemon.lodge(*words).out
+        assert "host check" in out or "image build" in out

@@ -11,6 +11,7 @@
 #define REST_BACKLOG 1024	      /* clients that wait unaccepted */
 #define REST_CONNECTION_MEMORY 65536  /* bytes, header lines included */
 #define REST_REQUEST_SECONDS 30	      /* for a whole request to arrive, and between requests */
+#define REST_CROWDED_SECONDS 2	      /* the same while others wait unaccepted */
 #define REST_IDLE_SECONDS 60	      /* for a client to take more of its reply */
 
 typedef struct Request Request;

@@ -10,6 +10,7 @@
 #include <sys/un.h>
 
 #define SWEEP_SECONDS 5
+#define CROWDED_SWEEP_SECONDS 1
 
 typedef struct Listener {
 	RestServer *server;
@@ -25,6 +26,7 @@ struct RestServer {
 	GPtrArray *listeners; /* of Listener */
 	GHashTable *conns;    /* fd -> RestConn */
 	guint sweep;	      /* timer; 0 while there are no clients */
+	gboolean crowded;     /* clients wait unaccepted */
 };
 
 /* ---- MHD on the main loop ---- */
@@ -117,7 +119,8 @@ void rest_poke(RestServer *server)
 static gboolean sweep(gpointer data)
 {
 	RestServer *server = data;
-	gint64 limit = g_get_monotonic_time() - REST_REQUEST_SECONDS * G_USEC_PER_SEC;
+	gint64 seconds = server->crowded ? REST_CROWDED_SECONDS : REST_REQUEST_SECONDS;
+	gint64 limit = g_get_monotonic_time() - seconds * G_USEC_PER_SEC;
 	GHashTableIter iter;
 	gpointer value;
 	g_hash_table_iter_init(&iter, server->conns);
@@ -127,6 +130,17 @@ static gboolean sweep(gpointer data)
 			shutdown(conn->fd, SHUT_RDWR);
 	}
 	return G_SOURCE_CONTINUE;
+}
+
+static void set_crowded(RestServer *server, gboolean crowded)
+{
+	if (server->crowded == crowded)
+		return;
+	server->crowded = crowded;
+	g_clear_handle_id(&server->sweep, g_source_remove);
+	if (rest_count(server) > 0)
+		server->sweep = g_timeout_add_seconds(
+			crowded ? CROWDED_SWEEP_SECONDS : SWEEP_SECONDS, sweep, server);
 }
 
 static gboolean on_accept(int fd, GIOCondition condition, gpointer data);
@@ -145,6 +159,9 @@ static void forget(RestServer *server, int fd)
 	g_hash_table_remove(server->conns, GINT_TO_POINTER(fd));
 	if (rest_count(server) == 0)
 		g_clear_handle_id(&server->sweep, g_source_remove);
+	/* half empty: those who come again at once do not bring the crowd back */
+	if (rest_count(server) <= REST_MAX_CLIENTS / 2)
+		set_crowded(server, FALSE);
 	resume_listeners(server);
 }
 
@@ -197,6 +214,7 @@ static gboolean on_accept(int listen_fd, G_GNUC_UNUSED GIOCondition condition, g
 	Listener *listener = data;
 	if (rest_count(listener->server) >= REST_MAX_CLIENTS) {
 		listener->source = 0;
+		set_crowded(listener->server, TRUE);
 		return G_SOURCE_REMOVE;
 	}
 	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
