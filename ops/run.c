@@ -27,7 +27,7 @@ static const Row run_rows[] = {
 	       .doc = "image that its disk is linked to: a name of \"lodge image list\", or a file"),
 	SIZE(RunArgs, memory, NULL, .opt = 'm', .words = "MiB", .dflt = "1024", .min = 16 * MIB,
 	     .max = G_MAXINT64, .doc = "memory"),
-	UINT(RunArgs, vcpus, NULL, .opt = 'c', .dflt = "1", .min = 1, .max = 4096, .doc = "CPUs"),
+	UINT(RunArgs, vcpus, NULL, .opt = 'c', .dflt = "2", .min = 1, .max = 4096, .doc = "CPUs"),
 	SIZE(RunArgs, disk_size, NULL, .opt = 's', .words = "GiB",
 	     .doc = "size of its disk, at least the image's, which it has where nothing is said"),
 	FLAG(RunArgs, paused, NULL, .doc = "do not let its CPUs run yet"),
