@@ -117,6 +117,8 @@ gboolean core_guest_edit(CoreGuest *guest, gboolean live, gboolean config, Guest
 			 gpointer data, GError **error); /* lane */
 /* See engine.h; the caller frees the answer. */
 char *core_guest_ask(CoreGuest *guest, EngineAsk what, const char *text, GError **error); /* lane */
+/* A connection to screen number @index of what runs; see engine.h. -1 on failure: STATE, NOT_FOUND. */
+int core_guest_screen(CoreGuest *guest, guint index, gboolean no_password, GError **error); /* lane */
 /* What the engine offers; see engine.h. */
 gboolean core_describe(Core *core, const char *emulator, EngineCaps *caps, GError **error);
 /* QEMU's log; the caller frees it. */

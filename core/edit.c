@@ -70,6 +70,23 @@ char *core_guest_ask(CoreGuest *guest, EngineAsk what, const char *text, GError 
 	return NULL;
 }
 
+int core_guest_screen(CoreGuest *guest, guint index, gboolean no_password, GError **error)
+{
+	g_autoptr(GuestSnap) snap = core_guest_snap(guest);
+	const GPtrArray *screens = snap->live ? snap->live->guest->graphics : NULL;
+	if (!guest->run || !snap->live || !guest->core->engine->screen) {
+		fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", snap->name);
+		return -1;
+	}
+	if (index >= shape_len(screens)) {
+		fail(error, LODGE_ERROR_NOT_FOUND, "guest \"%s\" has %u graphics, none number %u",
+		     snap->name, shape_len(screens), index);
+		return -1;
+	}
+	return guest->core->engine->screen(guest->run, g_ptr_array_index(screens, index), no_password,
+					   error);
+}
+
 gboolean core_describe(Core *core, const char *emulator, EngineCaps *caps, GError **error)
 {
 	if (!core->engine->describe)

@@ -140,6 +140,13 @@ EngineSink guest_sink(CoreGuest *guest)
 
 /* ---- start ---- */
 
+/* 0 where the engine does not tell. */
+static pid_t pid_of(const Engine *engine, EngineRun *run)
+{
+	g_autofree char *text = engine->ask ? engine->ask(run, ENGINE_ASK_PID, NULL, NULL) : NULL;
+	return text ? (pid_t)g_ascii_strtoll(text, NULL, 10) : 0;
+}
+
 void guest_running(CoreGuest *guest, EngineRun *run, Guest *live, GuestState state,
 		   GuestReason reason, const char *note)
 {
@@ -151,7 +158,7 @@ void guest_running(CoreGuest *guest, EngineRun *run, Guest *live, GuestState sta
 	definition_unref(snap->live);
 	snap->live = definition_new(live);
 	snap->id = id;
-	snap->pid = guest->core->engine->pid ? guest->core->engine->pid(run) : 0;
+	snap->pid = pid_of(guest->core->engine, run);
 	snap->state = state;
 	snap->reason = reason;
 	g_free(snap->note);

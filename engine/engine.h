@@ -85,6 +85,7 @@ typedef enum EngineAsk {
 	ENGINE_ASK_MONITOR = 1, /* a command of the hypervisor's own monitor, as JSON */
 	ENGINE_ASK_HUMAN,	/* one for people, as text */
 	ENGINE_ASK_KEYS,	/* press keys: QEMU's numbers, "HOLD-MS NUMBER NUMBER ..." */
+	ENGINE_ASK_PID,		/* the number of its process, for what the host counts; at once */
 } EngineAsk;
 
 typedef struct EngineRun EngineRun; /* one running guest, as its engine sees it */
@@ -140,8 +141,10 @@ typedef struct Engine {
 			  GError **error);
 	/* What the hypervisor answers to @text, which the caller frees. NULL on failure. */
 	char *(*ask)(EngineRun *run, EngineAsk what, const char *text, GError **error);
-	/* The process; for what the host counts. Any thread that has a reference. */
-	pid_t (*pid)(const EngineRun *run);
+	/* One end of a socket whose other end speaks VNC or SPICE for the screen @graphics of the
+	 * guest's; with @no_password without asking for one. -1 on failure. */
+	int (*screen)(EngineRun *run, const Graphics *graphics, gboolean no_password,
+		      GError **error);
 	/* Fills @caps (zeroed, of engine_caps_shape) with what the emulator @path (NULL: the usual
 	 * one) offers. May ask it: some seconds, once. Any thread but the main loop's. */
 	gboolean (*describe)(const char *path, EngineCaps *caps, GError **error);

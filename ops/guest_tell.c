@@ -238,6 +238,27 @@ static gboolean send_key(OpCall *call, GError **error)
 	return answer != NULL;
 }
 
+/* ---- open-graphics ---- */
+
+typedef struct ScreenArgs {
+	ShapeHead head;
+	OptUint index;
+	gboolean no_password;
+} ScreenArgs;
+
+static const Row screen_rows[] = {
+	UINT(ScreenArgs, index, NULL, .max = 255, .dflt = "0", .doc = "which of its graphics"),
+	FLAG(ScreenArgs, no_password, NULL, .doc = "as one who may look without a password"),
+};
+static const Shape screen_args = SHAPE("open-graphics-args", ScreenArgs, screen_rows);
+
+static gboolean open_screen(OpCall *call, GError **error)
+{
+	const ScreenArgs *args = call->args;
+	call->stream_fd = core_guest_screen(call->guest, (guint)args->index.v, args->no_password, error);
+	return call->stream_fd >= 0;
+}
+
 /* ---- qemu-monitor-command ---- */
 
 typedef struct MonitorArgs {
@@ -391,6 +412,10 @@ static const Op ops[] = {
 	{ .name = "send-key", .route = "/v1/guests/{guest}/keys",
 	  ON_GUEST("POST", OP_PERM_WRITE, OP_LANE), .args = &key_args, .show = OP_SHOW_MESSAGE,
 	  .said = "", .doc = "Press keys on a guest's keyboard", .fn = send_key },
+	{ .name = "open-graphics", .route = "/v1/guests/{guest}/graphics",
+	  ON_GUEST("POST", OP_PERM_WRITE, OP_LANE), .args = &screen_args, .show = OP_SHOW_STREAM,
+	  .doc = "Connect to a guest's screen: VNC or SPICE on standard input and output",
+	  .fn = open_screen },
 	{ .name = "qemu-monitor-command", .route = "/v1/guests/{guest}/monitor",
 	  ON_GUEST("POST", OP_PERM_WRITE, OP_LANE), .args = &monitor_args, .result = &text_shape,
 	  .show = OP_SHOW_TEXT, .doc = "Say something to QEMU's monitor", .fn = monitor },

@@ -1,10 +1,12 @@
 /* What QEMU answers beside the running of guests: what it offers, and its monitor for who asks.
  * See engine.h and caps.h. */
 #include "base/error.h"
+#include "base/fd.h"
 #include "engine/qemu/caps.h"
 #include "engine/qemu/run.h"
 
 #include <string.h>
+#include <sys/socket.h>
 
 #define MAX_KEYS 16
 
@@ -153,12 +155,46 @@ char *run_ask(EngineRun *run, EngineAsk what, const char *text, GError **error)
 		return ask_human(run, text, error);
 	case ENGINE_ASK_KEYS:
 		return press_keys(run, text, error);
+	case ENGINE_ASK_PID:
+		return g_strdup_printf("%d", (int)run->pid);
 	default:
 		return ask_monitor(run, text, error);
 	}
 }
 
-pid_t run_pid(const EngineRun *run)
+/* ---- screens ---- */
+
+#define SCREEN_FD "lodge-screen"
+
+static const char *protocol_of(const Graphics *graphics)
 {
-	return run->pid;
+	return graphics->type == GRAPHICS_VNC	  ? "vnc"
+	       : graphics->type == GRAPHICS_SPICE ? "spice"
+						  : NULL;
+}
+
+int run_screen(EngineRun *run, const Graphics *graphics, gboolean no_password, GError **error)
+{
+	const char *protocol = protocol_of(graphics);
+	int ends[2];
+	if (!protocol) {
+		fail(error, LODGE_ERROR_UNSUPPORTED, "guest \"%s\": only vnc and spice can be opened",
+		     run->name);
+		return -1;
+	}
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
+		fail_errno(error, errno, "cannot make a pair of sockets");
+		return -1;
+	}
+	autofd int ours = ends[0], theirs = ends[1];
+	json_t *named = qmp_call_fd(run->qmp, "getfd", json_pack("{s:s}", "fdname", SCREEN_FD), theirs,
+				    QMP_MS, error);
+	json_decref(named);
+	json_t *added = !named ? NULL
+			       : qmp_call(run->qmp, "add_client",
+					  json_pack("{s:s, s:s, s:b}", "protocol", protocol, "fdname",
+						    SCREEN_FD, "skipauth", no_password),
+					  QMP_MS, error);
+	json_decref(added);
+	return added ? fd_steal(&ours) : -1;
 }

@@ -67,7 +67,6 @@ gboolean run_query_state(EngineRun *run, int timeout_ms, GuestState *state, Gues
 /* describe.c */
 char *run_ask(EngineRun *run, EngineAsk what, const char *text, GError **error);
 int run_screen(EngineRun *run, const Graphics *graphics, gboolean no_password, GError **error);
-pid_t run_pid(const EngineRun *run);
 gboolean run_describe(const char *path, EngineCaps *caps, GError **error);
 
 /* start.c, adopt.c */

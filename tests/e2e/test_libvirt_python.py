@@ -1,5 +1,6 @@
 """python3-libvirt against Lodge: events, streams, several clients, the old calls."""
 import queue
+import socket
 import threading
 import time
 
@@ -29,6 +30,11 @@ def test_old_lists_and_lookups(daemon):
         refused(lambda: conn.lookupByID(99), libvirt.VIR_ERR_NO_DOMAIN)
         refused(lambda: conn.lookupByName("1"), libvirt.VIR_ERR_NO_DOMAIN)
         refused(one.create, libvirt.VIR_ERR_OPERATION_INVALID)
+        lost = "<disk type='file'><source file='/nowhere/x.img'/><target dev='vda' bus='virtio'/></disk>"
+        refused(define(conn, "lost", devices=lost).create, libvirt.VIR_ERR_SYSTEM_ERROR)
+        gone = conn.lookupByName("two")
+        gone.undefine()
+        refused(gone.info, libvirt.VIR_ERR_NO_DOMAIN)
         refused(lambda: one.metadata(0, None), libvirt.VIR_ERR_NO_DOMAIN_METADATA)
 
 
@@ -140,6 +146,18 @@ def test_aborted_stream_and_end_of_guest(daemon):
             pass
         stream.finish()
         assert conn.getLibVersion() == 9000000
+
+
+def test_screen_as_a_descriptor(daemon):
+    """VNC without any listener: what virt-viewer does on the same machine."""
+    with connection(daemon) as conn:
+        guest = define(conn, "web1", devices="<graphics type='vnc'/><video><model type='vga'/></video>")
+        guest.create()
+        with socket.socket(fileno=guest.openGraphicsFD(0, libvirt.VIR_DOMAIN_OPEN_GRAPHICS_SKIPAUTH)) as vnc:
+            vnc.settimeout(10)
+            assert vnc.recv(12) == b"RFB 003.008\n"
+        assert conn.getLibVersion() == 9000000
+        refused(lambda: guest.openGraphicsFD(3, 0), libvirt.VIR_ERR_INVALID_ARG)
 
 
 def test_console_of_a_guest_that_is_off(daemon):

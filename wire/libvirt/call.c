@@ -147,6 +147,7 @@ static LvCall *call_new(LvClient *client, const LvProc *proc, const LvHeader *he
 	call->proc = proc;
 	call->header = *header;
 	call->n_fds = 0;
+	call->reply_fd = -1;
 	client->calls++;
 	return call;
 }
@@ -156,6 +157,7 @@ static void call_free(LvCall *call)
 	LvClient *client = call->client;
 	for (guint i = 0; i < call->n_fds; i++)
 		fd_clear(&call->fds[i]);
+	fd_clear(&call->reply_fd);
 	wire_arena_clear(&call->arena);
 	if (n_spare < SPARE_CALLS) {
 		call->next = spare;
@@ -248,15 +250,19 @@ static void reply(LvCall *call)
 	LvClient *client = call->client;
 	LvHeader header = call->header;
 	g_autoptr(GError) error = NULL;
-	header.type = LV_REPLY;
+	header.type = call->reply_fd >= 0 ? LV_REPLY_FDS : LV_REPLY;
 	header.status = LV_OK;
 	gsize begin = lv_message_begin(client, &header);
+	if (call->reply_fd >= 0)
+		xdr_put_u32(&client->out, 1);
 	if (!wire_encode(plan_of(call->proc)->reply, call->reply, &client->out, &error)) {
 		lv_message_drop(client, begin);
 		lv_send_gerror(client, &call->header, call->proc, error);
 	} else if (!lv_message_end(client, begin)) {
 		lv_send_error(client, &call->header, LV_ERR_RPC, LV_FROM_RPC,
 			      "the reply is larger than the protocol allows: ask for less");
+	} else if (call->reply_fd >= 0 && client->server) {
+		lv_send_fd(client, fd_steal(&call->reply_fd));
 	}
 }
 
@@ -359,7 +365,8 @@ static void on_done(OpCall *op, const GError *error)
 		else
 			error = own;
 	}
-	if (call->client->server && error && op->guest)
+	gboolean has_target = op->guest || op->op->target == OP_ON_DAEMON;
+	if (call->client->server && error && has_target)
 		lv_send_missing(call->client, &call->header, call->proc, error);
 	else if (call->client->server && error)
 		lv_send_gerror(call->client, &call->header, call->proc, error);

@@ -56,9 +56,15 @@ static gboolean is_paused(const LvClient *client)
 	return client->calls >= LV_MAX_CALLS || client->blocked || is_full(client);
 }
 
+static gboolean has_fds(const LvClient *client)
+{
+	return client->out_fds && client->out_fds->len > 0;
+}
+
 static void watch(LvClient *client)
 {
-	guint32 events = (is_paused(client) ? 0 : EPOLLIN) | (lv_waiting(client) ? EPOLLOUT : 0);
+	gboolean waits = lv_waiting(client) || has_fds(client);
+	guint32 events = (is_paused(client) ? 0 : EPOLLIN) | (waits ? EPOLLOUT : 0);
 	if (events == client->events)
 		return;
 	client->events = events;
@@ -100,19 +106,16 @@ static gboolean send_some(LvClient *client)
 	return n > 0;
 }
 
-static gboolean has_fds(const LvClient *client)
-{
-	return client->out_fds && client->out_fds->len > 0;
-}
-
 /* The part that is sent goes, so that a slow reader's buffer does not grow for ever. */
 static void forget_sent(LvClient *client)
 {
+	if (has_fds(client)) /* they know their places */
+		return;
 	if (lv_waiting(client) == 0) {
 		client->out.len = client->out_done = 0;
 		if (client->out.room > KEEP_OUT)
 			xdr_out_clear(&client->out);
-	} else if (client->out_done > KEEP_OUT && !has_fds(client)) {
+	} else if (client->out_done > KEEP_OUT) {
 		client->out.len -= client->out_done;
 		memmove(client->out.data, client->out.data + client->out_done, client->out.len);
 		client->out_done = 0;

@@ -229,6 +229,13 @@ gboolean lv_after_stream(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
 	return TRUE;
 }
 
+gboolean lv_after_fd(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	call->reply_fd = op->stream_fd;
+	op->stream_fd = -1;
+	return TRUE;
+}
+
 gboolean lv_after_screenshot(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
 {
 	gsize length;

@@ -89,8 +89,10 @@ void lv_send_gerror(LvClient *client, const LvHeader *header, const LvProc *proc
 void lv_send_missing(LvClient *client, const LvHeader *header, const LvProc *proc,
 		     const GError *error)
 {
-	if (proc->missing && error->domain != lv_quark() && op_error_of(error) == LODGE_ERROR_NOT_FOUND)
-		lv_send_error(client, header, proc->missing, LV_FROM_QEMU, error->message);
-	else
+	gboolean of_guest = proc->missing == rows[LODGE_ERROR_NOT_FOUND].code;
+	if (error->domain == lv_quark() || op_error_of(error) != LODGE_ERROR_NOT_FOUND || of_guest)
 		lv_send_gerror(client, header, proc, error);
+	else
+		lv_send_error(client, header, proc->missing ? proc->missing : LV_ERR_SYSTEM,
+			      LV_FROM_QEMU, error->message);
 }

@@ -120,6 +120,7 @@ struct LvCall {
 	LvHeader header;
 	const WireValue *args;
 	WireValue *reply; /* of proc's reply, zeroed before */
+	int reply_fd; /* that goes with the reply; -1: none */
 	int fds[LV_MAX_FDS]; /* that came with it; closed at the end unless taken (-1) */
 	guint n_fds;
 	WireArena arena;
@@ -137,7 +138,8 @@ struct LvProc {
 	const char *give; /* the reply from the result: "maxMem=max_memory/1024". A domain is given by
 			     name, uuid and id of the result without a word here */
 	guint32 flags;	  /* bits of "flags" that are known; others are refused */
-	int missing;	  /* libvirt's number where the guest is there and something of it is not */
+	int missing;	  /* libvirt's number where something other than the target is not there; 0:
+			     LV_ERR_SYSTEM */
 	gboolean before_open; /* may be called before connect_open */
 	gboolean (*before)(LvCall *call, OpCall *op, GError **error);
 	gboolean (*after)(LvCall *call, OpCall *op, GError **error);
@@ -190,7 +192,9 @@ typedef enum LvErrorCode { /* virErrorNumber: those that this door gives by itse
 	LV_ERR_NO_SUPPORT = 3,
 	LV_ERR_NO_CONNECT = 5,
 	LV_ERR_INVALID_ARG = 8,
+	LV_ERR_SYSTEM = 38,
 	LV_ERR_RPC = 39,
+	LV_ERR_NO_DOMAIN = 42,
 	LV_ERR_CONFIG_UNSUPPORTED = 67,
 	LV_ERR_NO_METADATA = 80,
 } LvErrorCode;
@@ -201,7 +205,7 @@ void lv_send_error(LvClient *client, const LvHeader *header, int code, int domai
 /* The same from one of our errors; @proc (NULL: none) tells a document from an argument. */
 void lv_send_gerror(LvClient *client, const LvHeader *header, const LvProc *proc,
 		    const GError *error);
-/* For a call of a verb that found its guest. */
+/* For a call of a verb that found its guest, or needed none. */
 void lv_send_missing(LvClient *client, const LvHeader *header, const LvProc *proc,
 		     const GError *error);
 /* For adapters: an error with exactly that number of libvirt. */
@@ -290,4 +294,5 @@ gboolean lv_after_count(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_names(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_ids(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_stream(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_fd(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_screenshot(LvCall *call, OpCall *op, GError **error);

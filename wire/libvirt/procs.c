@@ -4,6 +4,7 @@
 #include "wire/libvirt/internal.h"
 
 #define DOM "dom:domain"
+#define LOOKUP .missing = LV_ERR_NO_DOMAIN
 #define DOM_FLAGS "dom:domain flags:u32"
 
 /* clang-format off */
@@ -54,9 +55,11 @@ static const LvProc remote[] = {
 	/* ---- finding guests ---- */
 	{ 21, "connect_list_defined_domains", "maxnames:i32", "names:str<16384>",
 	  .op = "list", .before = lv_before_inactive, .after = lv_after_names },
-	{ 22, "domain_lookup_by_id", "id:i32", "dom:domain", .op = "lookup", .take = "id=id" },
-	{ 23, "domain_lookup_by_name", "name:str", "dom:domain", .op = "lookup", .take = "name=name" },
-	{ 24, "domain_lookup_by_uuid", "uuid:uuid", "dom:domain", .op = "lookup", .take = "uuid=uuid" },
+	{ 22, "domain_lookup_by_id", "id:i32", "dom:domain", .op = "lookup", .take = "id=id", LOOKUP },
+	{ 23, "domain_lookup_by_name", "name:str", "dom:domain",
+	  .op = "lookup", .take = "name=name", LOOKUP },
+	{ 24, "domain_lookup_by_uuid", "uuid:uuid", "dom:domain",
+	  .op = "lookup", .take = "uuid=uuid", LOOKUP },
 	{ 25, "connect_num_of_defined_domains", "", "num:i32",
 	  .op = "list", .before = lv_before_inactive, .after = lv_after_count },
 	{ 37, "connect_list_domains", "maxids:i32", "ids:i32<16384>", .op = "list", .after = lv_after_ids },
@@ -145,9 +148,14 @@ static const LvProc remote[] = {
 
 	/* ---- streams ---- */
 	{ 201, "domain_open_console", "dom:domain dev_name:str? flags:u32", "", .op = "console",
-	  .flags = 3, .take = "devname=dev_name force=flags&1", .after = lv_after_stream },
+	  .flags = 3, .take = "devname=dev_name force=flags&1", .after = lv_after_stream,
+	  .missing = LV_ERR_INVALID_ARG },
 	{ 211, "domain_screenshot", "dom:domain screen:u32 flags:u32", "mime:str?", .op = "screenshot",
 	  .give = "mime=type", .after = lv_after_screenshot },
+
+	{ 343, "domain_open_graphics_fd", "dom:domain idx:u32 flags:u32", "", .op = "open-graphics",
+	  .flags = 1, .take = "index=idx no_password=flags&1", .after = lv_after_fd,
+	  .missing = LV_ERR_INVALID_ARG },
 
 	/* ---- events ---- */
 	{ 105, "connect_domain_event_register", "", "cb_registered:i32", .fn = lv_event_register },
