@@ -61,7 +61,10 @@ GuestSnap *core_guest_snap(CoreGuest *guest)
 GuestSnap *snap_edit(CoreGuest *guest)
 {
 	const GuestSnap *old = guest->snap;
-	GuestSnap *snap = g_memdup2(old, sizeof *old);
+	GuestSnap *snap = g_new0(GuestSnap, 1);
+	/* all but the count, which readers change meanwhile */
+	gsize refs = offsetof(GuestSnap, name);
+	memcpy((char *)snap + refs, (const char *)old + refs, sizeof *snap - refs);
 	snap->refs = 1;
 	snap->name = g_strdup(old->name);
 	snap->title = g_strdup(old->title);

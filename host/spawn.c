@@ -71,11 +71,19 @@ typedef struct Plan {
 
 /* ---- in the child: system calls only ---- */
 
-static G_NORETURN void give_up(const Plan *plan, Stage stage)
+/* As _exit(127), but not marked as one that does not return: before such a call AddressSanitizer
+ * looks for the end of the stack, and complains of ours. */
+static void end_child(void)
+{
+	syscall(SYS_exit_group, 127);
+}
+
+/* Does not return. */
+static void give_up(const Plan *plan, Stage stage)
 {
 	Report report = { .stage = stage, .errnum = errno };
 	(void)!write(plan->report, &report, sizeof report);
-	_exit(127);
+	end_child();
 }
 
 static gboolean write_file(const char *path, const char *text)
@@ -115,7 +123,7 @@ static void place_fds(Plan *plan)
 	SpawnFd *fds = plan->fds;
 	int above = fds[plan->n_fds - 1].to + 1;
 	if ((plan->report = fcntl(plan->report, F_DUPFD_CLOEXEC, above)) < 0)
-		_exit(127);
+		end_child();
 	for (guint i = 0; i < plan->n_fds; i++)
 		if ((fds[i].from = fcntl(fds[i].from, F_DUPFD_CLOEXEC, above)) < 0)
 			give_up(plan, STAGE_FDS);
@@ -165,6 +173,7 @@ static int child_main(void *data)
 	execve(plan->program, (char *const *)plan->how->argv,
 	       (char *const *)(plan->how->env ? plan->how->env : nothing));
 	give_up(plan, STAGE_EXEC);
+	return 127;
 }
 
 /* ---- in the parent ---- */
