@@ -174,8 +174,8 @@ void shape_append(GPtrArray **list, const Shape *of, gpointer item);
 
 /* ---- check.c ---- */
 
-/* Required members, bounds, enums, `check` of each shape; deep. On failure @error names path, line
- * and value. */
+/* Required members and the `check` of each shape; deep. (Bounds and enums are kept by every reader: no
+ * value outside gets into an object.) On failure @error names path and line. */
 gboolean shape_check(const Shape *shape, gconstpointer object, Notes *notes, GError **error);
 
 /* Refuses an object that keeps XML which no row knows: @error names element, path and line. */
