@@ -164,6 +164,18 @@ static void show_table(const Op *op, json_t *result)
 
 /* ---- the other ways ---- */
 
+/* Lines of a list whose items are names with values. */
+static void show_pairs(json_t *list)
+{
+	size_t i;
+	json_t *pair;
+	json_array_foreach(list, i, pair) {
+		const char *name = json_string_value(json_object_get(pair, "name"));
+		const char *value = json_string_value(json_object_get(pair, "value"));
+		printf("%-20s: %s\n", name, value ? value : "");
+	}
+}
+
 static void show_fields(const Op *op, json_t *result)
 {
 	size_t width = 15; /* virsh's */
@@ -172,6 +184,8 @@ static void show_fields(const Op *op, json_t *result)
 			width = MAX(width, width_of(op->result->rows[i].doc) + 1);
 	for (guint i = 0; i < op->result->n; i++) {
 		const Row *row = &op->result->rows[i];
+		if (row->kind == ROW_LIST)
+			show_pairs(json_object_get(result, row->name));
 		g_autofree char *text = row->doc ? member_text(row, result) : NULL;
 		if (!text && row->doc && (row->flags & ROW_EMPTY_OK))
 			text = g_strdup("-");

@@ -320,6 +320,8 @@ gboolean core_guest_signal(CoreGuest *guest, EngineSignal signal, GError **error
 		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", snap->name);
 	if (signal == ENGINE_RESUME && snap->state == GUEST_RUNNING)
 		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not paused", snap->name);
+	if (signal == ENGINE_WAKEUP && snap->state != GUEST_PMSUSPENDED)
+		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" does not sleep", snap->name);
 	if (!guest->core->engine->signal(guest->run, signal, error))
 		return FALSE;
 	/* the engine's own news come later: who asked must see the new state at once */

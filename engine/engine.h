@@ -61,6 +61,8 @@ typedef enum EngineSignal {
 	ENGINE_SHUTDOWN, /* ACPI power button */
 	ENGINE_REBOOT,	 /* power button, then start again instead of ending */
 	ENGINE_NMI,
+	ENGINE_WAKEUP,	     /* from PMSUSPENDED */
+	ENGINE_NO_REBOOT,    /* a reboot that was asked for is taken back; asks the guest nothing */
 } EngineSignal;
 
 /* What an engine can write into a file. */

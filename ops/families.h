@@ -12,6 +12,8 @@ extern const OpFamily op_family_guest_life;  /* guest_life.c: define, start, des
 extern const OpFamily op_family_guest_show;  /* guest_show.c: list, info, dumpxml, ... */
 extern const OpFamily op_family_guest_save;  /* guest_save.c: save, restore, managedsave */
 extern const OpFamily op_family_guest_watch; /* guest_watch.c: console, wait, events */
+extern const OpFamily op_family_guest_agent; /* guest_agent.c: domfsfreeze, domtime, ... */
+extern const OpFamily op_family_guest_inside; /* guest_inside.c: domifaddr, guestinfo, ... */
 extern const OpFamily op_family_guest_ids;   /* guest_ids.c: lookup, ids */
 extern const OpFamily op_family_guest_tell;  /* guest_tell.c: metadata, send-key, domstats, ... */
 extern const OpFamily op_family_node;	     /* node.c: host node, host cpustats, ... */

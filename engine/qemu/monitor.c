@@ -191,13 +191,16 @@ static const char *const commands[] = {
 	[ENGINE_PAUSE] = "stop",	       [ENGINE_RESUME] = "cont",
 	[ENGINE_RESET] = "system_reset",       [ENGINE_SHUTDOWN] = "system_powerdown",
 	[ENGINE_REBOOT] = "system_powerdown",  [ENGINE_NMI] = "inject-nmi",
+	[ENGINE_WAKEUP] = "system_wakeup",     [ENGINE_NO_REBOOT] = NULL,
 };
 
 gboolean run_signal(EngineRun *run, EngineSignal signal, GError **error)
 {
 	/* before: the guest may be faster than the answer; a plain shutdown takes a reboot back */
-	if (signal == ENGINE_REBOOT || signal == ENGINE_SHUTDOWN)
+	if (signal == ENGINE_REBOOT || signal == ENGINE_SHUTDOWN || signal == ENGINE_NO_REBOOT)
 		g_atomic_int_set(&run->reboot_wanted, signal == ENGINE_REBOOT);
+	if (!commands[signal])
+		return TRUE;
 	json_t *result = qmp_call(run->qmp, commands[signal], NULL, QMP_MS, error);
 	if (!result)
 		return FALSE;
