@@ -123,14 +123,24 @@ static void write_index(Core *core)
 		g_mutex_unlock(&guest->lock);
 	}
 	g_mutex_unlock(&core->lock);
+	g_mutex_lock(&core->index_lock);
 	store_write_index(core->store, entries);
+	g_mutex_unlock(&core->index_lock);
+}
+
+static void write_index_beside(gpointer data)
+{
+	write_index(data);
+	core_unref(data);
 }
 
 static gboolean on_index_timer(gpointer data)
 {
 	Core *core = data;
-	if (g_atomic_int_compare_and_exchange(&core->index_wanted, TRUE, FALSE))
-		write_index(core);
+	if (!g_atomic_int_compare_and_exchange(&core->index_wanted, TRUE, FALSE))
+		return G_SOURCE_CONTINUE;
+	g_atomic_int_inc(&core->refs);
+	lane_beside(write_index_beside, core);
 	return G_SOURCE_CONTINUE;
 }
 
@@ -147,6 +157,7 @@ Core *core_new(const CoreConfig *config, GError **error)
 	core->by_id = g_hash_table_new(NULL, NULL);
 	core->events = events_new();
 	g_mutex_init(&core->lock);
+	g_mutex_init(&core->index_lock);
 	core->store = store_open(config->paths, error);
 	if (!core->store || !make_folders(core, error) ||
 	    !core->engine->probe(&core->engine_config, NULL, error) || !load(core, error)) {
@@ -184,6 +195,7 @@ void core_unref(Core *core)
 	g_free(core->state_folder);
 	g_free(core->console_folder);
 	g_mutex_clear(&core->lock);
+	g_mutex_clear(&core->index_lock);
 	g_free(core);
 }
 

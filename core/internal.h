@@ -23,6 +23,7 @@ struct Core {
 	Events *events;
 	guint index_timer; /* main */
 	gint index_wanted; /* atomic */
+	GMutex index_lock; /* one writer at a time */
 };
 
 struct CoreGuest {

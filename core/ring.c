@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #define RING_BYTES (256 * 1024) /* a Debian boot prints some 60 KiB */
@@ -16,6 +17,8 @@ typedef struct RingHead {
 
 struct Ring {
 	int fd;
+	gboolean in_memory;
+	guint64 start; /* nothing before it is there */
 	guint64 end;
 };
 
@@ -50,14 +53,32 @@ void ring_free(Ring *ring)
 	g_free(ring);
 }
 
+/* The disk is full: what was is lost, what comes is kept in memory, so that the console goes on. */
+static gboolean move_to_memory(Ring *ring)
+{
+	if (ring->in_memory)
+		return FALSE;
+	int fd = memfd_create("console", MFD_CLOEXEC);
+	if (fd < 0)
+		return FALSE;
+	close(ring->fd);
+	ring->fd = fd;
+	ring->in_memory = TRUE;
+	ring->start = ring->end;
+	return TRUE;
+}
+
 void ring_put(Ring *ring, const char *bytes, gsize length)
 {
 	RingHead head = { .magic = RING_MAGIC, .end = ring->end + length };
 	while (length) {
 		guint64 at = ring->end % RING_BYTES;
 		gsize n = MIN(length, RING_BYTES - at);
-		if (pwrite(ring->fd, bytes, n, (off_t)(sizeof head + at)) != (ssize_t)n)
-			return;
+		if (pwrite(ring->fd, bytes, n, (off_t)(sizeof head + at)) != (ssize_t)n) {
+			if (!move_to_memory(ring))
+				return;
+			continue;
+		}
 		ring->end += n;
 		bytes += n;
 		length -= n;
@@ -74,8 +95,8 @@ guint64 ring_end(const Ring *ring)
 
 gsize ring_get(const Ring *ring, guint64 *at, char *buffer, gsize room)
 {
-	if (ring->end > RING_BYTES && *at < ring->end - RING_BYTES)
-		*at = ring->end - RING_BYTES;
+	guint64 oldest = ring->end > RING_BYTES ? ring->end - RING_BYTES : 0;
+	*at = MAX(*at, MAX(oldest, ring->start));
 	if (*at >= ring->end)
 		return 0;
 	guint64 place = *at % RING_BYTES;

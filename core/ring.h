@@ -9,7 +9,7 @@ typedef struct Ring Ring;
 /* Opens or makes the ring at @path; what an earlier daemon put there is still there. */
 Ring *ring_open(const char *path, GError **error);
 void ring_free(Ring *ring);
-/* Appends; what cannot be written (a full disk) is lost, nothing else. */
+/* Appends. Where the disk is full, what was is lost and the ring goes on in memory. */
 void ring_put(Ring *ring, const char *bytes, gsize length);
 /* Count of bytes ever put. */
 guint64 ring_end(const Ring *ring);

@@ -105,6 +105,16 @@ gboolean file_remove(const char *path, GError **error)
 	return sync_folder(path, error);
 }
 
+gboolean file_link(const char *target, const char *path, GError **error)
+{
+	if (symlink(target, path) < 0) {
+		if (errno == EEXIST)
+			return TRUE;
+		return fail_errno(error, errno, "cannot create %s", path);
+	}
+	return sync_folder(path, error);
+}
+
 gboolean file_rename(const char *from, const char *to, GError **error)
 {
 	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) < 0) {

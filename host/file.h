@@ -22,6 +22,9 @@ char *file_read(const char *path, gsize limit, gsize *length, GError **error);
 /* Removes @path durably; a file that is not there is a success. */
 gboolean file_remove(const char *path, GError **error);
 
+/* Makes the link @path to @target durably; one that is there already is a success. */
+gboolean file_link(const char *target, const char *path, GError **error);
+
 /* Renames durably; refuses to replace (EXISTS). */
 gboolean file_rename(const char *from, const char *to, GError **error);
 

@@ -313,9 +313,7 @@ gboolean store_autostart(Store *store, const char *name, gboolean on, GError **e
 	g_autofree char *target = g_strdup_printf("../%s.xml", name);
 	if (!on)
 		return file_remove(path, error);
-	if (symlink(target, path) < 0 && errno != EEXIST)
-		return fail_errno(error, errno, "cannot create %s", path);
-	return TRUE;
+	return file_link(target, path, error);
 }
 
 /* A crash after the rename leaves a file whose text has the old name: see read_guest(). */

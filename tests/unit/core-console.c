@@ -168,6 +168,21 @@ static void test_broken_ring(void)
 	g_rmdir(folder);
 }
 
+/* The console of a guest whose ring had no room showed nothing any more. */
+static void test_ring_on_a_full_disk(void)
+{
+	char buffer[64];
+	Ring *ring = ring_open("/dev/full", NULL);
+	ring_put(ring, "hello ", 6);
+	guint64 at = 0;
+	g_assert_cmpuint(ring_get(ring, &at, buffer, sizeof buffer), ==, 6);
+	g_assert_cmpint(memcmp(buffer, "hello ", 6), ==, 0);
+	ring_put(ring, "world", 5);
+	g_assert_cmpuint(ring_get(ring, &at, buffer, sizeof buffer), ==, 5);
+	g_assert_cmpint(memcmp(buffer, "world", 5), ==, 0);
+	ring_free(ring);
+}
+
 /* ---- readers and writers ---- */
 
 static void test_read_and_write(void)
@@ -448,6 +463,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/ring/wraps", test_ring);
 	g_test_add_func("/ring/one-big-piece", test_ring_of_one_big_piece);
 	g_test_add_func("/ring/broken", test_broken_ring);
+	g_test_add_func("/ring/full-disk", test_ring_on_a_full_disk);
 	g_test_add_func("/console/read-and-write", test_read_and_write);
 	g_test_add_func("/console/forced-writer", test_forced_writer);
 	g_test_add_func("/console/slow-reader", test_slow_reader);
