@@ -225,24 +225,13 @@ gboolean core_guest_undefine(CoreGuest *guest, gboolean nvram, gboolean keep_nvr
 	return TRUE;
 }
 
-/* What can be a file's name and stand in XML. */
-static gboolean is_name(const char *name)
-{
-	for (const char *at = name; *at; at++)
-		if (g_ascii_iscntrl(*at) || *at == '/')
-			return FALSE;
-	return *name && *name != '.' && strlen(name) <= 200 && g_utf8_validate(name, -1, NULL);
-}
-
 static gboolean may_rename(const GuestSnap *snap, const char *name, GError **error)
 {
 	if (snap->live)
 		return fail(error, LODGE_ERROR_STATE,
 			    "guest \"%s\" is running: shut it down before it gets another name",
 			    snap->name);
-	if (!is_name(name))
-		return fail(error, LODGE_ERROR_INVALID, "\"%s\" cannot be a guest's name", name);
-	return TRUE;
+	return guest_check_name(name, error);
 }
 
 static gboolean store_new_name(CoreGuest *guest, const char *old, const char *name, GError **error)

@@ -184,9 +184,10 @@ guint guest_vcpus_online(const Guest *guest)
 
 /* ---- checks across fields ---- */
 
-/* A name becomes a file's name and a path's part. */
-static gboolean check_name(const char *name, GError **error)
+gboolean guest_check_name(const char *name, GError **error)
 {
+	if (!*name || !g_utf8_validate(name, -1, NULL))
+		return fail(error, LODGE_ERROR_INVALID, "the name is empty or not UTF-8");
 	if (g_str_equal(name, ".") || g_str_equal(name, ".."))
 		return fail(error, LODGE_ERROR_INVALID, "name: \"%s\" is a folder's", name);
 	if (strchr(name, '/'))
@@ -234,7 +235,7 @@ static gboolean check_targets(const Guest *guest, GError **error)
 static gboolean check(gconstpointer object, G_GNUC_UNUSED Notes *notes, GError **error)
 {
 	const Guest *guest = object;
-	return check_name(guest->name, error) && check_memory(guest, error) &&
+	return guest_check_name(guest->name, error) && check_memory(guest, error) &&
 	       check_targets(guest, error);
 }
 

@@ -325,6 +325,10 @@ typedef gboolean (*GuestDeviceFn)(const char *kind, gpointer device, DeviceInfo 
 				  gpointer data);
 gboolean guest_each_device(Guest *guest, GuestDeviceFn fn, gpointer data);
 
+/* Whether @name can be a guest's: it becomes a file's name, a path's part and text in XML. INVALID
+ * otherwise. Any thread. */
+gboolean guest_check_name(const char *name, GError **error);
+
 /* Count of vCPUs that run at boot. */
 guint guest_vcpus_online(const Guest *guest);
 
