@@ -181,7 +181,8 @@ static gboolean is_there(gpointer data)
 {
 	const Until *until = data;
 	g_autoptr(GuestSnap) snap = core_guest_snap(until->guest);
-	return snap->state == until->state || !snap->live;
+	const Guest *live = snap->live ? snap->live->guest : NULL;
+	return snap->state == until->state || state_of(live) != AGENT_CONNECTED;
 }
 
 gboolean core_guest_agent_silent(CoreGuest *guest, const char *command, json_t *arguments,

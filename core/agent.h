@@ -29,7 +29,7 @@ json_t *core_guest_agent_message(CoreGuest *guest, json_t *message, gint64 secon
 				 gboolean no_wait, GCancellable *cancel, GError **error);
 
 /* A command that says nothing where it works: guest-shutdown, guest-suspend-*. Returns when the guest
- * is in @state (GUEST_SHUTOFF: it ended), or when the agent took it without complaint. @arguments as
- * above. OP_BESIDE. */
+ * is in @state (GUEST_SHUTOFF: it ended), when the agent took it without complaint, or when the agent
+ * ended. @arguments as above. OP_BESIDE. */
 gboolean core_guest_agent_silent(CoreGuest *guest, const char *command, json_t *arguments,
 				 GuestState state, GCancellable *cancel, GError **error);

@@ -9,6 +9,7 @@ typedef struct OpFamily {
 } OpFamily;
 
 extern const OpFamily op_family_guest_life;  /* guest_life.c: define, start, destroy, ... */
+extern const OpFamily op_family_guest_power; /* guest_power.c: shutdown, reboot */
 extern const OpFamily op_family_guest_show;  /* guest_show.c: list, info, dumpxml, ... */
 extern const OpFamily op_family_guest_save;  /* guest_save.c: save, restore, managedsave */
 extern const OpFamily op_family_guest_watch; /* guest_watch.c: console, wait, events */

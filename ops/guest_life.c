@@ -111,28 +111,6 @@ static gboolean start(OpCall *call, GError **error)
 	       tell_made(call, core_guest_ref(call->guest));
 }
 
-static const EnumTable shutdown_modes = ENUM_TABLE("shutdown mode", "acpi");
-
-typedef struct ModeArgs {
-	ShapeHead head;
-	int mode;
-} ModeArgs;
-
-static const Row mode_rows[] = {
-	ENUM(ModeArgs, mode, NULL, shutdown_modes, .dflt = "acpi", .doc = "how the guest is asked"),
-};
-static const Shape mode_args = SHAPE("shutdown-args", ModeArgs, mode_rows);
-
-static gboolean shutdown_guest(OpCall *call, GError **error)
-{
-	return core_guest_signal(call->guest, ENGINE_SHUTDOWN, error);
-}
-
-static gboolean reboot_guest(OpCall *call, GError **error)
-{
-	return core_guest_signal(call->guest, ENGINE_REBOOT, error);
-}
-
 static gboolean reset(OpCall *call, GError **error)
 {
 	return core_guest_signal(call->guest, ENGINE_RESET, error);
@@ -237,12 +215,6 @@ static const Op ops[] = {
 	  .args = &start_args, .result = &made_shape, .said = "Domain '{guest}' started",
 	  .doc = "Start a guest",
 	  .fn = start },
-	{ .name = "shutdown", .route = "/v1/guests/{guest}/shutdown", GUEST_WRITE(OP_LANE),
-	  .args = &mode_args, .said = "Domain '{guest}' is being shutdown",
-	  .doc = "Ask a guest to shut down", .fn = shutdown_guest },
-	{ .name = "reboot", .route = "/v1/guests/{guest}/reboot", GUEST_WRITE(OP_LANE),
-	  .args = &mode_args, .said = "Domain '{guest}' is being rebooted",
-	  .doc = "Ask a guest to reboot", .fn = reboot_guest },
 	{ .name = "reset", .route = "/v1/guests/{guest}/reset", GUEST_WRITE(OP_LANE),
 	  .said = "Domain '{guest}' was reset", .doc = "Press a guest's reset button", .fn = reset },
 	{ .name = "destroy", .route = "/v1/guests/{guest}/destroy", GUEST_WRITE(OP_BESIDE),

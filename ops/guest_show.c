@@ -1,5 +1,5 @@
 /* Verbs that show guests. Lists and states come from snapshots and never wait. */
-#include "core/core.h"
+#include "core/agent.h"
 #include "core/save.h"
 #include "host/process.h"
 #include "ops/families.h"
@@ -159,8 +159,11 @@ typedef struct Info {
 	GuestReason reason;
 	OptUint vcpus, cpu_time, max_memory, memory;
 	Tri persistent, autostart;
+	int agent;
 	char *since, *warning;
 } Info;
+
+static const EnumTable agent_states = ENUM_TABLE("state of the agent", "not connected", "connected");
 
 static const Row info_rows[] = {
 	INT(Info, id, NULL, .flags = ROW_EMPTY_OK, .doc = "Id"),
@@ -176,6 +179,7 @@ static const Row info_rows[] = {
 	SIZE(Info, memory, NULL, .words = "KiB", .doc = "Used memory"),
 	TRI(Info, persistent, NULL, .doc = "Persistent"),
 	TRI(Info, autostart, NULL, .words = "enable/disable", .doc = "Autostart"),
+	ENUM(Info, agent, NULL, agent_states, .doc = "Guest agent"),
 	STRING(Info, since, NULL, .doc = "Since"),
 	STRING(Info, warning, NULL, .doc = "Warning"),
 };
@@ -213,6 +217,7 @@ static gboolean info(OpCall *call, G_GNUC_UNUSED GError **error)
 							   OPT_UINT(snap->memory);
 	result->persistent = tri(snap->persistent);
 	result->autostart = tri(snap->autostart);
+	result->agent = (int)core_guest_agent_state(call->guest); /* 0: no channel for one */
 	result->since = time_text(snap->since);
 	result->warning = g_strdup(snap->note);
 	return TRUE;

@@ -156,7 +156,7 @@ static const EventRow rows[] = {
 	{ EVENT_DEVICE_REMOVED, "device-removed", NULL, 333, 311, "devAlias:str", .fill = fill_device },
 	{ EVENT_METADATA_CHANGE, "metadata-change", NULL, 379, 0, "type:i32 nsuri:str?",
 	  .fill = fill_metadata },
-	{ EVENT_AGENT_LIFECYCLE, "channel-lifecycle", NULL, 348, 0, "state:i32 reason:i32",
+	{ EVENT_AGENT_LIFECYCLE, "agent-lifecycle", NULL, 348, 0, "state:i32 reason:i32",
 	  .fill = fill_agent },
 };
 
