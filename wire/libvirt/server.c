@@ -211,6 +211,17 @@ static void listener_free(gpointer data)
 	g_free(listener);
 }
 
+/* A source that may recurse is not taken out of the main loop's poll and put back at each turn, which
+ * would cost three system calls; this one never runs the main loop. */
+static guint add_source(LibvirtServer *server)
+{
+	g_autoptr(GSource) source = g_unix_fd_source_new(server->epoll, G_IO_IN);
+	g_source_set_callback(source, G_SOURCE_FUNC(on_ready), server, NULL);
+	g_source_set_can_recurse(source, TRUE);
+	g_source_set_name(source, "libvirt");
+	return g_source_attach(source, NULL);
+}
+
 LibvirtServer *libvirt_new(Core *core, GError **error)
 {
 	autofd int epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -225,7 +236,7 @@ LibvirtServer *libvirt_new(Core *core, GError **error)
 	server->clients = g_ptr_array_new();
 	server->closed = g_ptr_array_new_with_free_func((GDestroyNotify)lv_client_unref);
 	server->scratch = g_malloc(SCRATCH);
-	server->source = g_unix_fd_add(server->epoll, G_IO_IN, on_ready, server);
+	server->source = add_source(server);
 	if (core)
 		server->subscription = op_subscribe(core, lv_events_deliver, server);
 	return server;
