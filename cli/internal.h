@@ -104,6 +104,7 @@ extern const Shape help_args, completion_args, complete_args;
 
 int run_console(Cli *cli, const Op *op, const char *target, gpointer args);
 int run_stream(Cli *cli, const Op *op, const char *target, gpointer args);
+int run_blkinfo(Cli *cli, const Op *op, const char *target, gpointer args);
 int run_check(Cli *cli, const Op *op, const char *target, gpointer args);
 int run_list(Cli *cli, const Op *op, const char *target, gpointer args);
 int run_then_console(Cli *cli, const Op *op, const char *target, gpointer args);

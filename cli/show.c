@@ -139,21 +139,30 @@ static const Row *only_list(const Shape *shape)
 	return NULL;
 }
 
+/* A row with a heading; one that is INTERNAL only where some item has it. */
+static gboolean is_column(const Row *row, json_t *items)
+{
+	gboolean shown = row->doc && !(row->flags & ROW_INTERNAL);
+	for (size_t i = 0; row->doc && !shown && i < json_array_size(items); i++)
+		shown = json_object_get(json_array_get(items, i), row->name) != NULL;
+	return shown;
+}
+
 static void show_table(const Op *op, json_t *result)
 {
 	const Row *list = only_list(op->result);
 	const Shape *item = list->of;
+	json_t *items = json_object_get(result, list->name);
 	g_autofree size_t *widths = g_new0(size_t, item->n);
 	Table table = { .cells = g_ptr_array_new_with_free_func(g_free), .widths = widths };
 	for (guint i = 0; i < item->n; i++)
-		table.columns += item->rows[i].doc ? 1 : 0;
+		table.columns += is_column(&item->rows[i], items);
 	for (guint i = 0; i < item->n; i++)
-		if (item->rows[i].doc)
+		if (is_column(&item->rows[i], items))
 			add_cell(&table, g_strdup(item->rows[i].doc));
-	json_t *items = json_object_get(result, list->name);
 	for (size_t k = 0; k < json_array_size(items); k++)
 		for (guint i = 0; i < item->n; i++) {
-			if (!item->rows[i].doc)
+			if (!is_column(&item->rows[i], items))
 				continue;
 			char *text = member_text(&item->rows[i], json_array_get(items, k));
 			add_cell(&table, text ? text : g_strdup("-"));

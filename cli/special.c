@@ -99,6 +99,57 @@ int run_list(Cli *cli, const Op *op, const char *target, gpointer args)
 	return 0;
 }
 
+/* ---- domblkinfo ---- */
+
+/* @size in the unit that leaves it readable, as virsh does. */
+static char *human_size(json_int_t size)
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+	double value = (double)size;
+	guint unit = 0;
+	for (; value >= 1024 && unit + 1 < G_N_ELEMENTS(units); unit++)
+		value /= 1024;
+	return g_strdup_printf("%.3f %s", value, units[unit]);
+}
+
+static void humanize(json_t *object)
+{
+	const char *name;
+	json_t *value;
+	json_object_foreach (object, name, value)
+		if (json_is_integer(value)) {
+			g_autofree char *text = human_size(json_integer_value(value));
+			json_object_set_new(object, name, json_string(text));
+		}
+}
+
+/* One disk as lines, all as a table. */
+int run_blkinfo(Cli *cli, const Op *op, const char *target, gpointer args)
+{
+	g_autoptr(GError) error = NULL;
+	g_auto(Reply) reply = { 0 };
+	if (!cli_call(cli, op, target, args, &reply, &error))
+		return cli_failed(error);
+	json_t *disks = json_object_get(reply.json, "devices");
+	if (cli->json) {
+		show_json(reply.json);
+		return 0;
+	}
+	for (size_t i = 0; flag(op, args, "human") && i < json_array_size(disks); i++)
+		humanize(json_array_get(disks, i));
+	Op shown = *op;
+	json_t *result = reply.json;
+	shown.show = OP_SHOW_TABLE;
+	if (!flag(op, args, "all")) {
+		shown.show = OP_SHOW_FIELDS;
+		shown.result = op->result->rows[0].of;
+		result = json_array_get(disks, 0);
+		json_object_del(result, "target");
+	}
+	show_result(&shown, target, args, result);
+	return 0;
+}
+
 /* ---- host check ---- */
 
 static const char *word(json_t *object, const char *name)

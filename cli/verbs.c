@@ -47,6 +47,7 @@ static const struct {
 } special[] = {
 	{ "events", run_stream },
 	{ "list", run_list },
+	{ "domblkinfo", run_blkinfo },
 	{ "host check", run_check },
 	{ "start", run_then_console },
 	{ "create", run_then_console },
