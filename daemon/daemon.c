@@ -303,8 +303,10 @@ int daemon_main(int argc, char *const *argv)
 	if (!shape_from_args(&args_shape, &args, argc, argv, &error))
 		return report(error);
 	int code = args.detach ? detach(&daemon.ready_fd) : -1;
-	if (code >= 0)
+	if (code >= 0) {
+		shape_clear(&args_shape, &args);
 		return code;
+	}
 	signal(SIGPIPE, SIG_IGN);
 	umask(0077);
 	if (daemon_open(&daemon, &args, &error)) {

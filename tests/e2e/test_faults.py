@@ -378,9 +378,11 @@ def test_power_off_while_the_daemon_is_down(daemon):
 def test_daemon_killed_during_start(daemon, ms):
     """Its guest is either there, and taken up, or nothing of it is."""
     daemon.define("web1", boot=False)
-    starter = subprocess.Popen([LODGE, "--root", daemon.root, "start", "web1"], env=daemon.env,
-                               stderr=subprocess.PIPE)
-    time.sleep(0.02 + ms / 1000)
+    log = daemon.root / "log" / "guests" / "web1.log"  # QEMU's: the start has begun
+    starter = subprocess.Popen([LODGE, "--root", daemon.root, "--no-start", "start", "web1"],
+                               env=daemon.env, stderr=subprocess.PIPE)
+    wait_until(log.exists, 20, "the start has begun")
+    time.sleep(ms / 1000)
     daemon.kill()
     told = starter.wait(20) == 0
     daemon.start()
