@@ -96,6 +96,7 @@ CoreGuest *core_create(Core *core, const char *xml, gboolean paused, Notes *note
 typedef enum CoreStartFlags {
 	CORE_START_PAUSED = 1 << 0,
 	CORE_START_FORCE_BOOT = 1 << 1, /* drops a managed save instead of going on from it */
+	CORE_START_RESET_NVRAM = 1 << 2, /* UEFI's variables are made anew from their template */
 } CoreStartFlags;
 /* From its managed save, which is used up, or by booting. Lane. */
 gboolean core_guest_start(CoreGuest *guest, guint flags, Notes *notes, GError **error);
@@ -103,9 +104,6 @@ gboolean core_guest_start(CoreGuest *guest, guint flags, Notes *notes, GError **
 gboolean core_guest_signal(CoreGuest *guest, EngineSignal signal, GError **error); /* lane */
 /* Ends it at once, also while its lane is busy; returns when it is off. OP_BESIDE. */
 gboolean core_guest_destroy(CoreGuest *guest, gboolean graceful, GError **error);
-/* @nvram: also the file with UEFI's variables; refused where there is one and neither is said. */
-gboolean core_guest_undefine(CoreGuest *guest, gboolean nvram, gboolean keep_nvram,
-			     GError **error); /* lane */
 gboolean core_guest_autostart(CoreGuest *guest, gboolean on, GError **error); /* lane */
 gboolean core_guest_rename(CoreGuest *guest, const char *name, GError **error); /* lane */
 /* A PNG of its screen in an unlinked file, positioned at the start; -1 on failure. */

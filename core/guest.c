@@ -157,7 +157,7 @@ char *core_guest_log_path(CoreGuest *guest)
 
 /* ---- changing what is stored ---- */
 
-static gboolean must_be_persistent(CoreGuest *guest, const char *verb, GError **error)
+gboolean guest_must_be_persistent(CoreGuest *guest, const char *verb, GError **error)
 {
 	g_autoptr(GuestSnap) snap = core_guest_snap(guest);
 	if (guest->gone)
@@ -171,57 +171,12 @@ static gboolean must_be_persistent(CoreGuest *guest, const char *verb, GError **
 gboolean core_guest_autostart(CoreGuest *guest, gboolean on, GError **error)
 {
 	g_autofree char *name = name_of(guest);
-	if (!must_be_persistent(guest, "autostart", error) ||
+	if (!guest_must_be_persistent(guest, "autostart", error) ||
 	    !store_autostart(guest->core->store, name, on, error))
 		return FALSE;
 	GuestSnap *snap = snap_edit(guest);
 	snap->autostart = on;
 	snap_publish(guest, snap);
-	return TRUE;
-}
-
-static gboolean nvram_allows(const Guest *stored, gboolean nvram, gboolean keep, GError **error)
-{
-	const char *path = stored->os.nvram;
-	if (!path || access(path, F_OK) < 0 || keep)
-		return TRUE;
-	if (!nvram)
-		return fail(error, LODGE_ERROR_STATE,
-			    "guest \"%s\" has UEFI variables in %s: say --nvram to remove that file "
-			    "or --keep-nvram to leave it", stored->name, path);
-	if (unlink(path) < 0)
-		return fail_errno(error, errno, "cannot remove %s", path);
-	return TRUE;
-}
-
-/* The definition is gone; what runs goes on as a transient guest. */
-static void forget_definition(CoreGuest *guest)
-{
-	GuestSnap *snap = snap_edit(guest);
-	gboolean runs = snap->live != NULL;
-	snap->persistent = FALSE;
-	snap->autostart = FALSE;
-	snap_publish(guest, snap);
-	guest_set_stored(guest, NULL);
-	guest_event(guest, "undefined", "removed");
-	if (runs)
-		return;
-	guest->gone = TRUE;
-	registry_remove(guest);
-}
-
-gboolean core_guest_undefine(CoreGuest *guest, gboolean nvram, gboolean keep_nvram, GError **error)
-{
-	g_autofree char *name = name_of(guest);
-	if (!must_be_persistent(guest, "undefine", error))
-		return FALSE;
-	/* a definition that cannot be read can still be removed */
-	g_autoptr(Guest) stored = store_guest(guest->core->store, name, NULL);
-	if (stored && !nvram_allows(stored, nvram, keep_nvram, error))
-		return FALSE;
-	if (!store_undefine(guest->core->store, name, error))
-		return FALSE;
-	forget_definition(guest);
 	return TRUE;
 }
 
@@ -247,7 +202,7 @@ static gboolean store_new_name(CoreGuest *guest, const char *old, const char *na
 gboolean core_guest_rename(CoreGuest *guest, const char *name, GError **error)
 {
 	g_autoptr(GuestSnap) now = core_guest_snap(guest);
-	if (!must_be_persistent(guest, "rename", error) || !may_rename(now, name, error))
+	if (!guest_must_be_persistent(guest, "rename", error) || !may_rename(now, name, error))
 		return FALSE;
 	if (!registry_rename(guest, now->name, name))
 		return fail(error, LODGE_ERROR_EXISTS, "a guest \"%s\" exists already", name);
@@ -293,12 +248,17 @@ gboolean core_guest_start(CoreGuest *guest, guint flags, Notes *notes, GError **
 	if (!definition)
 		return FALSE;
 	if (core_guest_has_managed_save(guest)) {
+		if ((flags & (CORE_START_FORCE_BOOT | CORE_START_RESET_NVRAM)) == CORE_START_RESET_NVRAM)
+			return fail(error, LODGE_ERROR_STATE,
+				    "guest \"%s\" has a managed save, to which its UEFI variables belong: "
+				    "--reset-nvram goes with --force-boot", snap->name);
 		if (!(flags & CORE_START_FORCE_BOOT))
 			return start_from_save(guest, flags, notes, error);
 		if (!core_guest_managed_save_remove(guest, error))
 			return FALSE;
 	}
-	EngineStart how = { .paused = (flags & CORE_START_PAUSED) != 0 };
+	EngineStart how = { .paused = (flags & CORE_START_PAUSED) != 0,
+			    .reset_nvram = (flags & CORE_START_RESET_NVRAM) != 0 };
 	return guest_run(guest, definition, &how, notes, error);
 }
 

@@ -77,6 +77,12 @@ void guest_event(CoreGuest *guest, const char *event, const char *detail);
 /* Sets stored and asks for a new index. Lane. */
 void guest_set_stored(CoreGuest *guest, StoreEntry *entry);
 
+gboolean guest_must_be_persistent(CoreGuest *guest, const char *verb, GError **error);
+
+/* undefine.c: the state of the TPM of a guest that is no more, as @flags (UndefineFlags) and the
+ * definition want it. Lane. */
+void undefine_tpm(CoreGuest *guest, const Guest *definition, guint flags, Notes *notes);
+
 /* run.c */
 /* Starts from @definition (copied). Lane. */
 gboolean guest_run(CoreGuest *guest, const Guest *definition, const EngineStart *how, Notes *notes,

@@ -19,6 +19,11 @@ const EnumTable guest_reasons = {
 	.n = 22,
 };
 
+char *engine_tpm_folder(const Paths *paths, const char *uuid)
+{
+	return g_build_filename(paths->lib, "tpm", uuid, NULL);
+}
+
 EngineRun *engine_start(const Engine *engine, Guest *live, const EngineStart *how,
 			const EngineSink *sink, Notes *notes, GError **error)
 {

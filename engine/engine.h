@@ -80,6 +80,7 @@ typedef struct EngineProgress {
 
 typedef struct EngineStart {
 	gboolean paused; /* leave the CPUs stopped */
+	gboolean reset_nvram; /* UEFI forgets its variables */
 	int stream;	 /* goes on from what ENGINE_MEMORY wrote: an fd at its beginning; 0: boots */
 } EngineStart;
 
@@ -87,6 +88,9 @@ typedef enum EngineAsk {
 	ENGINE_ASK_MONITOR = 1, /* a command of the hypervisor's own monitor, as JSON */
 	ENGINE_ASK_HUMAN,	/* one for people, as text */
 	ENGINE_ASK_KEYS,	/* press keys: QEMU's numbers, "HOLD-MS NUMBER NUMBER ..." */
+	ENGINE_ASK_STATS,	/* JSON: {"blocks": [{"alias", "rd_bytes", "wr_bytes", "rd_operations",
+				   "wr_operations", "flush_operations", "rd_total_time_ns", ...}],
+				   "vcpus": [{"index", "thread"}]} */
 	ENGINE_ASK_PID,		/* the number of its process, for what the host counts; at once */
 } EngineAsk;
 
@@ -158,6 +162,9 @@ typedef struct Engine {
 } Engine;
 
 extern const Engine qemu_engine;
+
+/* The folder with the state of the TPM of the guest @uuid, on every engine; the caller frees it. */
+char *engine_tpm_folder(const Paths *paths, const char *uuid);
 
 /* Boundary: start and adopt with their preconditions asserted and their course logged. */
 EngineRun *engine_start(const Engine *engine, Guest *live, const EngineStart *how,

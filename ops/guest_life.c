@@ -1,5 +1,6 @@
 /* Verbs that define guests and change the state they are in. Messages are virsh's. */
 #include "core/core.h"
+#include "core/undefine.h"
 #include "ops/families.h"
 
 #define GUEST_WRITE(lane_)                                                                         \
@@ -72,33 +73,62 @@ static gboolean create(OpCall *call, GError **error)
 
 typedef struct UndefineArgs {
 	ShapeHead head;
-	gboolean nvram, keep_nvram;
+	gboolean nvram, keep_nvram, tpm, keep_tpm, managed_save, remove_all_storage;
+	char *storage;
 } UndefineArgs;
 
 static const Row undefine_rows[] = {
 	FLAG(UndefineArgs, nvram, NULL, .doc = "also remove the file with UEFI's variables"),
 	FLAG(UndefineArgs, keep_nvram, NULL, .doc = "keep the file with UEFI's variables"),
+	FLAG(UndefineArgs, tpm, NULL, .doc = "remove the TPM's state also where it is persistent"),
+	FLAG(UndefineArgs, keep_tpm, NULL, .doc = "keep the TPM's state"),
+	FLAG(UndefineArgs, managed_save, NULL, .doc = "also remove what managedsave has saved"),
+	STRING(UndefineArgs, storage, NULL,
+	       .doc = "also remove the files of these disks: targets or paths, a comma between"),
+	FLAG(UndefineArgs, remove_all_storage, NULL,
+	     .doc = "also remove the files of all disks that it writes alone"),
 };
-static const Shape undefine_args = SHAPE("undefine-args", UndefineArgs, undefine_rows);
+
+static gboolean check_undefine(gconstpointer object, G_GNUC_UNUSED Notes *notes, GError **error)
+{
+	const UndefineArgs *args = object;
+	if (args->nvram && args->keep_nvram)
+		return fail(error, LODGE_ERROR_INVALID, "choose one of --nvram and --keep-nvram");
+	if (args->tpm && args->keep_tpm)
+		return fail(error, LODGE_ERROR_INVALID, "choose one of --tpm and --keep-tpm");
+	return TRUE;
+}
+
+static const Shape undefine_args =
+	SHAPE("undefine-args", UndefineArgs, undefine_rows, .check = check_undefine);
 
 static gboolean undefine(OpCall *call, GError **error)
 {
 	const UndefineArgs *args = call->args;
-	if (args->nvram && args->keep_nvram)
-		return fail(error, LODGE_ERROR_INVALID, "choose one of --nvram and --keep-nvram");
-	return core_guest_undefine(call->guest, args->nvram, args->keep_nvram, error);
+	guint flags = (args->nvram ? UNDEFINE_NVRAM : 0) |
+		      (args->keep_nvram ? UNDEFINE_KEEP_NVRAM : 0) | (args->tpm ? UNDEFINE_TPM : 0) |
+		      (args->keep_tpm ? UNDEFINE_KEEP_TPM : 0) |
+		      (args->managed_save ? UNDEFINE_MANAGED_SAVE : 0) |
+		      (args->remove_all_storage ? UNDEFINE_ALL_DISKS : 0);
+	g_auto(GStrv) names = g_strsplit(args->storage ? args->storage : "", ",", -1);
+	g_autoptr(GPtrArray) disks = g_ptr_array_new();
+	for (char **name = names; *name; name++)
+		if (**name)
+			g_ptr_array_add(disks, *name);
+	return core_guest_undefine(call->guest, flags, disks, &call->notes, error);
 }
 
 /* ---- start and the signals ---- */
 
 typedef struct StartArgs {
 	ShapeHead head;
-	gboolean paused, force_boot;
+	gboolean paused, force_boot, reset_nvram;
 } StartArgs;
 
 static const Row start_rows[] = {
 	FLAG(StartArgs, paused, NULL, .doc = "do not let its CPUs run yet"),
 	FLAG(StartArgs, force_boot, NULL, .doc = "drop what managedsave has saved, and boot"),
+	FLAG(StartArgs, reset_nvram, NULL, .doc = "make UEFI's variables anew"),
 };
 static const Shape start_args = SHAPE("start-args", StartArgs, start_rows);
 
@@ -106,7 +136,8 @@ static gboolean start(OpCall *call, GError **error)
 {
 	const StartArgs *args = call->args;
 	guint flags = (args->paused ? CORE_START_PAUSED : 0) |
-		      (args->force_boot ? CORE_START_FORCE_BOOT : 0);
+		      (args->force_boot ? CORE_START_FORCE_BOOT : 0) |
+		      (args->reset_nvram ? CORE_START_RESET_NVRAM : 0);
 	return core_guest_start(call->guest, flags, &call->notes, error) &&
 	       tell_made(call, core_guest_ref(call->guest));
 }

@@ -2,6 +2,7 @@
  * a disk linked to the image, a serial console, the guest agent's channel. What fails half way leaves
  * nothing behind. */
 #include "core/core.h"
+#include "core/undefine.h"
 #include "image/build.h"
 #include "image/list.h"
 #include "image/overlay.h"
@@ -112,7 +113,7 @@ static gboolean start(CoreGuest *guest, OpCall *call, GError **error)
 
 static gboolean undefine(CoreGuest *guest, G_GNUC_UNUSED OpCall *call, GError **error)
 {
-	return core_guest_undefine(guest, TRUE, FALSE, error);
+	return core_guest_undefine(guest, UNDEFINE_NVRAM, NULL, NULL, error);
 }
 
 /* ---- the verb ---- */

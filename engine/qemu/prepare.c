@@ -136,11 +136,12 @@ char *run_nvram_folder(void)
 	return g_build_filename(qemu_host.config.paths->lib, "nvram", NULL);
 }
 
-gboolean run_prepare(EngineRun *run, Guest *live, Notes *notes, GError **error)
+gboolean run_prepare(EngineRun *run, Guest *live, gboolean reset_nvram, Notes *notes,
+		     GError **error)
 {
 	g_autofree char *nvram = run_nvram_folder();
 	if (!qemu_firmware_complete(live, nvram, notes, error) ||
-	    !qemu_nvram_prepare(live, FALSE, error))
+	    !qemu_nvram_prepare(live, reset_nvram, error))
 		return FALSE;
 	SHAPE_EACH (Disk, disk, live->disks)
 		if (!prepare_disk(run, disk, notes, error))

@@ -87,7 +87,8 @@ void run_fill_channels(const EngineRun *run, Guest *live, json_t *chardevs);
 void run_refresh_channels(EngineRun *run, Guest *live, int timeout_ms);
 
 /* prepare.c: what must be known before the command line: firmware, backing chains, ports. */
-gboolean run_prepare(EngineRun *run, Guest *live, Notes *notes, GError **error);
+gboolean run_prepare(EngineRun *run, Guest *live, gboolean reset_nvram, Notes *notes,
+		     GError **error);
 
 /* Where UEFI variables are kept; the caller frees it. */
 char *run_nvram_folder(void);

@@ -73,8 +73,7 @@ static void log_command(int log, const QemuCommand *command)
 /* A program beside QEMU for each TPM and each shared folder of virtiofs. */
 static gboolean start_helpers(EngineRun *run, const Guest *live, int log, GError **error)
 {
-	g_autofree char *state =
-		g_build_filename(qemu_host.config.paths->lib, "tpm", live->uuid, NULL);
+	g_autofree char *state = engine_tpm_folder(qemu_host.config.paths, live->uuid);
 	SHAPE_EACH (Tpm, tpm, live->tpms) {
 		if (!qemu_swtpm_wanted(tpm))
 			continue;
@@ -386,7 +385,7 @@ EngineRun *run_start(Guest *live, const EngineStart *how, const EngineSink *sink
 	run->cgroup = cgroup_make(qemu_host.cgroups, live->uuid, NULL);
 	guest_assign_aliases(live);
 	if (make_run_dir(run, error) && choose_accel(live, &kvm, notes, error) &&
-	    run_prepare(run, live, notes, error) &&
+	    run_prepare(run, live, how->reset_nvram, notes, error) &&
 	    start_process(run, live, kvm, how, notes, error))
 		return run;
 	sink->spawned(sink->owner, NULL);

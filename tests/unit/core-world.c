@@ -1,5 +1,6 @@
 /* See core-world.h. */
 #include "core-world.h"
+#include "core/undefine.h"
 #include "base/error.h"
 #include "host/file.h"
 
@@ -124,7 +125,7 @@ static void answer(gpointer data)
 		ask->ok = core_guest_signal(ask->guest, (EngineSignal)ask->number, ask->error);
 		break;
 	case UNDEFINE:
-		ask->ok = core_guest_undefine(ask->guest, FALSE, TRUE, ask->error);
+		ask->ok = core_guest_undefine(ask->guest, UNDEFINE_KEEP_NVRAM, NULL, NULL, ask->error);
 		break;
 	case AUTOSTART:
 		ask->ok = core_guest_autostart(ask->guest, ask->number, ask->error);
