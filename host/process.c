@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 #include <sys/wait.h>
 
 #include "base/error.h"
@@ -161,4 +162,29 @@ guint64 process_cpu_time(pid_t pid)
 	if (pid <= 0 || clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) < 0)
 		return 0;
 	return (guint64)used.tv_sec * G_GUINT64_CONSTANT(1000000000) + (guint64)used.tv_nsec;
+}
+
+gboolean process_thread_time(pid_t pid, pid_t tid, guint64 *used, int *processor)
+{
+	g_autofree char *path = g_strdup_printf("/proc/%d/task/%d/stat", (int)pid, (int)tid);
+	g_autofree char *text = NULL;
+	if (!g_file_get_contents(path, &text, NULL, NULL) || !strrchr(text, ')'))
+		return FALSE;
+	/* behind the name: state is field 3, utime and stime 14 and 15, processor 39 */
+	g_auto(GStrv) fields = g_strsplit(strrchr(text, ')') + 2, " ", -1);
+	if (g_strv_length(fields) < 37)
+		return FALSE;
+	guint64 ticks = g_ascii_strtoull(fields[11], NULL, 10) + g_ascii_strtoull(fields[12], NULL, 10);
+	*used = ticks * (G_GUINT64_CONSTANT(1000000000) / (guint64)sysconf(_SC_CLK_TCK));
+	*processor = (int)g_ascii_strtoll(fields[36], NULL, 10);
+	return TRUE;
+}
+
+guint64 process_resident(pid_t pid)
+{
+	g_autofree char *path = g_strdup_printf("/proc/%d/statm", (int)pid);
+	g_autofree char *text = NULL;
+	if (pid <= 0 || !g_file_get_contents(path, &text, NULL, NULL) || !strchr(text, ' '))
+		return 0;
+	return g_ascii_strtoull(strchr(text, ' '), NULL, 10) * (guint64)sysconf(_SC_PAGESIZE);
 }

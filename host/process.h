@@ -31,6 +31,13 @@ gboolean process_start_time(pid_t pid, guint64 *ticks, GError **error);
  * call that never waits. Any thread. */
 guint64 process_cpu_time(pid_t pid);
 
+/* The processor time of its thread @tid in nanoseconds, and the processor that it ran on last. FALSE
+ * where it is gone. Reads a file below /proc. Any thread. */
+gboolean process_thread_time(pid_t pid, pid_t tid, guint64 *used, int *processor);
+
+/* Bytes of memory that the process holds now; 0 where it is gone. Any thread. */
+guint64 process_resident(pid_t pid);
+
 /* A pidfd of the process @pid that started at @ticks, close-on-exec, the caller's. -1 with
  * NOT_FOUND where it is gone, even if another has its number now. Any thread. */
 int process_open(pid_t pid, guint64 ticks, GError **error);

@@ -159,6 +159,22 @@ def test_stats_keys_monitor_screenshot(daemon):
     assert (daemon.root / "screen.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_what_one_guest_uses(daemon):
+    disk = "<disk type='file'><source file='{}'/><target dev='vda' bus='virtio'/></disk>"
+    image = daemon.root / "disk.img"
+    image.write_bytes(b"\0" * 1048576)
+    define(daemon, "web1", vcpus=2, devices=disk.format(image))
+    virsh(daemon, "start", "web1")
+    memory = dict(line.split() for line in virsh(daemon, "dommemstat", "web1").stdout.splitlines() if line)
+    assert memory["actual"] == "131072" and int(memory["rss"]) > 10000
+    assert "vda rd_req" in virsh(daemon, "domblkstat", "web1", "vda").stdout
+    assert "no disk" in virsh(daemon, "domblkstat", "web1", "vdz", ok=False).stderr
+    vcpus = virsh(daemon, "vcpuinfo", "web1").stdout
+    assert vcpus.count("State:          running") == 2 and "CPU time:" in vcpus
+    virsh(daemon, "destroy", "web1")
+    assert "not running" in virsh(daemon, "domblkstat", "web1", "vda", ok=False).stderr
+
+
 def test_what_is_not_there_says_so(daemon):
     for words in (["net-list"], ["pool-list"], ["nwfilter-list"], ["iface-list"]):
         assert "not supported" in virsh(daemon, *words, ok=False).stderr

@@ -275,6 +275,10 @@ gboolean lv_after_models(LvCall *call, OpCall *op, GError **error);
 /* stats.c */
 gboolean lv_before_stats(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_stats(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_vcpus(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_errs(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_memory(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_block(LvCall *call, OpCall *op, GError **error);
 
 /* domain.c */
 gboolean lv_before_max_vcpus(LvCall *call, OpCall *op, GError **error);

@@ -176,3 +176,81 @@ gboolean lv_after_stats(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
 			put_record(call, shape, g_ptr_array_index(list, i), &records[value->n++]);
 	return TRUE;
 }
+
+/* ---- one guest ---- */
+
+/* What is not counted is -1, as everywhere in this call. */
+gboolean lv_after_errs(LvCall *call, G_GNUC_UNUSED OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	lv_put(call, "errs")->i = -1;
+	return TRUE;
+}
+
+gboolean lv_after_memory(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	static const struct { /* virDomainMemoryStatTags */
+		gint64 tag;
+		const char *member;
+	} known[] = { { 6, "actual" }, { 7, "rss" } };
+	guint n = (guint)MIN(lv_arg(call, "maxStats")->u, G_N_ELEMENTS(known));
+	WireValue *stats = lv_put_list(call, lv_put(call, "stats"), n, 2);
+	for (guint i = 0; i < n; i++) {
+		stats[i].items[0].i = known[i].tag;
+		stats[i].items[1].u = LV_RESULT(OptUint, op, known[i].member).v / 1024;
+	}
+	return TRUE;
+}
+
+gboolean lv_after_block(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	static const char *const known[][2] = {
+		{ "rd_bytes", "rd_bytes" },
+		{ "rd_operations", "rd_operations" },
+		{ "rd_total_times", "rd_total_time_ns" },
+		{ "wr_bytes", "wr_bytes" },
+		{ "wr_operations", "wr_operations" },
+		{ "wr_total_times", "wr_total_time_ns" },
+		{ "flush_operations", "flush_operations" },
+		{ "flush_total_times", "flush_total_time_ns" },
+	};
+	Params params = { .call = call };
+	gint64 most = lv_arg(call, "nparams")->i; /* 0: how many are there? */
+	for (guint i = 0; i < G_N_ELEMENTS(known) && (gint64)i < most; i++)
+		add(&params, WIRE_PARAM_LLONG, known[i][0])->u = LV_RESULT(OptUint, op, known[i][1]).v;
+	lv_put(call, "params")->items = params.items;
+	lv_put(call, "params")->n = params.n;
+	lv_put(call, "nparams")->i = params.n ? params.n : G_N_ELEMENTS(known);
+	return TRUE;
+}
+
+/* The bits of @map ("yy-y") into @bytes of room @n. */
+static void put_map(guint8 *bytes, guint n, const char *map)
+{
+	for (guint i = 0; map && map[i] && i / 8 < n; i++)
+		if (map[i] == 'y')
+			bytes[i / 8] |= (guint8)(1u << i % 8);
+}
+
+gboolean lv_after_vcpus(LvCall *call, OpCall *op, GError **error)
+{
+	enum { RUNNING = 1, MOST = 8388608 }; /* virVcpuState; bytes of all maps */
+	const Shape *shape = op->op->result->rows[0].of;
+	const GPtrArray *list = LV_RESULT(GPtrArray *, op, "vcpus");
+	gint64 room = lv_arg(call, "maxinfo")->i, length = lv_arg(call, "maplen")->i;
+	if (room < 0 || length < 0 || length > 2048)
+		return lv_fail(error, LV_ERR_INVALID_ARG, "there is no room for that");
+	guint n = (guint)MIN((gint64)shape_len(list), room), bytes = n * (guint)length;
+	WireValue *infos = lv_put_list(call, lv_put(call, "info"), n, 4);
+	guint8 *maps = wire_alloc(&call->arena, MAX(bytes, 1));
+	for (guint i = 0; i < n; i++) {
+		gpointer vcpu = g_ptr_array_index(list, i);
+		infos[i].items[0].u = LV_MEMBER(OptUint, shape, vcpu, "number").v;
+		infos[i].items[1].i = RUNNING;
+		infos[i].items[2].u = LV_MEMBER(OptUint, shape, vcpu, "time").v;
+		infos[i].items[3].i = (gint64)LV_MEMBER(OptUint, shape, vcpu, "cpu").v;
+		put_map(maps + i * length, (guint)length, LV_MEMBER(char *, shape, vcpu, "affinity"));
+	}
+	lv_put(call, "cpumaps")->bytes = maps;
+	lv_put(call, "cpumaps")->n = MIN(bytes, (guint)MOST);
+	return TRUE;
+}
