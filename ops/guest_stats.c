@@ -42,7 +42,7 @@ static gboolean memstat(OpCall *call, GError **error)
 	return TRUE;
 }
 
-/* ---- domblkstat ---- */
+/* ---- disk-stats ---- */
 
 typedef struct BlockArgs {
 	ShapeHead head;
@@ -53,7 +53,7 @@ static const Row block_arg_rows[] = {
 	STRING(BlockArgs, device, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED,
 	       .doc = "target or source of a disk, such as vda"),
 };
-static const Shape block_args = SHAPE("domblkstat-args", BlockArgs, block_arg_rows);
+static const Shape block_args = SHAPE("disk-stats-args", BlockArgs, block_arg_rows);
 
 typedef struct Block {
 	ShapeHead head;
@@ -175,7 +175,7 @@ static const Op ops[] = {
 	{ .name = "dommemstat", .route = "/v1/guests/{guest}/memory", GUEST_READ(OP_READ),
 	  .result = &memory_shape, .show = OP_SHOW_FIELDS, .doc = "Show what memory a guest holds",
 	  .fn = memstat },
-	{ .name = "domblkstat", .route = "/v1/guests/{guest}/block", GUEST_READ(OP_LANE),
+	{ .name = "disk-stats", .route = "/v1/guests/{guest}/disk-stats", GUEST_READ(OP_LANE),
 	  .args = &block_args, .result = &block_shape, .show = OP_SHOW_FIELDS,
 	  .doc = "Show what a guest read from a disk and wrote to it", .fn = blkstat },
 	{ .name = "vcpuinfo", .route = "/v1/guests/{guest}/vcpus", GUEST_READ(OP_LANE),

@@ -169,6 +169,9 @@ def test_what_one_guest_uses(daemon):
     assert memory["actual"] == "131072" and int(memory["rss"]) > 10000
     assert "vda rd_req" in virsh(daemon, "domblkstat", "web1", "vda").stdout
     assert "no disk" in virsh(daemon, "domblkstat", "web1", "vdz", ok=False).stderr
+    sizes = virsh(daemon, "domblkinfo", "web1", "vda").stdout.split()
+    assert sizes[sizes.index("Capacity:") + 1] == "1048576"
+    assert virsh(daemon, "domcontrol", "web1").stdout.strip() == "ok"
     vcpus = virsh(daemon, "vcpuinfo", "web1").stdout
     assert vcpus.count("State:          running") == 2 and "CPU time:" in vcpus
     virsh(daemon, "destroy", "web1")

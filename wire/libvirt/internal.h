@@ -275,6 +275,8 @@ gboolean lv_after_models(LvCall *call, OpCall *op, GError **error);
 /* stats.c */
 gboolean lv_before_stats(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_stats(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_sizes(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_control(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_vcpus(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_errs(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_memory(LvCall *call, OpCall *op, GError **error);

@@ -223,6 +223,24 @@ gboolean lv_after_block(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
 	return TRUE;
 }
 
+gboolean lv_after_sizes(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	const Shape *shape = op->op->result->rows[0].of;
+	const GPtrArray *list = LV_RESULT(GPtrArray *, op, "devices");
+	static const char *const names[] = { "allocation", "capacity", "physical" };
+	for (guint i = 0; shape_len(list) && i < G_N_ELEMENTS(names); i++)
+		lv_put(call, names[i])->u =
+			LV_MEMBER(OptUint, shape, g_ptr_array_index(list, 0), names[i]).v;
+	return TRUE;
+}
+
+/* VIR_DOMAIN_CONTROL_OK, or _ERROR where QEMU does not answer. */
+gboolean lv_after_control(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	lv_put(call, "state")->u = g_strcmp0(LV_RESULT(char *, op, "text"), "ok") ? 3 : 0;
+	return TRUE;
+}
+
 /* The bits of @map ("yy-y") into @bytes of room @n. */
 static void put_map(guint8 *bytes, guint n, const char *map)
 {
