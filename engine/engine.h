@@ -91,9 +91,6 @@ typedef enum EngineAsk {
 	ENGINE_ASK_STATS,	/* JSON: {"blocks": [{"alias", "rd_bytes", "wr_bytes", "rd_operations",
 				   "wr_operations", "flush_operations", "rd_total_time_ns", ...}],
 				   "vcpus": [{"index", "thread"}]} */
-	ENGINE_ASK_STATS,	/* JSON: {"blocks": [{"alias", "rd_bytes", "wr_bytes", "rd_operations",
-				   "wr_operations", "flush_operations", "rd_total_time_ns", ...}],
-				   "vcpus": [{"index", "thread"}]} */
 	ENGINE_ASK_PID,		/* the number of its process, for what the host counts; at once */
 } EngineAsk;
 
