@@ -178,6 +178,18 @@ def test_what_one_guest_uses(daemon):
     assert "not running" in virsh(daemon, "domblkstat", "web1", "vda", ok=False).stderr
 
 
+def test_without_an_agent(daemon):
+    """The calls reach the agent's verbs, which say why they cannot."""
+    define(daemon, "web1")
+    virsh(daemon, "start", "web1")
+    for words in (["qemu-agent-command", "web1", '{"execute": "guest-ping"}'], ["domtime", "web1"],
+                  ["domfsfreeze", "web1"], ["domfsthaw", "web1"], ["domfstrim", "web1"],
+                  ["domhostname", "web1"], ["domifaddr", "web1", "--source", "agent"],
+                  ["set-user-password", "web1", "root", "x"], ["get-user-sshkeys", "web1", "root"],
+                  ["shutdown", "web1", "--mode", "agent"], ["dompmsuspend", "web1", "mem"]):
+        assert "agent" in virsh(daemon, *words, ok=False).stderr, words
+
+
 def test_what_is_not_there_says_so(daemon):
     for words in (["net-list"], ["pool-list"], ["nwfilter-list"], ["iface-list"]):
         assert "not supported" in virsh(daemon, *words, ok=False).stderr

@@ -294,6 +294,12 @@ static void take(const Taken *taken, gpointer args, const WireField *field, cons
 	case ROW_UUID:
 		*(char **)member = lv_uuid_text(value->bytes);
 		break;
+	case ROW_STRINGS:
+		for (guint i = 0; field->list && i < value->n; i++)
+			shape_append(member, NULL, g_strdup(value->items[i].s));
+		if (!field->list)
+			shape_append(member, NULL, g_strdup(value->s));
+		break;
 	case ROW_STRING:
 	case ROW_XML:
 		*(char **)member = g_strdup(value->s);
@@ -316,7 +322,14 @@ static gboolean flags_fit(const LvCall *call, const Plan *plan, GError **error)
 
 /* ---- the result ---- */
 
-static void give(const Given *given, gpointer result, WireValue *value)
+static void give_strings(LvCall *call, const GPtrArray *strings, WireValue *value)
+{
+	WireValue *items = lv_put_list(call, value, shape_len(strings), 0);
+	for (guint i = 0; i < shape_len(strings); i++)
+		items[i].s = g_ptr_array_index(strings, i);
+}
+
+static void give(LvCall *call, const Given *given, gpointer result, WireValue *value)
 {
 	const void *member = (const guint8 *)result + given->row->offset;
 	value->set = TRUE;
@@ -336,6 +349,9 @@ static void give(const Given *given, gpointer result, WireValue *value)
 		break;
 	case ROW_ENUM:
 		value->i = *(const int *)member;
+		break;
+	case ROW_STRINGS:
+		give_strings(call, *(GPtrArray *const *)member, value);
 		break;
 	default:
 		value->s = *(char *const *)member;
@@ -357,7 +373,7 @@ static void on_done(OpCall *op, const GError *error)
 	g_autoptr(GError) own = NULL;
 	if (call->client->server && !error) {
 		for (guint i = 0; i < plan->n_given; i++)
-			give(&plan->given[i], op->result, &call->reply[plan->given[i].field]);
+			give(call, &plan->given[i], op->result, &call->reply[plan->given[i].field]);
 		if (plan->given_dom >= 0)
 			give_domain(call, op, &call->reply[plan->given_dom]);
 		if (!call->proc->after || call->proc->after(call, op, &own))

@@ -36,6 +36,8 @@ static const struct {
 	{ "domain_event_rtc_change_msg", "dom:domain offset:i64" },
 	{ "domain_event_tray_change_msg", "dom:domain devAlias:str reason:i32" },
 	{ "domain_event_watchdog_msg", "dom:domain action:i32" },
+	{ "domain_interface", "name:str hwaddr:str? addrs:domain_ip_addr<2048>" },
+	{ "domain_ip_addr", "type:i32 addr:str prefix:u32" },
 	{ "domain_memory_stat", "tag:i32 val:u64" },
 	{ "domain_stats_record", "dom:domain params:typed_param<262144>" },
 	{ "error_network", "name:str uuid:uuid" },

@@ -282,6 +282,15 @@ gboolean lv_after_errs(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_memory(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_block(LvCall *call, OpCall *op, GError **error);
 
+/* agent.c */
+gboolean lv_before_mode(LvCall *call, OpCall *op, GError **error);
+gboolean lv_before_agent_command(LvCall *call, OpCall *op, GError **error);
+gboolean lv_before_set_time(LvCall *call, OpCall *op, GError **error);
+gboolean lv_before_sleep(LvCall *call, OpCall *op, GError **error);
+gboolean lv_before_set_keys(LvCall *call, OpCall *op, GError **error);
+gboolean lv_before_agent_source(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_addresses(LvCall *call, OpCall *op, GError **error);
+
 /* domain.c */
 gboolean lv_before_max_vcpus(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_save(LvCall *call, OpCall *op, GError **error);

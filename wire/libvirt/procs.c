@@ -118,7 +118,7 @@ static const LvProc remote[] = {
 	  .take = "xml=xml_desc paused=flags&1" },
 	{ 11, "domain_define_xml", "xml:str", "dom:domain", .op = "define", .take = "xml=xml" },
 	{ 12, "domain_destroy", DOM, "", .op = "destroy" },
-	{ 27, "domain_reboot", DOM_FLAGS, "", .op = "reboot", .flags = 1 },
+	{ 27, "domain_reboot", DOM_FLAGS, "", .op = "reboot", .flags = 3, .before = lv_before_mode },
 	{ 28, "domain_resume", DOM, "", .op = "resume" },
 	{ 29, "domain_set_autostart", "dom:domain autostart:i32", "", .op = "autostart",
 	  .before = lv_before_autostart },
@@ -134,7 +134,8 @@ static const LvProc remote[] = {
 	{ 234, "domain_destroy_flags", DOM_FLAGS, "", .op = "destroy", .flags = 1,
 	  .take = "graceful=flags&1" },
 	{ 245, "domain_reset", DOM_FLAGS, "", .op = "reset" },
-	{ 258, "domain_shutdown_flags", DOM_FLAGS, "", .op = "shutdown", .flags = 1 },
+	{ 258, "domain_shutdown_flags", DOM_FLAGS, "", .op = "shutdown", .flags = 3,
+	  .before = lv_before_mode },
 	{ 350, "domain_define_xml_flags", "xml:str flags:u32", "dom:domain", .op = "define", .flags = 1,
 	  .take = "xml=xml validate=flags&1" },
 	{ 358, "domain_rename", "dom:domain new_name:str? flags:u32", "retcode:i32", .op = "rename",
@@ -142,6 +143,33 @@ static const LvProc remote[] = {
 
 	{ 226, "domain_send_key", "dom:domain codeset:u32 holdtime:u32 keycodes:u32<16> flags:u32", "",
 	  .op = "send-key", .take = "holdtime=holdtime", .before = lv_before_keys },
+
+	/* ---- inside a guest ---- */
+	{ 261, "domain_pm_suspend_for_duration", "dom:domain target:u32 duration:u64 flags:u32", "",
+	  .op = "dompmsuspend", .before = lv_before_sleep },
+	{ 267, "domain_pm_wakeup", DOM_FLAGS, "", .op = "dompmwakeup" },
+	{ 277, "domain_get_hostname", DOM_FLAGS, "hostname:str", .op = "domhostname", .flags = 2,
+	  .give = "hostname=text" },
+	{ 294, "domain_fstrim", "dom:domain mountPoint:str? minimum:u64 flags:u32", "",
+	  .op = "domfstrim", .take = "minimum=minimum" },
+	{ 335, "domain_fsfreeze", "dom:domain mountpoints:str<256> flags:u32", "filesystems:i32",
+	  .op = "domfsfreeze", .take = "mountpoint=mountpoints", .give = "filesystems=count" },
+	{ 336, "domain_fsthaw", "dom:domain mountpoints:str<256> flags:u32", "filesystems:i32",
+	  .op = "domfsthaw", .give = "filesystems=count" },
+	{ 337, "domain_get_time", DOM_FLAGS, "seconds:i64 nseconds:u32", .op = "domtime",
+	  .give = "seconds=seconds nseconds=nanoseconds" },
+	{ 338, "domain_set_time", "dom:domain seconds:i64 nseconds:u32 flags:u32", "", .op = "domtime",
+	  .flags = 1, .before = lv_before_set_time },
+	{ 353, "domain_interface_addresses", "dom:domain source:u32 flags:u32",
+	  "ifaces:domain_interface<2048>", .op = "domifaddr", .before = lv_before_agent_source,
+	  .after = lv_after_addresses },
+	{ 357, "domain_set_user_password", "dom:domain user:str? password:str? flags:u32", "",
+	  .op = "set-user-password", .flags = 1,
+	  .take = "user=user password=password encrypted=flags&1" },
+	{ 424, "domain_authorized_ssh_keys_get", "dom:domain user:str flags:u32", "keys:str<2048>",
+	  .op = "get-user-sshkeys", .take = "user=user", .give = "keys=keys" },
+	{ 425, "domain_authorized_ssh_keys_set", "dom:domain user:str keys:str<2048> flags:u32", "",
+	  .op = "set-user-sshkeys", .flags = 3, .take = "user=user", .before = lv_before_set_keys },
 
 	/* ---- guests in files ---- */
 	{ 54, "domain_restore", "from:str", "", .op = "restore", .take = "path=from" },
@@ -189,6 +217,9 @@ static const LvProc qemu[] = {
 	{ 1, "domain_monitor_command", "dom:domain cmd:str flags:u32", "result:str",
 	  .op = "qemu-monitor-command", .flags = 1, .take = "command=cmd hmp=flags&1",
 	  .give = "result=text" },
+	{ 3, "domain_agent_command", "dom:domain cmd:str timeout:i32 flags:u32", "result:str?",
+	  .op = "qemu-agent-command", .take = "cmd=cmd", .give = "result=text",
+	  .before = lv_before_agent_command },
 };
 /* clang-format on */
 
