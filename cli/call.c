@@ -19,6 +19,8 @@ void reply_clear(Reply *reply)
 
 int cli_failed(const GError *error)
 {
+	if (cli_style.virsh)
+		return virsh_failed(error);
 	fflush(stdout);
 	fprintf(stderr, "error: %s\n", error->message);
 	return op_exit_code(error);

@@ -15,6 +15,14 @@ typedef struct Cli {
 	gboolean no_start; /* never start a daemon */
 } Cli;
 
+/* How results and errors are printed; virsh.c changes it before anything is. */
+typedef struct CliStyle {
+	gboolean virsh; /* virsh's form of errors, and one blank line after each command */
+	gboolean quiet; /* no messages, no headings */
+	const char *before; /* what stands before a message; may be NULL */
+} CliStyle;
+extern CliStyle cli_style;
+
 /* A verb of the command: one of the daemon's, or one that runs here. */
 typedef struct Verb {
 	Op op;	/* as for the daemon; without route and fn where it runs here */
@@ -80,6 +88,8 @@ int cli_failed(const GError *error);
 
 /* Prints the result of @op as its row says. */
 void show_result(const Op *op, const char *target, gconstpointer args, json_t *result);
+/* The blank line at the end of a result. */
+void show_end(void);
 /* Prints @result as JSON. */
 void show_json(json_t *result);
 /* Writes all of @bytes to standard output; FALSE where nobody reads it. */
@@ -114,3 +124,12 @@ int console_attach(Cli *cli, const char *target);
 extern const Shape console_args, screenshot_args;
 int run_edit(Cli *cli, const Op *op, const char *target, gpointer args);
 int run_screenshot(Cli *cli, const Op *op, const char *target, gpointer args);
+
+/* ---- virsh.c ---- */
+
+/* Runs a command line of virsh's, program name first; returns the exit code. */
+int virsh_main(int argc, char *const *argv);
+/* Prints @error in virsh's form; returns 1. */
+int virsh_failed(const GError *error);
+int run_hostname(Cli *cli, const Op *op, const char *target, gpointer args);
+int run_uri(Cli *cli, const Op *op, const char *target, gpointer args);

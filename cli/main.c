@@ -121,7 +121,10 @@ static int run_words(Own *own, int argc, char **argv)
 int cli_main(int argc, char *const *argv)
 {
 	Own own = { 0 };
+	g_autofree char *name = g_path_get_basename(argc > 0 ? argv[0] : "lodge");
 	setlocale(LC_CTYPE, "");
+	if (g_str_equal(name, "virsh"))
+		return virsh_main(argc, argv);
 	int at = take_own(&own, argc, argv);
 	if (at < 0)
 		return usage_error("there is no option %s before the verb; see lodge --help", argv[-at]);

@@ -103,6 +103,13 @@ static void add_cell(Table *table, char *text)
 	g_ptr_array_add(table->cells, text);
 }
 
+void show_end(void)
+{
+	if (!cli_style.virsh) /* there each command ends with one */
+		putchar('\n');
+	fflush(stdout);
+}
+
 /* Columns in virsh's way: a blank before, three between, no padding at the end. */
 static void print_table(const Table *table)
 {
@@ -122,13 +129,14 @@ static void print_table(const Table *table)
 			continue;
 		}
 		g_string_append_c(out, '\n');
-		for (size_t k = 0; i < table->columns && k < total; k++)
+		gboolean heading = i < table->columns && !cli_style.quiet;
+		for (size_t k = 0; heading && k < total; k++)
 			g_string_append_c(out, '-');
-		if (i < table->columns)
+		if (heading)
 			g_string_append_c(out, '\n');
 	}
-	g_string_append_c(out, '\n');
 	show_bytes(out->str, out->len);
+	show_end();
 }
 
 static const Row *only_list(const Shape *shape)
@@ -158,7 +166,7 @@ static void show_table(const Op *op, json_t *result)
 	for (guint i = 0; i < item->n; i++)
 		table.columns += is_column(&item->rows[i], items);
 	for (guint i = 0; i < item->n; i++)
-		if (is_column(&item->rows[i], items))
+		if (!cli_style.quiet && is_column(&item->rows[i], items))
 			add_cell(&table, g_strdup(item->rows[i].doc));
 	for (size_t k = 0; k < json_array_size(items); k++)
 		for (guint i = 0; i < item->n; i++) {
@@ -203,7 +211,7 @@ static void show_fields(const Op *op, json_t *result)
 		int pad = (int)(width - width_of(row->doc) - 1);
 		printf("%s:%*s %s\n", row->doc, pad, "", text);
 	}
-	putchar('\n');
+	show_end();
 }
 
 static char *value_of(const char *name, const char *target, json_t *args, json_t *result)
@@ -222,8 +230,9 @@ static char *value_of(const char *name, const char *target, json_t *args, json_t
 /* .said with every {NAME} replaced. */
 static void show_message(const Op *op, const char *target, gconstpointer args, json_t *result)
 {
-	if (!op->said || !*op->said)
+	if (!op->said || !*op->said || cli_style.quiet)
 		return;
+	fputs(cli_style.before ? cli_style.before : "", stdout);
 	json_t *given = op->args ? shape_to_json(op->args, args, SHAPE_XML_LIVE) : json_object();
 	const char *c = op->said;
 	while (*c) {
@@ -238,7 +247,8 @@ static void show_message(const Op *op, const char *target, gconstpointer args, j
 		c = end + 1;
 	}
 	json_decref(given);
-	fputs("\n\n", stdout);
+	putchar('\n');
+	show_end();
 }
 
 static void show_text(json_t *result)

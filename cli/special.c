@@ -34,7 +34,7 @@ static void print_members(json_t *items, const char *const *names)
 		if (!first)
 			putchar('\n');
 	}
-	putchar('\n');
+	show_end();
 }
 
 /* The table of @op with titles as a column. */
@@ -52,6 +52,10 @@ static void show_with_titles(const Op *op, const char *target, gconstpointer arg
 	only.of = &titled;
 	Shape shape = *op->result;
 	shape.rows = &only;
+	json_t *items = json_object_get(result, list->name);
+	for (size_t i = 0; i < json_array_size(items); i++) /* one without a title has an empty one */
+		if (!json_object_get(json_array_get(items, i), "title"))
+			json_object_set_new(json_array_get(items, i), "title", json_string(""));
 	Op as_table = *op;
 	as_table.result = &shape;
 	as_table.show = OP_SHOW_TABLE;

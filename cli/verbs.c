@@ -36,6 +36,10 @@ static const Verb own[] = {
 	{ .op = { .name = "complete", .args = &complete_args,
 		  .doc = "Print what may stand next on a command line" },
 	  .run = run_complete },
+	{ .op = { .name = "hostname", .family = "Host", .doc = "Print this host's name" },
+	  .run = run_hostname },
+	{ .op = { .name = "uri", .family = "Host", .doc = "Print the URI by which libvirt's clients come here" },
+	  .run = run_uri },
 	{ .op = { .name = "man", .family = "Command", .doc = "Print the manual page (roff)" },
 	  .run = run_man },
 };

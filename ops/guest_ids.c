@@ -57,7 +57,46 @@ static gboolean ids(OpCall *call, G_GNUC_UNUSED GError **error)
 	return tell(call, call->guest);
 }
 
+typedef struct Text {
+	ShapeHead head;
+	char *text;
+} Text;
+
+static const Row text_rows[] = { STRING(Text, text, NULL) };
+static const Shape text_shape = SHAPE("identity", Text, text_rows);
+
+static gboolean domid(OpCall *call, G_GNUC_UNUSED GError **error)
+{
+	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
+	((Text *)call->result)->text = snap->id >= 0 ? g_strdup_printf("%d", snap->id) : g_strdup("-");
+	return TRUE;
+}
+
+static gboolean domname(OpCall *call, G_GNUC_UNUSED GError **error)
+{
+	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
+	((Text *)call->result)->text = g_strdup(snap->name);
+	return TRUE;
+}
+
+static gboolean domuuid(OpCall *call, G_GNUC_UNUSED GError **error)
+{
+	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
+	((Text *)call->result)->text = g_strdup(snap->uuid);
+	return TRUE;
+}
+
+#define TELL                                                                                       \
+	.family = "Guests", .method = "GET", .target = OP_ON_GUEST, .perm = OP_PERM_READ,          \
+	.lane = OP_READ, .result = &text_shape, .show = OP_SHOW_TEXT
+
 static const Op ops[] = {
+	{ .name = "domid", .route = "/v1/guests/{guest}/id", TELL, .doc = "Show a guest's id",
+	  .fn = domid },
+	{ .name = "domname", .route = "/v1/guests/{guest}/name", TELL, .doc = "Show a guest's name",
+	  .fn = domname },
+	{ .name = "domuuid", .route = "/v1/guests/{guest}/uuid", TELL, .doc = "Show a guest's UUID",
+	  .fn = domuuid },
 	{ .name = "lookup", .family = "Guests", .method = "GET", .route = "/v1/lookup",
 	  .perm = OP_PERM_READ, .lane = OP_READ, .args = &lookup_args, .result = &ids_shape,
 	  .show = OP_SHOW_FIELDS, .doc = "Find a guest by its name, UUID or id alone", .fn = lookup },

@@ -1,0 +1,574 @@
+/* The command under the name `virsh` (a link, which a person makes): virsh's own options, several
+ * commands in one go, and what differs from Lodge's own texts, so that scripts that parse virsh's go on
+ * working. The verbs are the same. Neighbours: main.c comes here by the program's name; show.c and
+ * call.c ask cli_style how to print. */
+#include "cli/internal.h"
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SPEAKS "9.0.0" /* the libvirt whose virsh this is like */
+#define MAX_LINE 65536
+
+CliStyle cli_style;
+
+typedef struct Virsh {
+	char *uri, *root;
+	gboolean read_only, timing;
+} Virsh;
+
+/* ---- errors ---- */
+
+/* libvirt's words before ours; the number behind each is its protocol's affair. */
+static const char *const error_prefixes[] = {
+	[LODGE_ERROR_INTERNAL] = "internal error: ",
+	[LODGE_ERROR_INVALID] = "invalid argument: ",
+	[LODGE_ERROR_UNSUPPORTED] = "unsupported configuration: ",
+	[LODGE_ERROR_NOT_FOUND] = "",
+	[LODGE_ERROR_EXISTS] = "operation failed: ",
+	[LODGE_ERROR_STATE] = "Requested operation is not valid: ",
+	[LODGE_ERROR_IN_USE] = "resource busy: ",
+	[LODGE_ERROR_DENIED] = "operation forbidden: ",
+	[LODGE_ERROR_TIMEOUT] = "Timed out during operation: ",
+	[LODGE_ERROR_ABORTED] = "operation aborted: ",
+	[LODGE_ERROR_SYSTEM] = "",
+	[LODGE_ERROR_NO_SPACE] = "",
+	[LODGE_ERROR_ENGINE] = "internal error: ",
+	[LODGE_ERROR_GONE] = "",
+};
+
+/* What virsh says that failed; %s is the guest, or what the command line names. */
+static const struct {
+	const char *verb, *words;
+} failures[] = {
+	{ "start", "Failed to start domain '%s'" },
+	{ "shutdown", "Failed to shutdown domain '%s'" },
+	{ "reboot", "Failed to reboot domain '%s'" },
+	{ "reset", "Failed to reset domain '%s'" },
+	{ "destroy", "Failed to destroy domain '%s'" },
+	{ "suspend", "Failed to suspend domain '%s'" },
+	{ "resume", "Failed to resume domain '%s'" },
+	{ "undefine", "Failed to undefine domain '%s'" },
+	{ "save", "Failed to save domain '%s' to %s" },
+	{ "managedsave", "Failed to save domain '%s' state" },
+	{ "autostart", "Failed to mark domain '%s' as autostarted" },
+	{ "define", "Failed to define domain from %s" },
+	{ "create", "Failed to create domain from %s" },
+	{ "restore", "Failed to restore domain from %s" },
+	{ "vncdisplay", "Failed to get VNC port. Is this domain using VNC?" },
+};
+
+static const Op *running_op;
+static const char *running_target, *running_word; /* of the command that runs */
+
+static gboolean lacks_guest(const GError *error)
+{
+	return g_error_matches(error, LODGE_ERROR, LODGE_ERROR_NOT_FOUND) && running_op &&
+	       running_op->target == OP_ON_GUEST && strstr(error->message, "no guest") != NULL;
+}
+
+/* A command line that cannot be, whose words are complete. */
+static int refuse(const char *format, ...) G_GNUC_PRINTF(1, 2);
+static int refuse(const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	g_autofree char *text = g_strdup_vprintf(format, args);
+	va_end(args);
+	fflush(stdout);
+	fprintf(stderr, "error: %s\n", text);
+	return 1;
+}
+
+static void say_what_failed(void)
+{
+	for (guint i = 0; running_op && i < G_N_ELEMENTS(failures); i++) {
+		if (!g_str_equal(failures[i].verb, running_op->name))
+			continue;
+		const char *first = running_target ? running_target : running_word;
+		char *const parts[] = { (char *)first, (char *)running_word };
+		g_autofree char *format = g_strdup_printf("error: %s\n", failures[i].words);
+		const char *c = format;
+		for (guint n = 0; *c; c++)
+			if (c[0] == '%' && c[1] == 's') {
+				fputs(n < 2 && parts[n] ? parts[n] : "", stderr);
+				n++;
+				c++;
+			} else {
+				fputc(*c, stderr);
+			}
+	}
+}
+
+int virsh_failed(const GError *error)
+{
+	fflush(stdout);
+	LodgeError code = op_error_of(error);
+	if (lacks_guest(error))
+		return refuse("failed to get domain '%s'", running_target);
+	if (running_op && g_str_equal(running_op->name, "start") && code == LODGE_ERROR_STATE &&
+	    strstr(error->message, "already"))
+		return refuse("Domain is already active");
+	say_what_failed();
+	return refuse("%s%s", (guint)code < G_N_ELEMENTS(error_prefixes) ? error_prefixes[code] : "",
+		      error->message);
+}
+
+/* ---- texts that differ ---- */
+
+static const char *word_of(json_t *json, const char *name)
+{
+	const char *text = json_string_value(json_object_get(json, name));
+	return text ? text : "";
+}
+
+static gint64 number_of(json_t *json, const char *name)
+{
+	return json_integer_value(json_object_get(json, name));
+}
+
+static gboolean has_managed_save(Cli *cli, const char *target)
+{
+	g_auto(Reply) reply = { 0 };
+	const Op *op = op_find("managedsave-exists");
+	const char *name;
+	json_t *value;
+	if (!op || !cli_call(cli, op, target, NULL, &reply, NULL))
+		return FALSE;
+	json_object_foreach (reply.json, name, value)
+		if (json_is_true(value))
+			return TRUE;
+	return FALSE;
+}
+
+static void show_dominfo(Cli *cli, const char *target, json_t *info)
+{
+	if (json_object_get(info, "id"))
+		printf("%-15s %" G_GINT64_FORMAT "\n", "Id:", number_of(info, "id"));
+	else
+		printf("%-15s %s\n", "Id:", "-");
+	printf("%-15s %s\n", "Name:", word_of(info, "name"));
+	printf("%-15s %s\n", "UUID:", word_of(info, "uuid"));
+	printf("%-15s %s\n", "OS Type:", word_of(info, "os_type"));
+	printf("%-15s %s\n", "State:", word_of(info, "state"));
+	printf("%-15s %" G_GINT64_FORMAT "\n", "CPU(s):", number_of(info, "vcpus"));
+	if (number_of(info, "cpu_time") > 0)
+		printf("%-15s %.1lfs\n", "CPU time:", (double)number_of(info, "cpu_time") / 1e9);
+	printf("%-15s %" G_GINT64_FORMAT " KiB\n", "Max memory:", number_of(info, "max_memory") / 1024);
+	printf("%-15s %" G_GINT64_FORMAT " KiB\n", "Used memory:", number_of(info, "memory") / 1024);
+	printf("%-15s %s\n", "Persistent:", json_is_true(json_object_get(info, "persistent")) ? "yes" : "no");
+	printf("%-15s %s\n", "Autostart:",
+	       json_is_true(json_object_get(info, "autostart")) ? "enable" : "disable");
+	printf("%-15s %s\n", "Managed save:", has_managed_save(cli, target) ? "yes" : "no");
+}
+
+static void show_nodeinfo(G_GNUC_UNUSED Cli *cli, G_GNUC_UNUSED const char *target, json_t *node)
+{
+	static const struct { const char *label, *member; } lines[] = {
+		{ "CPU(s):", "cpus" },		    { "CPU frequency:", "mhz" },
+		{ "CPU socket(s):", "sockets" },    { "Core(s) per socket:", "cores" },
+		{ "Thread(s) per core:", "threads" }, { "NUMA cell(s):", "nodes" },
+	};
+	printf("%-20s %s\n", "CPU model:", word_of(node, "arch"));
+	for (guint i = 0; i < G_N_ELEMENTS(lines); i++)
+		printf("%-20s %" G_GINT64_FORMAT "%s\n", lines[i].label, number_of(node, lines[i].member),
+		       g_str_equal(lines[i].member, "mhz") ? " MHz" : "");
+	printf("%-20s %" G_GINT64_FORMAT " KiB\n", "Memory size:", number_of(node, "memory") / 1024);
+}
+
+static void show_version(Cli *cli, G_GNUC_UNUSED const char *target, G_GNUC_UNUSED json_t *version)
+{
+	g_auto(Reply) reply = { 0 };
+	const Op *op = op_find("host engine");
+	puts("Compiled against library: libvirt " SPEAKS "\nUsing library: libvirt " SPEAKS
+	     "\nUsing API: QEMU " SPEAKS);
+	if (!op || !cli_call(cli, op, NULL, NULL, &reply, NULL))
+		return;
+	gint64 v = number_of(reply.json, "version");
+	printf("Running hypervisor: QEMU %d.%d.%d\n", (int)(v / 1000000), (int)(v / 1000 % 1000),
+	       (int)(v % 1000));
+}
+
+/* One address ends with the command's own line end, several have one each. */
+static void show_display(G_GNUC_UNUSED Cli *cli, G_GNUC_UNUSED const char *target, json_t *result)
+{
+	const char *text = word_of(result, "text");
+	const char *end = strchr(text, '\n');
+	printf("%.*s", (int)(end && !end[1] ? (size_t)(end - text) : strlen(text)), text);
+}
+
+/* Verbs whose result virsh shows in another form. */
+static const struct {
+	const char *verb;
+	void (*show)(Cli *cli, const char *target, json_t *result);
+} shows[] = {
+	{ "info", show_dominfo },
+	{ "host node", show_nodeinfo },
+	{ "version", show_version },
+	{ "domdisplay", show_display },
+};
+
+static int call_and_show(Cli *cli, const Op *op, const char *target, gpointer args, gboolean *done)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(shows); i++) {
+		if (!g_str_equal(shows[i].verb, op->name))
+			continue;
+		g_autoptr(GError) error = NULL;
+		g_auto(Reply) reply = { 0 };
+		*done = TRUE;
+		if (!cli_call(cli, op, target, args, &reply, &error))
+			return cli_failed(error);
+		shows[i].show(cli, target, reply.json);
+		return 0;
+	}
+	return 0;
+}
+
+static const char *given_uri; /* --connect's */
+
+int run_uri(Cli *cli, G_GNUC_UNUSED const Op *op, G_GNUC_UNUSED const char *target,
+	    G_GNUC_UNUSED gpointer args)
+{
+	if (given_uri)
+		puts(given_uri);
+	else if (cli->paths->root)
+		printf("qemu+unix:///system?socket=%s/libvirt-sock\n", cli->paths->run);
+	else
+		printf("qemu:///%s\n", geteuid() == 0 ? "system" : "session");
+	return 0;
+}
+
+int run_hostname(G_GNUC_UNUSED Cli *cli, G_GNUC_UNUSED const Op *op, G_GNUC_UNUSED const char *target,
+		 G_GNUC_UNUSED gpointer args)
+{
+	puts(g_get_host_name());
+	return 0;
+}
+
+/* ---- one command ---- */
+
+/* Words that cannot be, in virsh's words; 0: none is seen here. */
+static int check_words(const char *name, const Op *op, int argc, char *const *argv)
+{
+	for (int i = 0; i < argc && !g_str_equal(argv[i], "--"); i++) {
+		gsize n = strcspn(argv[i], "=");
+		gboolean known = !g_str_has_prefix(argv[i], "--");
+		if (op->target == OP_ON_GUEST && n == 8 && strncmp(argv[i], "--domain", n) == 0)
+			known = TRUE;
+		for (guint k = 0; !known && op->args && k < op->args->n; k++) {
+			const Row *row = &op->args->rows[k];
+			g_autofree char *own = shape_arg_name(row);
+			const char *given = argv[i] + 2;
+			if (row->kind == ROW_TRI && g_str_has_prefix(given, "no-"))
+				given += 3;
+			known = strlen(own) == strcspn(given, "=") && strncmp(own, given, strlen(own)) == 0;
+		}
+		if (!known)
+			return refuse("command '%s' doesn't support option %s", name, argv[i]);
+	}
+	gboolean word = FALSE;
+	for (int i = 0; i < argc; i++)
+		word |= argv[i][0] != '-' || g_str_has_prefix(argv[i], "--domain");
+	if (op->target == OP_ON_GUEST && !word)
+		return refuse("command '%s' requires <domain> option", name);
+	return 0;
+}
+
+static int run_read(Cli *cli, const Verb *verb, const char *target, gpointer args)
+{
+	gboolean done = FALSE;
+	running_target = target;
+	int code = call_and_show(cli, &verb->op, target, args, &done);
+	if (!done && verb->run)
+		code = verb->run(cli, &verb->op, target, args);
+	else if (!done)
+		code = cli_call_and_show(cli, &verb->op, target, args);
+	running_target = NULL;
+	return code != 0;
+}
+
+/* What stands behind the verb and is no option: a file, mostly. */
+static const char *last_word(int argc, char *const *argv)
+{
+	for (int i = argc - 1; i >= 0; i--)
+		if (argv[i][0] != '-')
+			return argv[i];
+	return NULL;
+}
+
+/* Whether the document that the command names cannot be read; errno tells why. */
+static gboolean lacks_file(const Op *op)
+{
+	for (guint i = 0; op->args && i < op->args->n; i++)
+		if (op->args->rows[i].kind == ROW_XML && running_word)
+			return access(running_word, R_OK) < 0;
+	return FALSE;
+}
+
+/* What virsh finds out before it speaks to anyone; 0: nothing. */
+static int refuse_words(const Virsh *virsh, const Op *op, const char *name)
+{
+	if (lacks_file(op))
+		return refuse("Failed to open file '%s': %s", running_word, g_strerror(errno));
+	if (virsh->read_only && op->method && op->perm != OP_PERM_READ)
+		return refuse("operation forbidden: read only access prevents %s", name);
+	return 0;
+}
+
+static int run_found(const Virsh *virsh, const Verb *verb, const char *name, int argc, char *const *argv)
+{
+	g_autoptr(GError) error = NULL;
+	g_autofree char *target = NULL;
+	gpointer args = NULL;
+	const Op *through = verb->through ? op_find(verb->through) : NULL;
+	int code = check_words(name, &verb->op, argc, argv);
+	if (code != 0)
+		return code;
+	running_op = &verb->op;
+	running_word = last_word(argc, argv);
+	cli_style.before = g_str_has_suffix(verb->op.name, "save") ? "\n" : NULL;
+	given_uri = virsh->uri;
+	code = refuse_words(virsh, through ? through : &verb->op, name);
+	if (code == 0 && !cli_read_words(&verb->op, argc, argv, &target, &args, &error))
+		return refuse("%s", error->message);
+	if (code == 0) {
+		Cli cli = { .paths = paths_new(virsh->root) };
+		code = run_read(&cli, verb, target, args);
+		paths_free(cli.paths);
+	}
+	cli_args_free(&verb->op, args);
+	if (!cli_style.quiet && !virsh->timing)
+		putchar('\n');
+	running_op = NULL;
+	fflush(stdout);
+	return code;
+}
+
+static int run_command(const Virsh *virsh, int argc, char *const *argv)
+{
+	int words;
+	gint64 begin = g_get_monotonic_time();
+	const Verb *verb = cli_find_verb(argc, argv, &words);
+	if (!verb)
+		return refuse("unknown command: '%s'", argv[0]);
+	int code = run_found(virsh, verb, argv[0], argc - words, argv + words);
+	if (virsh->timing)
+		printf("\n(Time: %.3f ms)\n\n", (double)(g_get_monotonic_time() - begin) / 1000);
+	return code;
+}
+
+/* ---- lines of commands ---- */
+
+/* The next word of *@at, with quotes and backslashes undone; NULL at the end of a command. The caller
+ * frees it. */
+static char *next_word(const char **at, gboolean *open)
+{
+	const char *c = *at + strspn(*at, " \t\n");
+	GString *word = g_string_new(NULL);
+	gboolean any = FALSE;
+	char quote = 0;
+	for (; *c && (quote || !strchr(" \t\n;", *c)); c++) {
+		any = TRUE;
+		if (*c == '\\' && quote != '\'' && c[1])
+			g_string_append_c(word, *++c);
+		else if (quote ? *c == quote : (*c == '"' || *c == '\''))
+			quote = quote ? 0 : *c;
+		else
+			g_string_append_c(word, *c);
+	}
+	*at = c;
+	*open = quote != 0;
+	if (any)
+		return g_string_free(word, FALSE);
+	g_string_free(word, TRUE);
+	return NULL;
+}
+
+/* Commands with ';' between them; the last tells the exit code. *@leave: one was quit. */
+static int run_line(const Virsh *virsh, const char *line, gboolean *leave)
+{
+	int code = 0;
+	for (const char *at = line; *at && !*leave;) {
+		g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
+		gboolean open = FALSE;
+		char *word;
+		while ((word = next_word(&at, &open)))
+			g_ptr_array_add(words, word);
+		at += *at == ';';
+		guint n = words->len;
+		g_ptr_array_add(words, NULL);
+		if (open)
+			return refuse("missing \"");
+		if (n == 0)
+			continue;
+		char **argv = (char **)words->pdata;
+		*leave = g_str_equal(argv[0], "quit") || g_str_equal(argv[0], "exit");
+		if (!*leave)
+			code = run_command(virsh, (int)n, argv);
+	}
+	return code;
+}
+
+/* Lines of standard input, as they come. */
+static int run_shell(const Virsh *virsh)
+{
+	static char line[MAX_LINE];
+	gboolean leave = FALSE, people = isatty(STDIN_FILENO);
+	int code = 0;
+	while (!leave) {
+		if (people)
+			fputs("virsh # ", stdout);
+		fflush(stdout);
+		if (!fgets(line, sizeof line, stdin))
+			break;
+		code = run_line(virsh, line, &leave);
+	}
+	return code;
+}
+
+/* ---- options ---- */
+
+/* The daemon that @uri means: that of a socket below a root, or the user's own. */
+static gboolean take_uri(Virsh *virsh, const char *uri)
+{
+	static const char *const ends[] = { "/run/libvirt-sock", "/run/libvirt-sock-ro" };
+	g_autoptr(GUri) parsed = g_uri_parse(uri, G_URI_FLAGS_NONE, NULL);
+	const char *scheme = parsed ? g_uri_get_scheme(parsed) : "", *path = parsed ? g_uri_get_path(parsed) : "";
+	const char *host = parsed ? g_uri_get_host(parsed) : NULL;
+	gboolean known = (g_str_equal(scheme, "qemu") || g_str_equal(scheme, "qemu+unix")) &&
+			 (g_str_equal(path, "/system") || g_str_equal(path, "/session")) &&
+			 (!host || !*host);
+	const char *query = known ? g_uri_get_query(parsed) : NULL;
+	g_autoptr(GHashTable) params = query ? g_uri_parse_params(query, -1, "&", G_URI_PARAMS_NONE, NULL) :
+					       NULL;
+	const char *socket = params ? g_hash_table_lookup(params, "socket") : NULL;
+	g_free(virsh->uri);
+	virsh->uri = g_strdup(uri);
+	if (!known)
+		return FALSE;
+	for (guint i = 0; socket && i < G_N_ELEMENTS(ends); i++)
+		if (g_str_has_suffix(socket, ends[i])) {
+			g_free(virsh->root);
+			virsh->root = g_strndup(socket, strlen(socket) - strlen(ends[i]));
+			virsh->read_only |= i == 1;
+			return TRUE;
+		}
+	return !socket || g_str_equal(socket, "/run/libvirt/libvirt-sock") ||
+	       g_str_equal(socket, "/var/run/libvirt/libvirt-sock");
+}
+
+static void show_help(void)
+{
+	puts("\nvirsh [options]... [<command_string>]\nvirsh [options]... <command> [args...]\n\n"
+	     "  options:\n"
+	     "    -c | --connect=URI      the daemon: qemu:///system, or qemu+unix with a socket\n"
+	     "    -d | --debug=NUM        taken and without effect\n"
+	     "    -h | --help             this help\n"
+	     "    -l | --log=FILE         taken and without effect\n"
+	     "    -q | --quiet            only what was asked for\n"
+	     "    -r | --readonly         refuse what changes something\n"
+	     "    -t | --timing           say how long each command took\n"
+	     "    -v | --version          the version of virsh that this is like\n\n"
+	     "This is lodge " LODGE_VERSION " under virsh's name; virsh help lists its commands.");
+}
+
+enum { OPTION_CONNECT = 1, OPTION_IGNORED, OPTION_HELP, OPTION_QUIET, OPTION_READ_ONLY, OPTION_TIMING,
+       OPTION_VERSION };
+
+static const struct {
+	char letter;
+	const char *word;
+	gboolean has_value;
+	int what;
+} options[] = {
+	{ 'c', "connect", TRUE, OPTION_CONNECT },   { 'd', "debug", TRUE, OPTION_IGNORED },
+	{ 'l', "log", TRUE, OPTION_IGNORED },	    { 'h', "help", FALSE, OPTION_HELP },
+	{ 'q', "quiet", FALSE, OPTION_QUIET },	    { 'r', "readonly", FALSE, OPTION_READ_ONLY },
+	{ 't', "timing", FALSE, OPTION_TIMING },    { 'v', "version", FALSE, OPTION_VERSION },
+	{ 'V', "version=long", FALSE, OPTION_VERSION }, { 'e', "escape", TRUE, OPTION_IGNORED },
+	{ 'k', "keepalive-interval", TRUE, OPTION_IGNORED },
+	{ 'K', "keepalive-count", TRUE, OPTION_IGNORED },
+};
+
+/* The option @word, and its value where that stands in the same word; -1: none. */
+static int option_of(const char *word, const char **value)
+{
+	*value = NULL;
+	for (guint i = 0; i < G_N_ELEMENTS(options); i++) {
+		size_t n = strlen(options[i].word);
+		if (word[1] == options[i].letter) {
+			*value = word[2] ? word + 2 : NULL;
+			return (int)i;
+		}
+		if (word[1] == '-' && strncmp(word + 2, options[i].word, n) == 0 &&
+		    (word[2 + n] == '\0' || (word[2 + n] == '=' && options[i].has_value))) {
+			*value = word[2 + n] ? word + 3 + n : NULL;
+			return (int)i;
+		}
+	}
+	return -1;
+}
+
+/* TRUE: go on; otherwise *@code is the end. */
+static gboolean take_option(Virsh *virsh, int what, const char *value, int *code)
+{
+	*code = 0;
+	if (what == OPTION_CONNECT && !take_uri(virsh, value)) {
+		*code = refuse("failed to connect to the hypervisor");
+		refuse("no connection driver available for %s: there are qemu:///system, qemu:///session and "
+		       "qemu+unix with the socket of a Lodge", value);
+		return FALSE;
+	}
+	cli_style.quiet |= what == OPTION_QUIET;
+	virsh->read_only |= what == OPTION_READ_ONLY;
+	virsh->timing |= what == OPTION_TIMING;
+	if (what == OPTION_VERSION)
+		puts(SPEAKS);
+	if (what == OPTION_HELP)
+		show_help();
+	return what != OPTION_VERSION && what != OPTION_HELP;
+}
+
+/* Takes the options before the command and returns its index, or -1 with *@code. */
+static int take_options(Virsh *virsh, int argc, char *const *argv, int *code)
+{
+	int i = 1;
+	for (; i < argc && argv[i][0] == '-' && argv[i][1]; i++) {
+		const char *value;
+		int at = option_of(argv[i], &value);
+		if (at >= 0 && options[at].has_value && !value && i + 1 < argc)
+			value = argv[++i];
+		if (at < 0 || (options[at].has_value && !value)) {
+			*code = refuse("unsupported option '%s'. See --help.", argv[i]);
+			return -1;
+		}
+		if (!take_option(virsh, options[at].what, value, code))
+			return -1;
+	}
+	return i;
+}
+
+int virsh_main(int argc, char *const *argv)
+{
+	Virsh virsh = { .root = g_strdup(g_getenv("LODGE_ROOT")) };
+	const char *uri = g_getenv("VIRSH_DEFAULT_CONNECT_URI");
+	gboolean leave = FALSE;
+	int code = 0;
+	cli_style.virsh = TRUE;
+	uri = uri && *uri ? uri : g_getenv("LIBVIRT_DEFAULT_URI");
+	gboolean ok = !uri || !*uri || take_option(&virsh, OPTION_CONNECT, uri, &code);
+	int at = ok ? take_options(&virsh, argc, argv, &code) : -1;
+	if (at >= argc)
+		code = run_shell(&virsh);
+	else if (at > 0 && at + 1 == argc)
+		code = run_line(&virsh, argv[at], &leave);
+	else if (at > 0)
+		code = run_command(&virsh, argc - at, argv + at);
+	g_free(virsh.uri);
+	g_free(virsh.root);
+	return code;
+}

@@ -1,0 +1,131 @@
+"""`lodge` under the name virsh beside virsh itself: the same lines, the same words."""
+import subprocess
+
+import pytest
+
+from lodgetest import LODGE, xml_for
+from virttest import uri, virsh
+
+DISK = ("<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='{0}/a.qcow2'/>"
+        "<target dev='vda' bus='virtio'/></disk><disk type='file' device='cdrom'><target dev='sda' bus='sata'/>"
+        "<readonly/></disk><interface type='user'><mac address='52:54:00:00:00:01'/><model type='virtio'/>"
+        "</interface><graphics type='vnc' port='-1' autoport='yes'/>")
+
+
+class Both:
+    """Runs a line with either, and compares."""
+
+    def __init__(self, daemon):
+        self.daemon, self.link = daemon, daemon.root / "virsh"
+        self.link.symlink_to(LODGE)
+
+    def ours(self, *words, options=(), input=None):
+        return subprocess.run([self.link, "-c", uri(self.daemon), *options, *map(str, words)], text=True,
+                              env=self.daemon.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              timeout=60, input=input or "")
+
+    def theirs(self, *words, options=()):
+        return virsh(self.daemon, *options, *words, ok=None)
+
+    def same(self, *words, options=(), undo=None, err=True):
+        theirs = self.theirs(*words, options=options)
+        if undo:
+            virsh(self.daemon, *undo)
+        ours = self.ours(*words, options=options)
+        assert (ours.returncode, ours.stdout) == (theirs.returncode, theirs.stdout), (words, ours.stderr)
+        if err:
+            assert ours.stderr == theirs.stderr, words
+        return ours
+
+
+@pytest.fixture
+def both(daemon):
+    both = Both(daemon)
+    image = daemon.root / "a.qcow2"
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", image, "64M"], check=True)
+    both.path = daemon.write("web1.xml", xml_for("web1", boot=False, devices=DISK.format(daemon.root)))
+    return both
+
+
+def test_life(both):
+    both.same("define", both.path)
+    both.same("list", "--all")
+    both.same("domstate", "web1")
+    both.same("start", "web1", undo=["destroy", "web1"])
+    both.same("list")
+    both.same("suspend", "web1", undo=["resume", "web1"])
+    both.same("domstate", "--reason", "web1")
+    both.same("resume", "web1", undo=["suspend", "web1"])
+    both.same("reset", "web1")
+    both.same("reboot", "web1")
+    both.same("shutdown", "web1")
+    both.same("autostart", "web1")
+    both.same("list", "--all", "--autostart")
+    both.same("autostart", "--disable", "web1")
+    both.same("destroy", "web1", undo=["start", "web1"])
+    both.same("undefine", "web1", undo=["define", both.path])
+    both.same("create", both.path, undo=["destroy", "web1"])
+
+
+def test_what_is_shown(both):
+    virsh(both.daemon, "define", both.path)
+    for words in (["list", "--all", "--name"], ["list", "--all", "--uuid"], ["list", "--title", "--all"],
+                  ["dominfo", "web1"], ["dumpxml", "web1"], ["domblklist", "web1"], ["domiflist", "web1"],
+                  ["domid", "web1"], ["domuuid", "web1"], ["nodeinfo"], ["version"], ["uri"], ["hostname"]):
+        both.same(*words)
+    virsh(both.daemon, "start", "web1", "--paused")
+    for words in (["list", "--id"], ["dumpxml", "web1", "--inactive"], ["domblklist", "--details", "web1"],
+                  ["domiflist", "web1"], ["vncdisplay", "web1"], ["domdisplay", "web1"], ["ttyconsole", "web1"],
+                  ["domname", "1"], ["domid", "web1"]):
+        both.same(*words)
+        both.same(*words, options=["-q"])
+    info = [one.stdout.splitlines() for one in (both.ours("dominfo", "web1"), both.theirs("dominfo", "web1"))]
+    assert [line for line in info[0] if "CPU time" not in line] == \
+        [line for line in info[1] if "CPU time" not in line]
+
+
+def test_save(both):
+    saved = both.daemon.root / "web1.save"
+    virsh(both.daemon, "define", both.path)
+    virsh(both.daemon, "start", "web1")
+    both.same("save", "web1", saved, undo=["restore", saved])
+    both.same("restore", saved, undo=["save", "web1", saved])
+    both.same("managedsave", "web1", undo=["start", "web1"])
+    both.same("dominfo", "web1")
+    assert "Managed save:   yes" in both.ours("dominfo", "web1").stdout
+
+
+def test_errors(both):
+    virsh(both.daemon, "define", both.path)
+    for words in (["start", "nope"], ["dominfo", "nope"], ["bogus"], ["start"], ["start", "web1", "--bogus"],
+                  ["define", "/no/such.xml"]):
+        assert both.same(*words).returncode == 1
+    for words in (["destroy", "web1"], ["suspend", "web1"]):
+        ours, theirs = both.ours(*words), both.theirs(*words)
+        assert ours.returncode == theirs.returncode == 1
+        assert ours.stderr.splitlines()[0] == theirs.stderr.splitlines()[0]
+        assert ours.stderr.splitlines()[1].startswith("error: Requested operation is not valid: ")
+    virsh(both.daemon, "start", "web1")
+    both.same("start", "web1")
+
+
+def test_several_commands(both):
+    virsh(both.daemon, "define", both.path)
+    both.same("domstate web1; domid 'web1';list --all")
+    both.same("domstate nope; domid web1")
+    lines = both.ours(input="domstate web1\nlist --name\nquit\n")
+    assert lines.returncode == 0 and lines.stdout.startswith("shut off\n")
+
+
+def test_options(both):
+    virsh(both.daemon, "define", both.path)
+    assert both.ours("-v").stdout == both.theirs("-v").stdout
+    for options in (["-r"], ["--readonly"]):
+        assert both.ours("list", "--all", options=options).returncode == 0
+        assert "read only access" in both.ours("start", "web1", options=options).stderr
+    assert "(Time: " in both.ours("list", options=["-t"]).stdout
+    assert both.ours("list", options=["--no-such"]).returncode == 1
+    assert both.ours("list", options=["-d", "2", "--quiet"]).returncode == 0
+    other = subprocess.run([both.link, "-c", "xen:///system", "list"], text=True, stderr=subprocess.PIPE)
+    assert other.returncode == 1 and "failed to connect" in other.stderr
+    assert both.ours("help").returncode == 0
