@@ -45,7 +45,10 @@ static const QemuCaps *caps_of(gboolean kvm)
 	static const char *const host[] = { "!qemu64", "Nehalem", "SandyBridge", "IvyBridge",
 					    "IvyBridge-IBRS", "!Haswell", "!Haswell-noTSX",
 					    "!Skylake-Client", "!EPYC", "!EPYC-Rome", NULL };
-	QemuCaps *caps = g_new0(QemuCaps, 1);
+	static QemuCaps *made[2];
+	if (made[kvm])
+		return made[kvm];
+	QemuCaps *caps = made[kvm] = g_new0(QemuCaps, 1);
 	caps->binary = g_strdup("/usr/bin/qemu-system-x86_64");
 	caps->arch = g_strdup("x86_64");
 	caps->version = 7002000;
