@@ -175,18 +175,23 @@ gboolean libvirt_serve(LibvirtServer *server, int fd, gboolean read_only)
 	return TRUE;
 }
 
+/* Many may come at once, and their queue is short: up to TURN of them are let in. */
 static gboolean on_accept(int listen_fd, G_GNUC_UNUSED GIOCondition condition, gpointer data)
 {
 	Listener *listener = data;
-	if (listener->server->clients->len >= LV_MAX_CLIENTS) {
-		listener->source = 0;
-		return G_SOURCE_REMOVE;
-	}
-	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd >= 0)
+	for (guint i = 0; i < TURN; i++) {
+		if (listener->server->clients->len >= LV_MAX_CLIENTS) {
+			listener->source = 0;
+			return G_SOURCE_REMOVE;
+		}
+		int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		if (fd < 0) {
+			if (errno == EMFILE || errno == ENFILE)
+				log_warning("libvirt", "a client waits: %s", g_strerror(errno));
+			break;
+		}
 		libvirt_serve(listener->server, fd, listener->read_only);
-	else if (errno == EMFILE || errno == ENFILE)
-		log_warning("libvirt", "a client waits: %s", g_strerror(errno));
+	}
 	return G_SOURCE_CONTINUE;
 }
 
