@@ -6,6 +6,7 @@
 #include "core/save.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -225,16 +226,24 @@ gboolean core_guest_rename(CoreGuest *guest, const char *name, GError **error)
 
 /* ---- running ---- */
 
-/* The save is used up: going on from it twice would not fit the disks. */
+/* Going on from a save twice would not fit the disks, so it is put aside before the CPUs run and comes
+ * back only where they did not: a crash between leaves NAME.save.used, never a save that is stale. */
 static gboolean start_from_save(CoreGuest *guest, guint flags, Notes *notes, GError **error)
 {
 	g_autofree char *path = core_guest_managed_save_path(guest);
+	g_autofree char *used = g_strconcat(path, ".used", NULL);
 	guint wanted = flags & CORE_START_PAUSED ? SAVE_PAUSED : 0;
-	if (!guest_run_saved(guest, path, wanted, notes, error)) {
-		g_prefix_error(error, "%s (--force-boot starts without the saved state): ", path);
-		return FALSE;
-	}
-	return core_guest_managed_save_remove(guest, error);
+	if (rename(path, used) < 0)
+		return fail_errno(error, errno, "cannot rename %s", path);
+	gboolean ok = guest_run_saved(guest, used, wanted, notes, error);
+	if (ok && unlink(used) < 0)
+		log_warning(guest->snap->name, "cannot remove %s: %s", used, g_strerror(errno));
+	if (ok)
+		return TRUE;
+	g_prefix_error(error, "%s (--force-boot starts without the saved state): ", path);
+	if (rename(used, path) < 0)
+		log_error(guest->snap->name, "its saved state is in %s: %s", used, g_strerror(errno));
+	return FALSE;
 }
 
 gboolean core_guest_start(CoreGuest *guest, guint flags, Notes *notes, GError **error)

@@ -79,3 +79,17 @@ def test_what_is_no_save_is_refused(daemon, tmp_path):
     assert daemon.lodge("restore", other, ok=False).code == 8
     other.write_bytes(b"LibvirtQemudSave" + b"\2\0\0\0" + b"\xff" * 72)
     assert daemon.lodge("restore", other, ok=False).code in (2, 8)
+
+
+def test_a_managed_save_that_does_not_load_stays(daemon, awake):
+    daemon.lodge("managedsave", "web1")
+    [saved] = (daemon.root / "lib" / "save").iterdir()
+    whole = saved.read_bytes()
+    saved.write_bytes(whole[:200000])
+    refused = daemon.lodge("start", "web1", ok=False)
+    assert refused.code != 0 and "--force-boot" in refused.err
+    assert daemon.state("web1") == "shut off"
+    saved.write_bytes(whole)
+    daemon.lodge("start", "web1")
+    assert awake()
+    assert not list((daemon.root / "lib" / "save").iterdir())
