@@ -487,3 +487,19 @@ def test_second_daemon_on_a_root(daemon):
     again = daemon.lodge("daemon", ok=False, timeout=20)
     assert str(daemon.process.pid) in again.err, again
     assert daemon.qemu_of("web1") == qemu and daemon.state("web1") == "running"
+
+
+def test_image_build_ends_with_its_daemon(daemon):
+    """A daemon killed in the middle of a build: the next one may build at once, not when the orphan is
+    through."""
+    build = subprocess.Popen([LODGE, "--no-start", "--root", daemon.root, "image", "build"], env=daemon.env,
+                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    images = daemon.root / "images"
+    wait_until(lambda: list(images.glob(".*.build/alive")) or build.poll() is not None, 20, "a build")
+    if build.poll() is not None:
+        pytest.skip("this host cannot build images: see test_host_check")
+    time.sleep(1)
+    daemon.kill()
+    assert build.wait(20) == 10
+    wait_until(lambda: not daemon.processes(), 15, "nothing of the build is left")
+    assert not list(images.iterdir())
