@@ -303,17 +303,18 @@ void guest_ended(CoreGuest *guest, GuestReason reason, const char *detail)
 	if (g_atomic_int_get(&guest->killed))
 		reason = REASON_DESTROYED;
 	g_autoptr(Guest) again = next_definition(guest, reason);
-	g_autoptr(Definition) ran = guest->snap->live ? definition_ref(guest->snap->live) : NULL;
 	g_autofree char *object = g_strdup_printf("guest %s", guest->snap->name);
 	log_info(object, "ended: %s%s%s", enum_name(&guest_reasons, (int)reason),
 		 detail ? ": " : "", detail ? detail : "");
+	const Definition *ran = guest->snap->live;
+	gboolean goes_on = again || reason == REASON_SAVED || reason == REASON_MIGRATED;
+	if (!guest->stored && ran && !goes_on) /* before: who waits for its end finds all gone */
+		undefine_tpm(guest, ran->guest, 0, NULL);
 	publish_end(guest, reason);
 	guest_event(guest, "stopped", enum_name(&guest_reasons, (int)reason));
 	if (again)
 		restart(guest, again);
 	if (!guest->stored && !guest->snap->live) {
-		if (ran && reason != REASON_SAVED && reason != REASON_MIGRATED)
-			undefine_tpm(guest, ran->guest, 0, NULL);
 		guest->gone = TRUE;
 		registry_remove(guest);
 	}

@@ -267,17 +267,18 @@ class Daemon:
         wait_until(lambda: self.state(name) == state, seconds, f"{name} is {state}")
 
 
-def guest_files():
+def guest_files(*flavour):
     """The folder with the test guest's vmlinuz and initramfs; made on first use."""
-    done = subprocess.run([ROOT / "tests" / "guest" / "build"], check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run([ROOT / "tests" / "guest" / "build", *flavour], check=True, text=True,
+                          stdout=subprocess.PIPE)
     return pathlib.Path(done.stdout.strip())
 
 
 def xml_for(name, memory=128, vcpus=1, machine="q35", cmdline="console=ttyS0 quiet", devices="", extra="",
-            uuid=None, boot=True):
+            uuid=None, boot=True, flavour=()):
     """A small guest: the test kernel, a serial console. @devices and @extra are XML to put in;
     @boot False leaves the kernel out (the guest waits in its firmware)."""
-    files = guest_files() if boot else None
+    files = guest_files(*flavour) if boot else None
     kernel = (f"<kernel>{files}/vmlinuz</kernel><initrd>{files}/initramfs</initrd>"
               f"<cmdline>{cmdline}</cmdline>") if boot else ""
     return f"""<domain type='qemu'>
