@@ -13,9 +13,12 @@ typedef struct Check {
 
 static gboolean check_object(Check *check, const Place *at, const Shape *shape, const char *object);
 
-/* "devices/disk[2], line 41: " before the message; nothing where neither is known. */
+/* "devices/disk[2], line 41: " before the message; nothing for the whole document, whose check names
+ * places itself. */
 static gboolean misplaced(Check *check, const Place *at, const char *object)
 {
+	if (!at)
+		return FALSE;
 	int line = ((const ShapeHead *)object)->line;
 	g_autofree char *path = place_text(at);
 	g_autoptr(GString) prefix = g_string_new(path);
