@@ -38,7 +38,7 @@ static const Verb own[] = {
 	  .run = run_complete },
 	{ .op = { .name = "hostname", .family = "Host", .doc = "Print this host's name" },
 	  .run = run_hostname },
-	{ .op = { .name = "uri", .family = "Host", .doc = "Print the URI by which libvirt's clients come here" },
+	{ .op = { .name = "uri", .family = "Host", .doc = "Print the URI for libvirt's clients" },
 	  .run = run_uri },
 	{ .op = { .name = "man", .family = "Command", .doc = "Print the manual page (roff)" },
 	  .run = run_man },

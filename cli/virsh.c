@@ -193,6 +193,26 @@ static void show_version(Cli *cli, G_GNUC_UNUSED const char *target, G_GNUC_UNUS
 	       (int)(v % 1000));
 }
 
+static void show_vcpuinfo(G_GNUC_UNUSED Cli *cli, G_GNUC_UNUSED const char *target, json_t *result)
+{
+	json_t *vcpus = json_object_get(result, "vcpus");
+	for (size_t i = 0; i < json_array_size(vcpus); i++) {
+		json_t *vcpu = json_array_get(vcpus, i);
+		printf("%s%-15s %" G_GINT64_FORMAT "\n", i ? "\n" : "", "VCPU:", number_of(vcpu, "number"));
+		printf("%-15s %" G_GINT64_FORMAT "\n", "CPU:", number_of(vcpu, "cpu"));
+		printf("%-15s %s\n", "State:", "running");
+		printf("%-15s %.1lfs\n", "CPU time:", (double)number_of(vcpu, "time") / 1e9);
+		printf("%-15s %s\n", "CPU Affinity:", word_of(vcpu, "affinity"));
+	}
+}
+
+static void show_memstat(G_GNUC_UNUSED Cli *cli, G_GNUC_UNUSED const char *target, json_t *result)
+{
+	static const char *const names[] = { "actual", "rss" };
+	for (guint i = 0; i < G_N_ELEMENTS(names); i++)
+		printf("%s %" G_GINT64_FORMAT "\n", names[i], number_of(result, names[i]) / 1024);
+}
+
 /* One address ends with the command's own line end, several have one each. */
 static void show_display(G_GNUC_UNUSED Cli *cli, G_GNUC_UNUSED const char *target, json_t *result)
 {
@@ -210,6 +230,8 @@ static const struct {
 	{ "host node", show_nodeinfo },
 	{ "version", show_version },
 	{ "domdisplay", show_display },
+	{ "vcpuinfo", show_vcpuinfo },
+	{ "dommemstat", show_memstat },
 };
 
 static int call_and_show(Cli *cli, const Op *op, const char *target, gpointer args, gboolean *done)
@@ -437,7 +459,8 @@ static gboolean take_uri(Virsh *virsh, const char *uri)
 {
 	static const char *const ends[] = { "/run/libvirt-sock", "/run/libvirt-sock-ro" };
 	g_autoptr(GUri) parsed = g_uri_parse(uri, G_URI_FLAGS_NONE, NULL);
-	const char *scheme = parsed ? g_uri_get_scheme(parsed) : "", *path = parsed ? g_uri_get_path(parsed) : "";
+	const char *scheme = parsed ? g_uri_get_scheme(parsed) : "";
+	const char *path = parsed ? g_uri_get_path(parsed) : "";
 	const char *host = parsed ? g_uri_get_host(parsed) : NULL;
 	gboolean known = (g_str_equal(scheme, "qemu") || g_str_equal(scheme, "qemu+unix")) &&
 			 (g_str_equal(path, "/system") || g_str_equal(path, "/session")) &&

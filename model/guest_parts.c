@@ -214,7 +214,7 @@ static const Row vcpupin_rows[] = {
 	UINT(CpuPin, vcpu, "@vcpu", .max = 65535, .flags = ROW_REQUIRED, .doc = "vCPU"),
 	CPUSET(CpuPin, cpuset, "@cpuset", .flags = ROW_REQUIRED, .doc = "CPUs of the host"),
 };
-static const Shape vcpupin_shape = SHAPE("vcpu-pin", CpuPin, vcpupin_rows);
+const Shape vcpupin_shape = SHAPE("vcpu-pin", CpuPin, vcpupin_rows);
 
 static const Row iothreadpin_rows[] = {
 	UINT(CpuPin, iothread, "@iothread", .flags = ROW_REQUIRED, .doc = "I/O thread"),

@@ -19,6 +19,8 @@ extern const OpFamily op_family_guest_ids;   /* guest_ids.c: lookup, ids */
 extern const OpFamily op_family_guest_tell;  /* guest_tell.c: metadata, send-key, domstats, ... */
 extern const OpFamily op_family_guest_devices; /* guest_devices.c: domblklist, domiflist, ... */
 extern const OpFamily op_family_guest_stats; /* guest_stats.c: dommemstat, disk-stats, vcpuinfo */
+extern const OpFamily op_family_guest_cpus;    /* guest_cpus.c: cpu-stats, vcpupin, ... */
+extern const OpFamily op_family_guest_tune;    /* guest_tune.c: setmem, memtune, ... */
 extern const OpFamily op_family_node;	     /* node.c: host node, host cpustats, ... */
 extern const OpFamily op_family_capabilities; /* capabilities.c: capabilities, domcapabilities */
 extern const OpFamily op_family_run;	     /* run.c: run */

@@ -177,8 +177,9 @@ static gboolean cpumap(OpCall *call, G_GNUC_UNUSED GError **error)
 }
 
 static const Op ops[] = {
-	{ .name = "host node", .alias = "nodeinfo", .route = "/v1/host/node", NODE_READ(OP_BESIDE), .result = &node_shape,
-	  .show = OP_SHOW_FIELDS, .doc = "Show the host's processors and memory", .fn = show_node },
+	{ .name = "host node", .alias = "nodeinfo", .route = "/v1/host/node", NODE_READ(OP_BESIDE),
+	  .result = &node_shape, .show = OP_SHOW_FIELDS,
+	  .doc = "Show the host's processors and memory", .fn = show_node },
 	{ .name = "host cpustats", .alias = "nodecpustats", .route = "/v1/host/cpustats",
 	  NODE_READ(OP_BESIDE), .args = &cpu_args, .result = &times_shape, .show = OP_SHOW_FIELDS,
 	  .doc = "Show what the host's processors spent their time on", .fn = cpustats },

@@ -76,7 +76,8 @@ def test_what_is_shown(both):
     virsh(both.daemon, "start", "web1", "--paused")
     for words in (["list", "--id"], ["dumpxml", "web1", "--inactive"], ["domblklist", "--details", "web1"],
                   ["domiflist", "web1"], ["vncdisplay", "web1"], ["domdisplay", "web1"], ["ttyconsole", "web1"],
-                  ["domname", "1"], ["domid", "web1"]):
+                  ["domname", "1"], ["domid", "web1"], ["domblkinfo", "web1", "vda"], ["domcontrol", "web1"],
+                  ["domblkinfo", "--human", "web1", "vda"]):
         both.same(*words)
         both.same(*words, options=["-q"])
     info = [one.stdout.splitlines() for one in (both.ours("dominfo", "web1"), both.theirs("dominfo", "web1"))]
