@@ -8,6 +8,7 @@
 
 #define SET_MAX 4096
 #define IOTHREADS_MAX 1024
+#define EMULATED_CPUS_MAX 255 /* more need KVM's x2APIC */
 
 /* ---- sets of numbers, "0-3,^2,8" ---- */
 
@@ -225,6 +226,10 @@ static gboolean add_topology(Build *build, GError **error)
 	guint64 max = opt_uint_or(guest->vcpus, 1), dies = 1;
 	guint64 sockets = max, cores = 1, threads = 1;
 	g_autoptr(GString) option = g_string_new(NULL);
+	if (!build->setup->kvm && max > EMULATED_CPUS_MAX)
+		return unsupported(build, error,
+				   "vcpu: emulation has %d at most, not %" G_GUINT64_FORMAT
+				   "; use fewer, or a host with KVM", EMULATED_CPUS_MAX, max);
 	if (cpu && (cpu->sockets.set || cpu->cores.set || cpu->threads.set)) {
 		dies = opt_uint_or(cpu->dies, 1);
 		cores = opt_uint_or(cpu->cores, 1);

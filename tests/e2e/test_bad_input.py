@@ -160,3 +160,9 @@ def test_crowd_of_silent_clients_keeps_nobody_out_for_long(daemon):
         assert len(crowd) > 1000
         answer = daemon.lodge("list", timeout=20)
         assert answer.seconds < 15, answer.seconds
+
+
+def test_more_cpus_than_emulation_has(daemon):
+    daemon.define("many", boot=False, vcpus=256)
+    answer = daemon.lodge("start", "many", ok=False)
+    assert answer.code == 8 and "255" in answer.err, answer
