@@ -314,6 +314,7 @@ static gboolean store_definition(Incoming *in)
 	guest_set_stored(guest, entry);
 	GuestSnap *snap = snap_edit(guest);
 	snap->persistent = TRUE;
+	snap->updated = snap->live != NULL;
 	if (!snap->live)
 		snap_fill(snap, in->definition);
 	snap_publish(guest, snap);

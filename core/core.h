@@ -50,6 +50,7 @@ typedef struct GuestSnap {
 	GuestState state;
 	GuestReason reason;
 	gboolean persistent, autostart;
+	gboolean updated; /* the definition was changed since this run began */
 	guint64 memory; /* bytes */
 	guint vcpus;
 	gint64 since;	  /* real time of the last change of state, microseconds; 0: before us */

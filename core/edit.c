@@ -25,6 +25,7 @@ static gboolean store_edited(CoreGuest *guest, const Guest *definition, GError *
 		return FALSE;
 	guest_set_stored(guest, entry);
 	GuestSnap *snap = snap_edit(guest);
+	snap->updated = snap->live != NULL;
 	if (!snap->live)
 		snap_fill(snap, definition);
 	snap_publish(guest, snap);

@@ -159,6 +159,7 @@ void guest_running(CoreGuest *guest, EngineRun *run, Guest *live, GuestState sta
 	snap->live = definition_new(live);
 	snap->id = id;
 	snap->pid = pid_of(guest->core->engine, run);
+	snap->updated = FALSE;
 	snap->state = state;
 	snap->reason = reason;
 	g_free(snap->note);
@@ -263,6 +264,7 @@ static void publish_end(CoreGuest *guest, GuestReason reason)
 	g_clear_pointer(&snap->live, definition_unref);
 	snap->id = -1;
 	snap->pid = 0;
+	snap->updated = FALSE;
 	snap->state = GUEST_SHUTOFF;
 	snap->reason = reason;
 	g_clear_pointer(&snap->note, g_free);

@@ -158,7 +158,7 @@ typedef struct Info {
 	GuestState state;
 	GuestReason reason;
 	OptUint vcpus, cpu_time, max_memory, memory;
-	Tri persistent, autostart;
+	Tri persistent, autostart, updated;
 	int agent;
 	char *since, *warning;
 } Info;
@@ -178,6 +178,7 @@ static const Row info_rows[] = {
 	SIZE(Info, max_memory, NULL, .words = "KiB", .doc = "Max memory"),
 	SIZE(Info, memory, NULL, .words = "KiB", .doc = "Used memory"),
 	TRI(Info, persistent, NULL, .doc = "Persistent"),
+	TRI(Info, updated, NULL, .doc = "Definition changed since its start"),
 	TRI(Info, autostart, NULL, .words = "enable/disable", .doc = "Autostart"),
 	ENUM(Info, agent, NULL, agent_states, .doc = "Guest agent"),
 	STRING(Info, since, NULL, .doc = "Since"),
@@ -216,6 +217,8 @@ static gboolean info(OpCall *call, G_GNUC_UNUSED GError **error)
 	result->memory = live && live->current_memory.set ? live->current_memory :
 							   OPT_UINT(snap->memory);
 	result->persistent = tri(snap->persistent);
+	if (snap->updated) /* said only where it is so */
+		result->updated = TRI_YES;
 	result->autostart = tri(snap->autostart);
 	result->agent = (int)core_guest_agent_state(call->guest); /* 0: no channel for one */
 	result->since = time_text(snap->since);

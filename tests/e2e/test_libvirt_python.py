@@ -26,6 +26,9 @@ def test_old_lists_and_lookups(daemon):
         assert conn.lookupByUUIDString(two.UUIDString()).name() == "two"
         assert one.info()[0] == libvirt.VIR_DOMAIN_RUNNING and two.info()[0] == libvirt.VIR_DOMAIN_SHUTOFF
         assert one.isActive() and one.isPersistent() and not two.isActive()
+        assert not one.isUpdated()
+        conn.defineXML(one.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
+        assert one.isUpdated() and not two.isUpdated()
         assert one.maxMemory() == 131072 and one.maxVcpus() == 1 and one.OSType() == "hvm"
         refused(lambda: conn.lookupByID(99), libvirt.VIR_ERR_NO_DOMAIN)
         refused(lambda: conn.lookupByName("1"), libvirt.VIR_ERR_NO_DOMAIN)

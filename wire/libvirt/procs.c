@@ -97,6 +97,7 @@ static const LvProc remote[] = {
 	{ 243, "domain_block_stats_flags", "dom:domain path:str nparams:i32 flags:u32",
 	  "params:typed_param<16> nparams:i32", .op = "disk-stats", .flags = 4, .take = "device=path",
 	  .after = lv_after_block },
+	{ 202, "domain_is_updated", DOM, "updated:i32", .op = "info", .give = "updated=updated" },
 	{ 212, "domain_get_state", DOM_FLAGS, "state:i32 reason:i32", .op = "state",
 	  .after = lv_after_state },
 	{ 264, "domain_set_metadata",
