@@ -91,6 +91,7 @@ typedef enum EngineAsk {
 	ENGINE_ASK_STATS,	/* JSON: {"blocks": [{"alias", "rd_bytes", "wr_bytes", "rd_operations",
 				   "wr_operations", "flush_operations", "rd_total_time_ns", ...}],
 				   "vcpus": [{"index", "thread"}]} */
+	ENGINE_ASK_LIMITS,	/* bound a disk from now on: the disk as JSON of its shape; says "" */
 	ENGINE_ASK_PID,		/* the number of its process, for what the host counts; at once */
 } EngineAsk;
 

@@ -21,6 +21,7 @@ extern const OpFamily op_family_guest_devices; /* guest_devices.c: domblklist, d
 extern const OpFamily op_family_guest_stats; /* guest_stats.c: dommemstat, disk-stats, vcpuinfo */
 extern const OpFamily op_family_guest_cpus;    /* guest_cpus.c: cpu-stats, vcpupin, ... */
 extern const OpFamily op_family_guest_tune;    /* guest_tune.c: setmem, memtune, ... */
+extern const OpFamily op_family_guest_disk_limits; /* guest_disk_limits.c: blkdeviotune */
 extern const OpFamily op_family_node;	     /* node.c: host node, host cpustats, ... */
 extern const OpFamily op_family_capabilities; /* capabilities.c: capabilities, domcapabilities */
 extern const OpFamily op_family_run;	     /* run.c: run */

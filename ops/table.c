@@ -10,6 +10,7 @@ static const OpFamily *const families[] = {
 	&op_family_guest_agent, &op_family_guest_inside,
 	&op_family_guest_ids, &op_family_guest_tell, &op_family_guest_stats,
 	&op_family_guest_devices, &op_family_guest_cpus, &op_family_guest_tune,
+	&op_family_guest_disk_limits,
 	&op_family_node, &op_family_capabilities,
 	&op_family_image,      &op_family_host,	      &op_family_daemon,
 };

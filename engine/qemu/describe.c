@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "engine/qemu/caps.h"
+#include "engine/qemu/command.h"
 #include "engine/qemu/run.h"
 
 #include <string.h>
@@ -206,6 +207,21 @@ static char *statistics(EngineRun *run, GError **error)
 	return text;
 }
 
+/* ---- limits ---- */
+
+static char *limit_disk(EngineRun *run, const char *text, GError **error)
+{
+	json_t *json = json_loads(text, 0, NULL);
+	Disk *disk = json ? shape_from_json(&disk_shape, json, error) : NULL;
+	json_decref(json);
+	if (!disk)
+		return NULL;
+	json_t *result = qmp_call(run->qmp, "block_set_io_throttle", qemu_disk_limits(disk), QMP_MS, error);
+	json_decref(result);
+	shape_free(&disk_shape, disk);
+	return result ? g_strdup("") : NULL;
+}
+
 char *run_ask(EngineRun *run, EngineAsk what, const char *text, GError **error)
 {
 	switch (what) {
@@ -213,6 +229,8 @@ char *run_ask(EngineRun *run, EngineAsk what, const char *text, GError **error)
 		return ask_human(run, text, error);
 	case ENGINE_ASK_KEYS:
 		return press_keys(run, text, error);
+	case ENGINE_ASK_LIMITS:
+		return limit_disk(run, text, error);
 	case ENGINE_ASK_STATS:
 		return statistics(run, error);
 	case ENGINE_ASK_PID:

@@ -125,7 +125,7 @@ static const Row tune_rows[] = {
 	TUNE(read_iops_sec_max_length, "seconds a burst of reads may last"),
 	TUNE(write_iops_sec_max_length, "seconds a burst of writes may last"),
 };
-static const Shape tune_shape = SHAPE("disk-tune", DiskTune, tune_rows);
+const Shape disk_tune_shape = SHAPE("disk-tune", DiskTune, tune_rows);
 
 static const Row disk_rows[] = {
 	ENUM(Disk, type, "@type", disk_types, .dflt = "file", .doc = "where the data is"),
@@ -172,7 +172,7 @@ static const Row disk_rows[] = {
 	TRI(Disk, removable, "target/@removable", .words = "on/off", .doc = "removable (USB)"),
 	UINT(Disk, rotation_rate, "target/@rotation_rate", .max = 65534,
 	     .doc = "rotations per minute; 1: solid state"),
-	STRUCT(Disk, tune, "iotune", DiskTune, tune_shape, .doc = "limits"),
+	STRUCT(Disk, tune, "iotune", DiskTune, disk_tune_shape, .doc = "limits"),
 	FLAG(Disk, readonly, "readonly", .doc = "never written"),
 	FLAG(Disk, shareable, "shareable", .doc = "several guests may write it"),
 	FLAG(Disk, transient, "transient", .doc = "changes are dropped at the end"),

@@ -155,3 +155,18 @@ def test_tuning(daemon, guest):
     assert daemon.lodge("schedinfo", guest, "cpu_shares=100", ok=False).code == 4
     daemon.lodge("schedinfo", guest, "cpu_shares=100", "--config")
     assert "<shares>100</shares>" in xml(daemon, guest, "--inactive")
+
+
+def test_blkdeviotune(daemon, guest):
+    assert limits(daemon.lodge("blkdeviotune", guest, "vda").out)["total_bytes_sec"] == "0"
+    daemon.lodge("blkdeviotune", guest, "vda", "--total-iops-sec", "100")
+    assert "<total_iops_sec>100</total_iops_sec>" in xml(daemon, guest)
+    assert daemon.lodge("blkdeviotune", guest, "vda", "--read-iops-sec", "5", ok=False).code == 2
+    assert daemon.lodge("blkdeviotune", guest, "vdz", "--read-iops-sec", "5", ok=False).code == 2
+    daemon.lodge("start", guest)
+    daemon.lodge("blkdeviotune", guest, "vda", "--write-bytes-sec", "1048576", "--live")
+    shown = limits(daemon.lodge("blkdeviotune", guest, "vda").out)
+    assert shown["write_bytes_sec"] == "1048576" and shown["total_iops_sec"] == "100"
+    told = daemon.lodge("qemu-monitor-command", guest, '{"execute": "query-block"}').out
+    assert '"bps_wr":1048576' in told.replace(" ", "") and '"iops":100' in told.replace(" ", "")
+    assert "write_bytes_sec" not in xml(daemon, guest, "--inactive")
