@@ -178,6 +178,17 @@ def test_what_one_guest_uses(daemon):
     assert "not running" in virsh(daemon, "domblkstat", "web1", "vda", ok=False).stderr
 
 
+def test_more_and_less(daemon):
+    define(daemon, "web1", vcpus=2)
+    virsh(daemon, "setmaxmem", "web1", "256M")
+    virsh(daemon, "setmem", "web1", "200M", "--config")
+    virsh(daemon, "setvcpus", "web1", "4", "--maximum", "--config")
+    virsh(daemon, "setvcpus", "web1", "3", "--config")
+    info = virsh(daemon, "dominfo", "web1").stdout
+    assert "Max memory:     262144 KiB" in info and "CPU(s):         3" in info
+    assert virsh(daemon, "vcpucount", "web1", "--maximum", "--config").stdout.strip() == "4"
+
+
 def test_without_an_agent(daemon):
     """The calls reach the agent's verbs, which say why they cannot."""
     define(daemon, "web1")

@@ -127,6 +127,8 @@ void lv_proc_check(const LvProc *proc)
 	if ((!plan->op && !proc->fn) ||
 	    (plan->op && plan->op->target == OP_ON_GUEST && plan->dom < 0))
 		g_error("libvirt: the row of %s is wrong", proc->name);
+	if (proc->other)
+		lv_proc_check(proc->other);
 }
 
 /* ---- calls ---- */
@@ -415,11 +417,22 @@ static void run_op(LvCall *call, const Plan *plan)
 
 /* ---- the beginning ---- */
 
+/* Another row for the same number, where the flags ask for it. */
+static const Plan *choose_row(LvCall *call, const Plan *plan)
+{
+	const LvProc *proc = call->proc;
+	if (!call->args || !proc->other || !(call->args[plan->flags].u & proc->other_flag))
+		return plan;
+	call->proc = proc->other;
+	return plan_of(call->proc);
+}
+
 static void run_call(LvCall *call, XdrIn in)
 {
 	const Plan *plan = plan_of(call->proc);
 	g_autoptr(GError) error = NULL;
 	call->args = wire_decode(plan->args, &in, &call->arena, &error);
+	plan = choose_row(call, plan);
 	call->reply = wire_alloc(&call->arena, MAX(plan->reply->n, 1) * sizeof(WireValue));
 	if (call->args && xdr_left(&in))
 		lv_fail(&error, LV_ERR_RPC, "%s: %u bytes too many", call->proc->name,

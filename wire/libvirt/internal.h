@@ -138,6 +138,8 @@ struct LvProc {
 	const char *give; /* the reply from the result: "maxMem=max_memory/1024". A domain is given by
 			     name, uuid and id of the result without a word here */
 	guint32 flags;	  /* bits of "flags" that are known; others are refused */
+	guint32 other_flag;   /* with this bit of "flags" the row .other counts: another verb */
+	const LvProc *other;  /* with the same arguments and reply */
 	int missing;	  /* libvirt's number where something other than the target is not there; 0:
 			     LV_ERR_SYSTEM */
 	gboolean before_open; /* may be called before connect_open */

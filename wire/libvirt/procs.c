@@ -8,6 +8,11 @@
 #define DOM_FLAGS "dom:domain flags:u32"
 
 /* clang-format off */
+static const LvProc set_max_memory_flags = {
+	204, "domain_set_memory_flags", "dom:domain memory:u64 flags:u32", "", .op = "setmaxmem", .flags = 6,
+	.take = "size=memory*1024 config=flags&2",
+};
+
 static const LvProc remote[] = {
 	/* ---- the connection ---- */
 	{ 1, "connect_open", "name:str? flags:u32", "", .fn = lv_open, .flags = 1, .before_open = TRUE },
@@ -144,6 +149,18 @@ static const LvProc remote[] = {
 
 	{ 226, "domain_send_key", "dom:domain codeset:u32 holdtime:u32 keycodes:u32<16> flags:u32", "",
 	  .op = "send-key", .take = "holdtime=holdtime", .before = lv_before_keys },
+
+	/* ---- giving a guest more or less ---- */
+	{ 30, "domain_set_max_memory", "dom:domain memory:u64", "", .op = "setmaxmem",
+	  .take = "size=memory*1024" },
+	{ 31, "domain_set_memory", "dom:domain memory:u64", "", .op = "setmem",
+	  .take = "size=memory*1024" },
+	{ 32, "domain_set_vcpus", "dom:domain nvcpus:u32", "", .op = "setvcpus", .take = "count=nvcpus" },
+	{ 199, "domain_set_vcpus_flags", "dom:domain nvcpus:u32 flags:u32", "", .op = "setvcpus",
+	  .flags = 6, .take = "count=nvcpus config=flags&2 maximum=flags&4" },
+	{ 204, "domain_set_memory_flags", "dom:domain memory:u64 flags:u32", "", .op = "setmem",
+	  .flags = 3, .take = "size=memory*1024 live=flags&1 config=flags&2", .other_flag = 4,
+	  .other = &set_max_memory_flags },
 
 	/* ---- inside a guest ---- */
 	{ 261, "domain_pm_suspend_for_duration", "dom:domain target:u32 duration:u64 flags:u32", "",
