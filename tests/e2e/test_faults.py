@@ -147,11 +147,15 @@ def test_killed_in_rename(daemon):
 
 # ---- a full disk ----
 
+def needs_mount_namespaces():
+    if subprocess.run(["unshare", "--mount", "true"], stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("no mount namespaces here: a plain chroot, or not root")
+
+
 def start_with_small(daemon, place, options="size=64k"):
     """Starts the daemon with a file system of its own at @place below its root; returns where that is
     seen from here."""
-    if subprocess.run(["unshare", "--mount", "true"], stderr=subprocess.DEVNULL).returncode:
-        pytest.skip("no mount namespaces here: a plain chroot, or not root")
+    needs_mount_namespaces()
     folder = daemon.root / place
     folder.mkdir(parents=True, exist_ok=True)
     log = open(daemon.root / "daemon.err", "ab")
@@ -492,6 +496,7 @@ def test_second_daemon_on_a_root(daemon):
 def test_image_build_ends_with_its_daemon(daemon):
     """A daemon killed in the middle of a build: the next one may build at once, not when the orphan is
     through."""
+    needs_mount_namespaces()
     build = subprocess.Popen([LODGE, "--no-start", "--root", daemon.root, "image", "build"], env=daemon.env,
                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     images = daemon.root / "images"
