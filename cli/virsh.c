@@ -113,6 +113,8 @@ int virsh_failed(const GError *error)
 	if (running_op && g_str_equal(running_op->name, "start") && code == LODGE_ERROR_STATE &&
 	    strstr(error->message, "already"))
 		return refuse("Domain is already active");
+	if (running_op && g_str_has_suffix(running_op->name, "display") && code == LODGE_ERROR_STATE)
+		return refuse("Domain is not running");
 	say_what_failed();
 	return refuse("%s%s", (guint)code < G_N_ELEMENTS(error_prefixes) ? error_prefixes[code] : "",
 		      error->message);
@@ -201,7 +203,8 @@ static void show_vcpuinfo(G_GNUC_UNUSED Cli *cli, G_GNUC_UNUSED const char *targ
 		printf("%s%-15s %" G_GINT64_FORMAT "\n", i ? "\n" : "", "VCPU:", number_of(vcpu, "number"));
 		printf("%-15s %" G_GINT64_FORMAT "\n", "CPU:", number_of(vcpu, "cpu"));
 		printf("%-15s %s\n", "State:", "running");
-		printf("%-15s %.1lfs\n", "CPU time:", (double)number_of(vcpu, "time") / 1e9);
+		if (number_of(vcpu, "time") > 0)
+			printf("%-15s %.1lfs\n", "CPU time:", (double)number_of(vcpu, "time") / 1e9);
 		printf("%-15s %s\n", "CPU Affinity:", word_of(vcpu, "affinity"));
 	}
 }
@@ -211,6 +214,23 @@ static void show_memstat(G_GNUC_UNUSED Cli *cli, G_GNUC_UNUSED const char *targe
 	static const char *const names[] = { "actual", "rss" };
 	for (guint i = 0; i < G_N_ELEMENTS(names); i++)
 		printf("%s %" G_GINT64_FORMAT "\n", names[i], number_of(result, names[i]) / 1024);
+}
+
+static void show_memstats(G_GNUC_UNUSED Cli *cli, G_GNUC_UNUSED const char *target, json_t *result)
+{
+	static const char *const names[] = { "total", "free", "buffers", "cached" };
+	for (guint i = 0; i < G_N_ELEMENTS(names); i++)
+		printf("%-7s: %20" G_GINT64_FORMAT " KiB\n", names[i], number_of(result, names[i]) / 1024);
+}
+
+static void show_cpustats(G_GNUC_UNUSED Cli *cli, G_GNUC_UNUSED const char *target, json_t *result)
+{
+	static const struct { const char *label, *member; } lines[] = {
+		{ "user:", "user" }, { "system:", "kernel" }, { "idle:", "idle" }, { "iowait:", "iowait" },
+	};
+	for (guint i = 0; i < G_N_ELEMENTS(lines); i++)
+		printf("%-15s %20" G_GINT64_FORMAT "\n", lines[i].label,
+		       number_of(result, lines[i].member));
 }
 
 /* One address ends with the command's own line end, several have one each. */
@@ -230,11 +250,13 @@ static const struct {
 	{ "host node", show_nodeinfo },
 	{ "version", show_version },
 	{ "domdisplay", show_display },
+	{ "host memstats", show_memstats },
+	{ "host cpustats", show_cpustats },
 	{ "vcpuinfo", show_vcpuinfo },
 	{ "dommemstat", show_memstat },
 };
 
-static int call_and_show(Cli *cli, const Op *op, const char *target, gpointer args, gboolean *done)
+static int show_otherwise(Cli *cli, const Op *op, const char *target, gpointer args, gboolean *done)
 {
 	for (guint i = 0; i < G_N_ELEMENTS(shows); i++) {
 		if (!g_str_equal(shows[i].verb, op->name))
@@ -271,6 +293,99 @@ int run_hostname(G_GNUC_UNUSED Cli *cli, G_GNUC_UNUSED const Op *op, G_GNUC_UNUS
 	return 0;
 }
 
+/* ---- verbs that ask for something else ---- */
+
+/* Calls the daemon's verb @name with the switches or words "NAME=VALUE" up to a NULL. */
+static gboolean call_with(Cli *cli, const char *name, const char *target, const char *const *words,
+			  Reply *reply, GError **error)
+{
+	const Op *op = op_find(name);
+	gpointer args = shape_new(op->args);
+	for (; *words; words++) {
+		gsize n = strcspn(*words, "=");
+		for (guint i = 0; i < op->args->n; i++)
+			if (strlen(op->args->rows[i].name) == n &&
+			    strncmp(op->args->rows[i].name, *words, n) == 0)
+				shape_arg_from_text(&op->args->rows[i], args,
+						    (*words)[n] ? *words + n + 1 : "yes", NULL);
+	}
+	gboolean ok = cli_call(cli, op, target, args, reply, error);
+	shape_free(op->args, args);
+	return ok;
+}
+
+static gboolean is_set(const Op *op, gconstpointer args, const char *name)
+{
+	for (guint i = 0; i < op->args->n; i++)
+		if (g_str_equal(op->args->rows[i].name, name))
+			return row_is_set(&op->args->rows[i], args);
+	return FALSE;
+}
+
+/* Without a text virsh shows what there is, and ends it with no line end of its own. */
+static int show_desc(Cli *cli, const Op *op, const char *target, gpointer args)
+{
+	gboolean title = is_set(op, args, "title");
+	const char *words[] = { title ? "what=title" : "what=description",
+				is_set(op, args, "config") ? "config" : NULL, NULL };
+	g_autoptr(GError) error = NULL;
+	g_auto(Reply) reply = { 0 };
+	if (is_set(op, args, "text")) {
+		if (!cli_call(cli, op, target, args, &reply, &error))
+			return cli_failed(error);
+		printf("Domain %s updated successfully", title ? "title" : "description");
+	} else if (call_with(cli, "notes", target, words, &reply, &error))
+		printf("%s", word_of(reply.json, "text"));
+	else if (lacks_guest(error) || op_error_of(error) != LODGE_ERROR_NOT_FOUND)
+		return cli_failed(error);
+	else
+		printf("No %s for domain: %s", title ? "title" : "description", target);
+	return 0;
+}
+
+static int show_vcpucount(Cli *cli, G_GNUC_UNUSED const Op *op, const char *target,
+			  G_GNUC_UNUSED gpointer args)
+{
+	static const char *const asked[][2] = {
+		{ "config", "maximum" }, { "live", "maximum" }, { "config", NULL }, { "live", NULL },
+	};
+	for (guint i = 0; i < G_N_ELEMENTS(asked); i++) {
+		const char *words[] = { asked[i][0], asked[i][1], NULL };
+		g_autoptr(GError) error = NULL;
+		g_auto(Reply) reply = { 0 };
+		if (call_with(cli, "vcpucount", target, words, &reply, &error))
+			printf("%-12s %-12s %3" G_GINT64_FORMAT "\n", i < 2 ? "maximum" : "current",
+			       asked[i][0], number_of(reply.json, "count"));
+		else if (op_error_of(error) != LODGE_ERROR_STATE)
+			return cli_failed(error);
+	}
+	return 0;
+}
+
+static int remove_save(Cli *cli, const Op *op, const char *target, gpointer args)
+{
+	g_autoptr(GError) error = NULL;
+	g_auto(Reply) reply = { 0 };
+	if (cli_call(cli, op, target, args, &reply, &error))
+		show_result(op, target, args, reply.json);
+	else if (strstr(error->message, "has no managed save"))
+		printf("Domain '%s' has no manage save image; removal skipped", target);
+	else
+		return cli_failed(error);
+	return 0;
+}
+
+/* What a verb of that name does where virsh's does more or other than ours, unless one of its arguments
+ * @unless is given. */
+static const struct {
+	const char *verb, *unless[4];
+	int (*run)(Cli *cli, const Op *op, const char *target, gpointer args);
+} others[] = {
+	{ "desc", { NULL }, show_desc },
+	{ "vcpucount", { "config", "live", "maximum" }, show_vcpucount },
+	{ "managedsave-remove", { NULL }, remove_save },
+};
+
 /* ---- one command ---- */
 
 /* Words that cannot be, in virsh's words; 0: none is seen here. */
@@ -300,11 +415,25 @@ static int check_words(const char *name, const Op *op, int argc, char *const *ar
 	return 0;
 }
 
+static int run_other(Cli *cli, const Op *op, const char *target, gpointer args, gboolean *done)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(others); i++) {
+		gboolean wanted = g_str_equal(others[i].verb, op->name);
+		for (guint k = 0; wanted && others[i].unless[k]; k++)
+			wanted = !is_set(op, args, others[i].unless[k]);
+		if (!wanted)
+			continue;
+		*done = TRUE;
+		return others[i].run(cli, op, target, args);
+	}
+	return show_otherwise(cli, op, target, args, done);
+}
+
 static int run_read(Cli *cli, const Verb *verb, const char *target, gpointer args)
 {
 	gboolean done = FALSE;
 	running_target = target;
-	int code = call_and_show(cli, &verb->op, target, args, &done);
+	int code = run_other(cli, &verb->op, target, args, &done);
 	if (!done && verb->run)
 		code = verb->run(cli, &verb->op, target, args);
 	else if (!done)

@@ -130,3 +130,27 @@ def test_options(both):
     other = subprocess.run([both.link, "-c", "xen:///system", "list"], text=True, stderr=subprocess.PIPE)
     assert other.returncode == 1 and "failed to connect" in other.stderr
     assert both.ours("help").returncode == 0
+
+
+def test_desc_without_a_text_shows_it(both):
+    virsh(both.daemon, "define", both.path)
+    both.same("desc", "web1")
+    both.same("desc", "web1", "what it is for")
+    both.same("desc", "web1")
+    both.same("desc", "--title", "web1")
+    assert both.ours("desc", "web1").stdout == "what it is for\n"
+
+
+def test_more_that_is_shown(both):
+    virsh(both.daemon, "define", both.path)
+    for words in (["vcpucount", "web1"], ["vcpucount", "web1", "--config"], ["nodecpumap"],
+                  ["managedsave-remove", "web1"], ["vncdisplay", "web1"], ["domdisplay", "web1"]):
+        both.same(*words)
+    virsh(both.daemon, "start", "web1", "--paused")
+    for words in (["vcpucount", "web1"], ["domblkstat", "web1", "vda"], ["vcpuinfo", "web1"]):
+        both.same(*words)
+    for words in (["nodememstats"], ["nodecpustats"]):
+        ours, theirs = both.ours(*words).stdout, both.theirs(*words).stdout
+        assert [line.split()[0] for line in ours.split("\n") if line] == \
+            [line.split()[0] for line in theirs.split("\n") if line]
+        assert [len(line) for line in ours.split("\n")] == [len(line) for line in theirs.split("\n")]
