@@ -476,6 +476,11 @@ static int run_found(const Virsh *virsh, const Verb *verb, const char *name, int
 	g_autofree char *target = NULL;
 	gpointer args = NULL;
 	const Op *through = verb->through ? op_find(verb->through) : NULL;
+	for (int i = 0; i < argc && !g_str_equal(argv[i], "--"); i++)
+		if (g_str_equal(argv[i], "--help")) {
+			help_verb(&verb->op);
+			return 0;
+		}
 	int code = check_words(name, &verb->op, argc, argv);
 	if (code != 0)
 		return code;

@@ -130,6 +130,7 @@ def test_options(both):
     other = subprocess.run([both.link, "-c", "xen:///system", "list"], text=True, stderr=subprocess.PIPE)
     assert other.returncode == 1 and "failed to connect" in other.stderr
     assert both.ours("help").returncode == 0
+    assert "--paused" in both.ours("start", "--help").stdout
 
 
 def test_desc_without_a_text_shows_it(both):
