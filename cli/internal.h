@@ -132,4 +132,5 @@ int virsh_main(int argc, char *const *argv);
 /* Prints @error in virsh's form; returns 1. */
 int virsh_failed(const GError *error);
 int run_hostname(Cli *cli, const Op *op, const char *target, gpointer args);
+int run_freecell(Cli *cli, const Op *op, const char *target, gpointer args);
 int run_uri(Cli *cli, const Op *op, const char *target, gpointer args);

@@ -38,6 +38,8 @@ static const Verb own[] = {
 	  .run = run_complete },
 	{ .op = { .name = "hostname", .family = "Host", .doc = "Print this host's name" },
 	  .run = run_hostname },
+	{ .op = { .name = "freecell", .family = "Host", .doc = "Show how much of the host's memory is free" },
+	  .through = "host memstats", .run = run_freecell },
 	{ .op = { .name = "uri", .family = "Host", .doc = "Print the URI for libvirt's clients" },
 	  .run = run_uri },
 	{ .op = { .name = "man", .family = "Command", .doc = "Print the manual page (roff)" },

@@ -286,6 +286,21 @@ int run_uri(Cli *cli, G_GNUC_UNUSED const Op *op, G_GNUC_UNUSED const char *targ
 	return 0;
 }
 
+int run_freecell(Cli *cli, G_GNUC_UNUSED const Op *op, G_GNUC_UNUSED const char *target,
+		 G_GNUC_UNUSED gpointer args)
+{
+	g_autoptr(GError) error = NULL;
+	g_auto(Reply) reply = { 0 };
+	const Op *memory = op_find("host memstats");
+	gpointer all = shape_new(memory->args);
+	gboolean ok = cli_call(cli, memory, NULL, all, &reply, &error);
+	shape_free(memory->args, all);
+	if (!ok)
+		return cli_failed(error);
+	printf("Total: %" G_GINT64_FORMAT " KiB\n", number_of(reply.json, "free") / 1024);
+	return 0;
+}
+
 int run_hostname(G_GNUC_UNUSED Cli *cli, G_GNUC_UNUSED const Op *op, G_GNUC_UNUSED const char *target,
 		 G_GNUC_UNUSED gpointer args)
 {

@@ -114,6 +114,7 @@ def test_several_commands(both):
     virsh(both.daemon, "define", both.path)
     both.same("domstate web1; domid 'web1';list --all")
     both.same("domstate nope; domid web1")
+    assert both.ours("freecell").stdout.startswith("Total: ")
     lines = both.ours(input="domstate web1\nlist --name\nquit\n")
     assert lines.returncode == 0 and lines.stdout.startswith("shut off\n")
 
