@@ -138,12 +138,15 @@ static guint32 call(int fd, guint32 procedure, const guint8 *payload, guint32 n,
 static int connect_and_find(const char *path, const char *guest, guint8 *reply)
 {
 	int fd = open_socket(path, FALSE);
-	guint8 name[256] = { 0 }, nothing[8] = { 0 };
+	guint8 name[256] = { 0 }, uri[28] = { 0 }; /* there is one, 14 letters, padding, no flags */
 	guint32 length = (guint32)strlen(guest);
 	put(name, length);
 	memcpy(name + 4, guest, length);
 	call(fd, 66, NULL, 0, reply);
-	call(fd, 1, nothing, 8, reply);
+	put(uri, 1);
+	put(uri + 4, 14);
+	memcpy(uri + 8, "qemu:///system", 14);
+	call(fd, 1, uri, sizeof uri, reply);
 	if (call(fd, 23, name, 4 + ((length + 3) & ~3u), reply) != 0)
 		fail("there is no such guest");
 	return fd;

@@ -17,6 +17,38 @@ static json_t *ask(OpCall *call, GError **error)
 	return text ? json_loads(text, 0, NULL) : NULL;
 }
 
+/* ---- usage: asked for most often, and so nothing but numbers ---- */
+
+typedef struct Usage {
+	ShapeHead head;
+	GuestState state;
+	OptUint vcpus, cpu_time, max_memory, memory;
+} Usage;
+
+static const Row usage_rows[] = {
+	ENUM(Usage, state, NULL, guest_states, .doc = "State"),
+	UINT(Usage, vcpus, NULL, .doc = "CPU(s)"),
+	UINT(Usage, cpu_time, NULL, .doc = "CPU time, ns"),
+	SIZE(Usage, max_memory, NULL, .words = "KiB", .doc = "Max memory"),
+	SIZE(Usage, memory, NULL, .words = "KiB", .doc = "Used memory"),
+};
+static const Shape usage_shape = SHAPE("usage", Usage, usage_rows);
+
+static gboolean usage(OpCall *call, G_GNUC_UNUSED GError **error)
+{
+	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
+	const Guest *live = snap->live ? snap->live->guest : NULL;
+	Usage *result = call->result;
+	result->state = snap->state;
+	result->vcpus = OPT_UINT(snap->vcpus);
+	result->max_memory = OPT_UINT(snap->memory);
+	result->memory = live && live->current_memory.set ? live->current_memory
+							   : OPT_UINT(snap->memory);
+	if (snap->pid > 0)
+		result->cpu_time = OPT_UINT(process_cpu_time(snap->pid));
+	return TRUE;
+}
+
 /* ---- dommemstat ---- */
 
 typedef struct Memory {
@@ -172,6 +204,9 @@ static gboolean vcpuinfo(OpCall *call, GError **error)
 }
 
 static const Op ops[] = {
+	{ .name = "usage", .route = "/v1/guests/{guest}/usage", GUEST_READ(OP_READ),
+	  .result = &usage_shape, .show = OP_SHOW_FIELDS, .doc = "Show a guest's state, CPUs and memory",
+	  .fn = usage },
 	{ .name = "dommemstat", .route = "/v1/guests/{guest}/memory", GUEST_READ(OP_READ),
 	  .result = &memory_shape, .show = OP_SHOW_FIELDS, .doc = "Show what memory a guest holds",
 	  .fn = memstat },

@@ -77,7 +77,7 @@ static const LvProc remote[] = {
 	  .take = "inactive=flags&2 security_info=flags&1", .give = "xml=text" },
 	{ 15, "domain_get_autostart", DOM, "autostart:i32", .op = "info", .give = "autostart=autostart" },
 	{ 16, "domain_get_info", DOM, "state:u8 maxMem:u64 memory:u64 nrVirtCpu:u16 cpuTime:u64",
-	  .op = "info", .give = "state=state maxMem=max_memory/1024 memory=memory/1024 nrVirtCpu=vcpus "
+	  .op = "usage", .give = "state=state maxMem=max_memory/1024 memory=memory/1024 nrVirtCpu=vcpus "
 			 "cpuTime=cpu_time" },
 	{ 17, "domain_get_max_memory", DOM, "memory:u64", .op = "info", .give = "memory=max_memory/1024" },
 	{ 18, "domain_get_max_vcpus", DOM, "num:i32", .op = "vcpucount", .give = "num=count",
