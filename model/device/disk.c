@@ -188,6 +188,11 @@ static const Row disk_rows[] = {
 static gboolean source_fits(const Disk *disk, GError **error)
 {
 	const DiskSource *s = disk->source;
+	const char *path = !s ? NULL : s->file ? s->file : s->dev;
+	if (path && *path != '/')
+		return fail(error, LODGE_ERROR_INVALID,
+			    "disk %s: \"%s\" is not an absolute path: the daemon works in no folder",
+			    disk->target, path);
 	if (!s || (disk->device != DISK_DEVICE_DISK && disk->device != DISK_DEVICE_LUN))
 		return TRUE;
 	gboolean wanted = (disk->type == DISK_FILE && !s->file) ||

@@ -166,3 +166,11 @@ def test_more_cpus_than_emulation_has(daemon):
     daemon.define("many", boot=False, vcpus=256)
     answer = daemon.lodge("start", "many", ok=False)
     assert answer.code == 8 and "255" in answer.err, answer
+
+
+def test_relative_disk_path_is_refused_on_define(daemon):
+    disk = ("<disk type='file' device='disk'><source file='web1.qcow2'/>"
+            "<target dev='vda' bus='virtio'/></disk>")
+    refused = daemon.lodge("define", daemon.write("web1.xml", xml_for("web1", devices=disk)), ok=False)
+    assert refused.code == 2
+    assert "web1.qcow2" in refused.err and "not an absolute path" in refused.err
