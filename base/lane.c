@@ -136,7 +136,7 @@ static gboolean run_here(Lane *lane, LaneFn fn, gpointer data)
 void lane_run(Lane *lane, LaneFn fn, gpointer data)
 {
 	g_return_if_fail(!g_private_get(&current));
-	g_autoptr(Lane) own = lane_ref(lane); /* @fn may drop the last other reference */
+	G_GNUC_UNUSED g_autoptr(Lane) own = lane_ref(lane); /* @fn may drop the last other reference */
 	if (run_here(lane, fn, data))
 		return;
 	Awaited awaited = { .fn = fn, .data = data };

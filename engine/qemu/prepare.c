@@ -104,6 +104,20 @@ static gboolean choose_port(EngineRun *run, Graphics *graphics, GError **error)
 	return fail(error, LODGE_ERROR_IN_USE, "guest \"%s\": no port is free for SPICE", run->name);
 }
 
+/* Where a server that listens does so: on this host alone where nothing else is said, as libvirt's
+ * vnc_listen and spice_listen have it. */
+static void fill_address(Graphics *graphics)
+{
+	GraphicsListen *first =
+		shape_len(graphics->listens) ? g_ptr_array_index(graphics->listens, 0) : NULL;
+	if (!qemu_graphics_listens(graphics) || graphics->socket || graphics->listen ||
+	    (first && g_strcmp0(first->type, "address")))
+		return;
+	if (first && !first->address)
+		first->address = g_strdup("127.0.0.1");
+	graphics->listen = g_strdup(first ? first->address : "127.0.0.1");
+}
+
 /* ---- networks ---- */
 
 /* Which of its sources an interface names, for the note below. */
@@ -146,9 +160,11 @@ gboolean run_prepare(EngineRun *run, Guest *live, gboolean reset_nvram, Notes *n
 	SHAPE_EACH (Disk, disk, live->disks)
 		if (!prepare_disk(run, disk, notes, error))
 			return FALSE;
-	SHAPE_EACH (Graphics, graphics, live->graphics)
+	SHAPE_EACH (Graphics, graphics, live->graphics) {
+		fill_address(graphics);
 		if (!choose_port(run, graphics, error))
 			return FALSE;
+	}
 	note_networks(live, notes);
 	return TRUE;
 }

@@ -251,3 +251,10 @@ def test_after_restart(daemon):
     assert state(daemon, "web1") == "running"
     assert virsh(daemon, "dominfo", "web1").returncode == 0
     virsh(daemon, "destroy", "web1")
+
+
+def test_vncdisplay_names_the_address(daemon):
+    """Live XML says where VNC listens, also where the definition leaves it open."""
+    define(daemon, "web1", devices="<graphics type='vnc'/><video><model type='vga'/></video>")
+    virsh(daemon, "start", "web1")
+    assert virsh(daemon, "vncdisplay", "web1").stdout.strip().startswith("127.0.0.1:")
