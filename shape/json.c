@@ -34,7 +34,9 @@ static json_t *value_to_json(const Row *row, const char *object, guint flags)
 	case ROW_SIZE:
 		if (((const OptUint *)at)->v <= G_MAXINT64)
 			return json_integer((json_int_t)((const OptUint *)at)->v);
-		return json_sprintf("%" G_GUINT64_FORMAT, ((const OptUint *)at)->v);
+		/* with its unit: a word without one would be read in the row's own */
+		return json_sprintf("%" G_GUINT64_FORMAT "%s", ((const OptUint *)at)->v,
+				    row->kind == ROW_SIZE ? "b" : "");
 	case ROW_ENUM:
 		return json_string(enum_name(row->of, *(const int *)at));
 	case ROW_STRUCT:

@@ -82,7 +82,8 @@ static void put_value(GString *out, const Row *row, const char *object, guint fl
 	case ROW_SIZE: {
 		guint64 v = ((const OptUint *)at)->v;
 		if (v > G_MAXINT64)
-			g_string_append_printf(out, "\"%" G_GUINT64_FORMAT "\"", v);
+			g_string_append_printf(out, "\"%" G_GUINT64_FORMAT "%s\"", v,
+					       row->kind == ROW_SIZE ? "b" : "");
 		else
 			put_number(out, FALSE, v);
 		break;

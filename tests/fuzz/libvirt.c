@@ -16,7 +16,8 @@ static void decode(const WireType *type, XdrIn in)
 	WireValue *values = wire_decode(type, &in, &arena, NULL);
 	if (values) {
 		g_assert_true(wire_encode(type, values, &first, NULL));
-		XdrIn again = { .at = first.data, .end = first.data + first.len };
+		XdrIn again = { .at = first.data,
+				.end = first.data ? first.data + first.len : NULL };
 		WireValue *back = wire_decode(type, &again, &arena, NULL);
 		g_assert_true(back && xdr_left(&again) == 0 && wire_encode(type, back, &second, NULL));
 		g_assert_cmpmem(first.data, first.len, second.data, second.len);
