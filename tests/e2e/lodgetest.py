@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import pty
 import select
 import shutil
@@ -30,6 +31,9 @@ PROMPT = "guest# "
 BOOT_SECONDS = 60
 
 Answer = collections.namedtuple("Answer", "status headers body")
+
+# The leak checker met a thread that was just ending: a notice, not a finding.
+LEAK_CHECK_NOTICE = re.compile(r"==\d+==Unable to get registers from thread \d+\.\n")
 
 
 def wait_until(true, seconds, what):
@@ -211,7 +215,9 @@ class Daemon:
                 os.kill(pid, signal.SIGKILL)
         wait_until(lambda: not self.processes(), 10, "killed processes are gone")
         for report in sorted((self.root / "san").glob("report*")):
-            wrong.append(report.read_text(errors="replace"))
+            text = report.read_text(errors="replace")
+            if LEAK_CHECK_NOTICE.sub("", text).strip():
+                wrong.append(text)
         print(self.said())
         shutil.rmtree(self.root)
         return wrong
