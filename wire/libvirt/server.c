@@ -2,6 +2,7 @@
  * which is one source of the main loop: thousands of idle ones cost nothing per turn. */
 #include "base/fd.h"
 #include "base/log.h"
+#include "host/listeners.h"
 #include "host/socket.h"
 #include "wire/libvirt/internal.h"
 
@@ -13,18 +14,11 @@
 #define SCRATCH (256u * 1024)
 #define TURN 64 /* clients that are served in one turn of the main loop */
 
-typedef struct Listener {
-	LibvirtServer *server;
-	int fd;
-	gboolean read_only;
-	guint source; /* 0 while there are too many clients */
-} Listener;
-
 struct LibvirtServer {
 	Core *core;
 	int epoll;
 	guint source, timer, subscription;
-	GPtrArray *listeners; /* of Listener */
+	Listeners *listeners;
 	GPtrArray *clients;   /* of LvClient, a reference each */
 	GPtrArray *closed;    /* that go at the end of this turn */
 	gboolean in_turn;
@@ -117,17 +111,6 @@ static gboolean on_timer(gpointer data)
 
 /* ---- they come and go ---- */
 
-static gboolean on_accept(int fd, GIOCondition condition, gpointer data);
-
-static void resume_listeners(LibvirtServer *server)
-{
-	for (guint i = 0; i < server->listeners->len; i++) {
-		Listener *listener = g_ptr_array_index(server->listeners, i);
-		if (!listener->source)
-			listener->source = g_unix_fd_add(listener->fd, G_IO_IN, on_accept, listener);
-	}
-}
-
 void lv_close(LvClient *client, const char *why)
 {
 	LibvirtServer *server = client->server;
@@ -147,7 +130,7 @@ void lv_close(LvClient *client, const char *why)
 		lv_client_unref(client);
 	if (server->clients->len == 0)
 		g_clear_handle_id(&server->timer, g_source_remove);
-	resume_listeners(server);
+	listeners_resume(server->listeners);
 }
 
 static OpCaller caller_of(int fd, gboolean read_only)
@@ -175,45 +158,28 @@ gboolean libvirt_serve(LibvirtServer *server, int fd, gboolean read_only)
 	return TRUE;
 }
 
-/* Many may come at once, and their queue is short: up to TURN of them are let in. */
-static gboolean on_accept(int listen_fd, G_GNUC_UNUSED GIOCondition condition, gpointer data)
-{
-	Listener *listener = data;
-	for (guint i = 0; i < TURN; i++) {
-		if (listener->server->clients->len >= LV_MAX_CLIENTS) {
-			listener->source = 0;
-			return G_SOURCE_REMOVE;
-		}
-		int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-		if (fd < 0) {
-			if (errno == EMFILE || errno == ENFILE)
-				log_warning("libvirt", "a client waits: %s", g_strerror(errno));
-			break;
-		}
-		libvirt_serve(listener->server, fd, listener->read_only);
-	}
-	return G_SOURCE_CONTINUE;
-}
-
 void libvirt_listen(LibvirtServer *server, int fd, gboolean read_only)
 {
-	Listener *listener = g_new0(Listener, 1);
-	*listener = (Listener){ .server = server, .fd = fd, .read_only = read_only };
-	g_unix_set_fd_nonblocking(fd, TRUE, NULL);
-	if (listen(fd, LV_BACKLOG) < 0) /* only widens the queue: it listens already */
-		log_warning("libvirt", "cannot widen the queue of a socket: %s", g_strerror(errno));
-	g_ptr_array_add(server->listeners, listener);
-	resume_listeners(server);
+	listeners_add(server->listeners, fd, read_only);
 }
 
 /* ---- the server ---- */
 
-static void listener_free(gpointer data)
+static gboolean is_full(gpointer owner)
 {
-	Listener *listener = data;
-	g_clear_handle_id(&listener->source, g_source_remove);
-	close(listener->fd);
-	g_free(listener);
+	return ((LibvirtServer *)owner)->clients->len >= LV_MAX_CLIENTS;
+}
+
+static gboolean serve(gpointer owner, int fd, gboolean read_only)
+{
+	return libvirt_serve(owner, fd, read_only);
+}
+
+static Listeners *make_listeners(LibvirtServer *server)
+{
+	ListenersOwner owner = { .name = "libvirt", .backlog = LV_BACKLOG, .turn = TURN,
+				 .is_full = is_full, .serve = serve, .owner = server };
+	return listeners_new(&owner);
 }
 
 /* A source that may recurse is not taken out of the main loop's poll and put back at each turn, which
@@ -237,7 +203,7 @@ LibvirtServer *libvirt_new(Core *core, GError **error)
 	LibvirtServer *server = g_new0(LibvirtServer, 1);
 	server->core = core;
 	server->epoll = fd_steal(&epoll);
-	server->listeners = g_ptr_array_new_with_free_func(listener_free);
+	server->listeners = make_listeners(server);
 	server->clients = g_ptr_array_new();
 	server->closed = g_ptr_array_new_with_free_func((GDestroyNotify)lv_client_unref);
 	server->scratch = g_malloc(SCRATCH);
@@ -256,13 +222,13 @@ void libvirt_free(LibvirtServer *server)
 {
 	if (!server)
 		return;
-	g_ptr_array_set_size(server->listeners, 0);
+	listeners_close(server->listeners);
 	if (server->subscription)
 		op_unsubscribe(server->core, server->subscription);
 	lv_each_client(server, say_goodbye, NULL);
 	g_clear_handle_id(&server->source, g_source_remove);
 	g_clear_handle_id(&server->timer, g_source_remove);
-	g_ptr_array_unref(server->listeners);
+	listeners_free(server->listeners);
 	g_ptr_array_unref(server->clients);
 	g_ptr_array_unref(server->closed);
 	close(server->epoll);

@@ -3,6 +3,7 @@
  * their credentials are read and their number is bounded. */
 #include "base/fd.h"
 #include "base/log.h"
+#include "host/listeners.h"
 #include "wire/rest/internal.h"
 
 #include <glib-unix.h>
@@ -12,18 +13,11 @@
 #define SWEEP_SECONDS 5
 #define CROWDED_SWEEP_SECONDS 1
 
-typedef struct Listener {
-	RestServer *server;
-	int fd;
-	gboolean read_only;
-	guint source; /* 0 while there are too many clients */
-} Listener;
-
 struct RestServer {
 	RestTable table;
 	struct MHD_Daemon *mhd;
 	GSource *source;
-	GPtrArray *listeners; /* of Listener */
+	Listeners *listeners;
 	GHashTable *conns;    /* fd -> RestConn */
 	guint sweep;	      /* timer; 0 while there are no clients */
 	gboolean crowded;     /* clients wait unaccepted */
@@ -143,17 +137,6 @@ static void set_crowded(RestServer *server, gboolean crowded)
 			crowded ? CROWDED_SWEEP_SECONDS : SWEEP_SECONDS, sweep, server);
 }
 
-static gboolean on_accept(int fd, GIOCondition condition, gpointer data);
-
-static void resume_listeners(RestServer *server)
-{
-	for (guint i = 0; i < server->listeners->len; i++) {
-		Listener *listener = g_ptr_array_index(server->listeners, i);
-		if (!listener->source)
-			listener->source = g_unix_fd_add(listener->fd, G_IO_IN, on_accept, listener);
-	}
-}
-
 static void forget(RestServer *server, int fd)
 {
 	g_hash_table_remove(server->conns, GINT_TO_POINTER(fd));
@@ -162,7 +145,7 @@ static void forget(RestServer *server, int fd)
 	/* half empty: those who come again at once do not bring the crowd back */
 	if (rest_count(server) <= REST_MAX_CLIENTS / 2)
 		set_crowded(server, FALSE);
-	resume_listeners(server);
+	listeners_resume(server->listeners);
 }
 
 static void on_connection(void *cls, struct MHD_Connection *mhd, void **slot,
@@ -209,41 +192,31 @@ gboolean rest_serve(RestServer *server, int fd, gboolean read_only)
 	return FALSE;
 }
 
-static gboolean on_accept(int listen_fd, G_GNUC_UNUSED GIOCondition condition, gpointer data)
-{
-	Listener *listener = data;
-	if (rest_count(listener->server) >= REST_MAX_CLIENTS) {
-		listener->source = 0;
-		set_crowded(listener->server, TRUE);
-		return G_SOURCE_REMOVE;
-	}
-	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd >= 0)
-		rest_serve(listener->server, fd, listener->read_only);
-	else if (errno == EMFILE || errno == ENFILE)
-		log_warning("http", "a client waits: %s", g_strerror(errno));
-	return G_SOURCE_CONTINUE;
-}
-
 void rest_listen(RestServer *server, int fd, gboolean read_only)
 {
-	Listener *listener = g_new0(Listener, 1);
-	*listener = (Listener){ .server = server, .fd = fd, .read_only = read_only };
-	g_unix_set_fd_nonblocking(fd, TRUE, NULL);
-	if (listen(fd, REST_BACKLOG) < 0) /* only widens the queue: it listens already */
-		log_warning("http", "cannot widen the queue of a socket: %s", g_strerror(errno));
-	g_ptr_array_add(server->listeners, listener);
-	resume_listeners(server);
+	listeners_add(server->listeners, fd, read_only);
 }
 
 /* ---- the server ---- */
 
-static void listener_free(gpointer data)
+static gboolean is_full(gpointer owner)
 {
-	Listener *listener = data;
-	g_clear_handle_id(&listener->source, g_source_remove);
-	close(listener->fd);
-	g_free(listener);
+	gboolean full = rest_count(owner) >= REST_MAX_CLIENTS;
+	if (full)
+		set_crowded(owner, TRUE);
+	return full;
+}
+
+static gboolean serve(gpointer owner, int fd, gboolean read_only)
+{
+	return rest_serve(owner, fd, read_only);
+}
+
+static Listeners *make_listeners(RestServer *server)
+{
+	ListenersOwner owner = { .name = "http", .backlog = REST_BACKLOG, .turn = 1,
+				 .is_full = is_full, .serve = serve, .owner = server };
+	return listeners_new(&owner);
 }
 
 static struct MHD_Daemon *mhd_new(RestServer *server)
@@ -263,7 +236,7 @@ RestServer *rest_new(Core *core, const Op *const *ops, guint n, GError **error)
 {
 	g_autoptr(RestServer) server = g_new0(RestServer, 1);
 	server->table = (RestTable){ .core = core, .ops = ops, .n = n };
-	server->listeners = g_ptr_array_new_with_free_func(listener_free);
+	server->listeners = make_listeners(server);
 	server->conns = g_hash_table_new_full(NULL, NULL, NULL, g_free);
 	server->mhd = mhd_new(server);
 	if (!server->mhd) {
@@ -289,8 +262,7 @@ void rest_free(RestServer *server)
 {
 	if (!server)
 		return;
-	g_clear_pointer(&server->listeners, g_ptr_array_unref);
-	server->listeners = g_ptr_array_new();
+	listeners_close(server->listeners);
 	pump_stop_all();
 	abandon_requests(server);
 	if (server->source) {
@@ -301,6 +273,6 @@ void rest_free(RestServer *server)
 		MHD_stop_daemon(server->mhd);
 	g_clear_handle_id(&server->sweep, g_source_remove);
 	g_hash_table_unref(server->conns);
-	g_ptr_array_unref(server->listeners);
+	listeners_free(server->listeners);
 	g_free(server);
 }
