@@ -4,20 +4,18 @@
 
 #include <string.h>
 
-static const guint32 programs[] = { LV_REMOTE, LV_QEMU };
-
 static void test_rows(void)
 {
-	for (guint p = 0; p < G_N_ELEMENTS(programs); p++) {
-		guint n;
-		const LvProc *procs = lv_procs(programs[p], &n);
-		for (guint i = 0; i < n; i++) {
+	guint n;
+	const LvProcs *const *tables = lv_proc_tables(&n);
+	for (guint t = 0; t < n; t++)
+		for (guint i = 0; i < tables[t]->n; i++) {
+			const LvProc *proc = &tables[t]->procs[i];
 			gboolean known;
-			lv_proc_check(&procs[i]);
-			g_assert_true(lv_proc(programs[p], procs[i].number, &known) == &procs[i]);
+			lv_proc_check(proc);
+			g_assert_true(lv_proc(tables[t]->program, proc->number, &known) == proc);
 			g_assert_true(known);
 		}
-	}
 }
 
 static void test_event_types(void)
@@ -133,15 +131,14 @@ static void round_trip(const WireType *type, GRand *rand)
 static void test_round_trip(void)
 {
 	g_autoptr(GRand) rand = g_rand_new_with_seed(5);
-	for (guint p = 0; p < G_N_ELEMENTS(programs); p++) {
-		guint n;
-		const LvProc *procs = lv_procs(programs[p], &n);
-		for (guint i = 0; i < n; i++)
+	guint n;
+	const LvProcs *const *tables = lv_proc_tables(&n);
+	for (guint t = 0; t < n; t++)
+		for (guint i = 0; i < tables[t]->n; i++)
 			for (guint times = 0; times < 20; times++) {
-				round_trip(wire_type(procs[i].args), rand);
-				round_trip(wire_type(procs[i].reply), rand);
+				round_trip(wire_type(tables[t]->procs[i].args), rand);
+				round_trip(wire_type(tables[t]->procs[i].reply), rand);
 			}
-	}
 	round_trip(wire_type("params:typed_param<64> map:opaque<16> id:uuid? model:i8[32] d:f64"), rand);
 }
 

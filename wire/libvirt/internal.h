@@ -127,7 +127,7 @@ struct LvCall {
 	LvCall *next; /* unused ones */
 };
 
-/* A row of procs.c. A procedure is a verb (op, take, give, and where that does not say it, before and
+/* A row of procs_*.c. A procedure is a verb (op, take, give, and where that does not say it, before and
  * after), or is answered here (fn). */
 struct LvProc {
 	guint number;
@@ -171,12 +171,31 @@ const char *lv_word(const Shape *shape, gpointer object, const char *name);
 #define LV_RESULT(T, op_call, name) LV_MEMBER(T, (op_call)->op->result, (op_call)->result, name)
 #define LV_ARG(T, op_call, name) LV_MEMBER(T, (op_call)->op->args, (op_call)->args, name)
 
-/* ---- procs.c ---- */
+/* ---- procs.c, procs_*.c ---- */
+
+/* The rows of one family of procedures. */
+typedef struct LvProcs {
+	guint32 program;
+	const LvProc *procs;
+	guint n;
+} LvProcs;
+
+extern const LvProcs lv_procs_connect; /* the connection, events */
+extern const LvProcs lv_procs_node;    /* the host */
+extern const LvProcs lv_procs_domain;  /* guests: found, shown, run, saved, their streams */
+extern const LvProcs lv_procs_tune;    /* what a guest may use */
+extern const LvProcs lv_procs_inside;  /* by the agent */
+extern const LvProcs lv_procs_qemu;    /* of the program qemu */
+
+/* Short forms for rows. */
+#define DOM "dom:domain"
+#define DOM_FLAGS "dom:domain flags:u32"
+#define LOOKUP .missing = LV_ERR_NO_DOMAIN
 
 /* The row; NULL: there is none. @known is whether that program is. */
 const LvProc *lv_proc(guint32 program, guint32 number, gboolean *known);
-/* All rows of @program, for tests. */
-const LvProc *lv_procs(guint32 program, guint *n);
+/* All tables, for tests. */
+const LvProcs *const *lv_proc_tables(guint *n);
 
 /* ---- errors.c ---- */
 

@@ -2,8 +2,8 @@
  * (XDR over a stream socket) and find a libvirtd.
  *
  * Files: server.c sockets, limits, timers; client.c one connection, from bytes to messages and back;
- * call.c one call, from a row of procs.c to a verb and its reply; codec.c and xdr.c values on the
- * wire; procs.c the table of procedures; errors.c libvirt's numbers; stream.c, events.c; connect.c,
+ * call.c one call, from a row of procs_*.c to a verb and its reply; codec.c and xdr.c values on the
+ * wire; procs.c lists the tables of procedures; errors.c libvirt's numbers; stream.c, events.c; connect.c,
  * node.c and domain.c what no row can say. Everything here is on the main loop's thread.
  * Neighbours: ops/dispatch.c below; wire/rest/ beside. */
 #pragma once
