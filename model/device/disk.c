@@ -29,7 +29,7 @@ static const Row secret_rows[] = {
 	STRING(SecretRef, usage, "@usage", .doc = "usage that the secret was defined with"),
 	UUID(SecretRef, uuid, "@uuid", .doc = "secret"),
 };
-static const Shape secret_ref_shape = SHAPE("secret-ref", SecretRef, secret_rows);
+const Shape secret_ref_shape = SHAPE("secret-ref", SecretRef, secret_rows);
 
 static const Row auth_rows[] = {
 	STRING(DiskAuth, username, "@username", .doc = "user of the storage server"),
