@@ -32,7 +32,7 @@ static const Row route_rows[] = {
 	STRING(InterfaceRoute, gateway, "@gateway", .doc = "gateway"),
 	UINT(InterfaceRoute, metric, "@metric", .max = G_MAXUINT32, .doc = "metric"),
 };
-static const Shape route_shape = SHAPE("interface-route", InterfaceRoute, route_rows);
+const Shape interface_route_shape = SHAPE("interface-route", InterfaceRoute, route_rows);
 
 static const Row parameter_rows[] = {
 	STRING(FilterParameter, name, "@name", .flags = ROW_REQUIRED, .doc = "variable"),
@@ -61,7 +61,7 @@ static const Row tag_rows[] = {
 	UINT(VlanTag, id, "@id", .max = 4095, .flags = ROW_REQUIRED, .doc = "VLAN"),
 	STRING(VlanTag, native_mode, "@nativeMode", .doc = "tagged or untagged"),
 };
-static const Shape tag_shape = SHAPE("vlan-tag", VlanTag, tag_rows);
+const Shape vlan_tag_shape = SHAPE("vlan-tag", VlanTag, tag_rows);
 
 static const Row virtual_port_rows[] = {
 	STRING(VirtualPort, type, "@type", .doc = "openvswitch, 802.1Qbg, 802.1Qbh, midonet"),
@@ -72,7 +72,7 @@ static const Row virtual_port_rows[] = {
 	STRING(VirtualPort, interfaceid, "parameters/@interfaceid", .doc = "port of the switch"),
 	STRING(VirtualPort, profileid, "parameters/@profileid", .doc = "port profile"),
 };
-static const Shape virtual_port_shape = SHAPE("virtual-port", VirtualPort, virtual_port_rows);
+const Shape virtual_port_shape = SHAPE("virtual-port", VirtualPort, virtual_port_rows);
 
 static const Row source_rows[] = {
 	STRING(InterfaceSource, network, "@network", .doc = "network"),
@@ -93,7 +93,7 @@ static const Row source_rows[] = {
 	UINT(InterfaceSource, reconnect_timeout, "reconnect/@timeout", .doc = "seconds between"),
 	STRUCT(InterfaceSource, pci, "address", Address, address_shape, .doc = "host device"),
 	LIST(InterfaceSource, ips, "ip", ip_shape, .doc = "addresses on the host's side"),
-	LIST(InterfaceSource, routes, "route", route_shape, .doc = "routes on the host's side"),
+	LIST(InterfaceSource, routes, "route", interface_route_shape, .doc = "routes on the host's side"),
 };
 static const Shape source_shape = SHAPE("interface-source", InterfaceSource, source_rows);
 
@@ -112,7 +112,7 @@ static const Row interface_rows[] = {
 	STRUCT(Interface, source, "source", InterfaceSource, source_shape,
 	       .doc = "what it is connected to"),
 	STRING(Interface, vlan_trunk, "vlan/@trunk", .doc = "several VLANs"),
-	LIST(Interface, vlan_tags, "vlan/tag", tag_shape, .doc = "VLANs"),
+	LIST(Interface, vlan_tags, "vlan/tag", vlan_tag_shape, .doc = "VLANs"),
 	STRUCT(Interface, virtual_port, "virtualport", VirtualPort, virtual_port_shape,
 	       .doc = "port of a switch"),
 	STRUCT(Interface, inbound, "bandwidth/inbound", Bandwidth, bandwidth_shape,
@@ -121,7 +121,7 @@ static const Row interface_rows[] = {
 	       .doc = "limits from the guest"),
 	STRING(Interface, port_isolated, "port/@isolated", .doc = "not to other isolated ports"),
 	LIST(Interface, ips, "ip", ip_shape, .doc = "addresses of the guest"),
-	LIST(Interface, routes, "route", route_shape, .doc = "routes of the guest"),
+	LIST(Interface, routes, "route", interface_route_shape, .doc = "routes of the guest"),
 	LIST(Interface, port_forwards, "portForward", forward_shape,
 	     .doc = "ports of the host that lead to the guest"),
 	STRING(Interface, script, "script/@path", .doc = "script that connects it"),
