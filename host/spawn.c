@@ -155,6 +155,8 @@ static void settle(const Plan *plan)
 		if (setrlimit(how->limits[i].resource, &limit))
 			give_up(plan, STAGE_LIMIT);
 	}
+	if (how->tied)
+		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	umask((mode_t)opt_uint_or(how->umask, 077));
 	if (chdir(how->cwd ? how->cwd : "/"))
 		give_up(plan, STAGE_CWD);

@@ -38,6 +38,7 @@ typedef struct Spawn {
 	guint n_limits;
 	OptInt oom_score_adj;  /* -1000..1000; lowering it needs root */
 	gboolean same_session; /* short helpers only: stay in the daemon's session */
+	gboolean tied;	       /* killed when the calling thread ends: for those that are waited for */
 } Spawn;
 
 typedef struct SpawnChild {

@@ -16,9 +16,11 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "engine/qemu/command.h"
+#include "host/file.h"
 #include "host/process.h"
 #include "host/qmp.h"
 #include "host/spawn.h"
+#include "image/tool.h"
 #include "model/alias.h"
 #include "model/assign.h"
 #include "model/defaults.h"
@@ -134,13 +136,9 @@ static void test_golden(gconstpointer data)
 static void run_tool(const char *const *argv)
 {
 	g_autoptr(GError) error = NULL;
-	g_autofree char *out = NULL;
-	int status = -1;
-	Spawn how = { .argv = argv };
-	spawn_run(&how, TIMEOUT_MS, &out, &status, &error);
+	const ImageTool how = { .argv = argv };
+	image_tool_run(&how, NULL, &error);
 	g_assert_no_error(error);
-	if (status)
-		g_error("%s %s: %s", argv[0], argv[1], out);
 }
 
 /* An empty image of @format, made once and then shared: QEMU writes nothing to it. */
@@ -149,7 +147,7 @@ static char *image_of(const char *format, const char *name)
 	g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_MD5, name, -1);
 	char *path = g_strdup_printf("%s/%.8s.%s", scratch, sum, format);
 	if (!g_file_test(path, G_FILE_TEST_EXISTS)) {
-		const char *const argv[] = { "/usr/bin/qemu-img", "create", "-q", "-f", format, path,
+		const char *const argv[] = { "create", "-q", "-f", format, path,
 					     strstr(name, "floppy") ? "1440k" : "2M", NULL };
 		run_tool(argv);
 	}
@@ -161,7 +159,7 @@ static char *encrypted_image(const char *format)
 	char *path = g_strdup_printf("%s/encrypted.%s", scratch, format);
 	if (!g_file_test(path, G_FILE_TEST_EXISTS)) {
 		gboolean luks = g_str_equal(format, "luks");
-		const char *const argv[] = { "/usr/bin/qemu-img", "create", "-q", "-f", format,
+		const char *const argv[] = { "create", "-q", "-f", format,
 					     "--object", "secret,id=s,data=secret", "-o",
 					     luks ? "key-secret=s,iter-time=10" :
 						    "encrypt.format=luks,encrypt.key-secret=s,"
@@ -546,8 +544,7 @@ static void add_cases(const GPtrArray *names)
 
 static void remove_scratch(void)
 {
-	const char *const argv[] = { "/bin/rm", "-rf", scratch, NULL };
-	run_tool(argv);
+	file_remove_tree(scratch, NULL);
 }
 
 int main(int argc, char **argv)
