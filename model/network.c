@@ -210,6 +210,7 @@ static const Row port_rows[] = {
 	TRI(NetworkPort, plug_managed, "plug/@managed", .doc = "whether the host's driver is detached"),
 	STRING(NetworkPort, plug_driver, "plug/driver/@name", .doc = "vfio or kvm"),
 	INLINE(NetworkPort, plug_pci, "plug/address", HostPci, host_pci_shape),
+	UINT(NetworkPort, mtu, NULL, .flags = ROW_INTERNAL, .doc = "MTU of the network"),
 };
 const Shape network_port_shape = SHAPE("networkport", NetworkPort, port_rows);
 

@@ -158,6 +158,7 @@ typedef struct NetworkPort {
 	Tri plug_managed;
 	char *plug_driver;
 	HostPci plug_pci;
+	OptUint mtu; /* of the network; in memory only */
 } NetworkPort;
 
 extern const Shape network_shape, network_port_shape;

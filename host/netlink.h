@@ -1,0 +1,115 @@
+/* Interfaces, addresses, routes and neighbours of the host, through the kernel's netlink socket.
+ * Neighbours: net/ makes bridges with it, whoever starts guests taps; nft.h has the rules. The message
+ * builder is libmnl's. Any thread; a Netlink is one thread's at a time. Calls take well below a
+ * millisecond, except deletions, for which the kernel waits (about 50 ms). */
+#pragma once
+
+#include <net/if.h>
+
+#include "base/inet.h"
+#include "base/opt.h"
+
+typedef struct Netlink Netlink;
+
+/* A socket of its own. The caller owns it. */
+Netlink *netlink_open(GError **error);
+void netlink_free(Netlink *nl);
+
+typedef struct LinkInfo {
+	int index, master; /* master 0: none */
+	int parent;	   /* of macvtap, vlan: index of the device below; 0: none */
+	char name[IFNAMSIZ];
+	char kind[16]; /* "bridge", "tun", "macvtap", "veth", "dummy", ...; "" for hardware */
+	guint8 mac[6];
+	guint mtu;
+	gboolean up, running; /* wanted by the administrator; has a carrier */
+	char alias[64];	      /* what was set as a remark, cut */
+} LinkInfo;
+
+/* What is known of the interface @name. NOT_FOUND where there is none. */
+gboolean netlink_link(Netlink *nl, const char *name, LinkInfo *info, GError **error);
+/* All of them, of LinkInfo; the caller owns the array. NULL on failure. */
+GArray *netlink_links(Netlink *nl, GError **error);
+
+typedef struct BridgeOptions {
+	const guint8 *mac; /* NULL: the kernel's choice */
+	guint mtu;	   /* 0: the kernel's choice */
+	gboolean stp;
+	guint delay; /* seconds */
+	gboolean vlan_filtering;
+} BridgeOptions;
+
+/* Makes the bridge @name, down. EXISTS where anything has that name. */
+gboolean netlink_add_bridge(Netlink *nl, const char *name, const BridgeOptions *options,
+			    GError **error);
+gboolean netlink_add_veth(Netlink *nl, const char *name, const char *peer, GError **error);
+gboolean netlink_add_dummy(Netlink *nl, const char *name, GError **error);
+/* @mode: "private", "vepa", "bridge" or "passthru". Its character device is /dev/tap + index. */
+gboolean netlink_add_macvtap(Netlink *nl, const char *name, const char *parent, const char *mode,
+			     const guint8 mac[6], GError **error);
+/* What is not there is a success. */
+gboolean netlink_delete(Netlink *nl, const char *name, GError **error);
+
+typedef struct LinkChange { /* what is 0 stays */
+	const char *master; /* "": of none any more */
+	const guint8 *mac;
+	guint mtu;
+	Tri up;
+	const char *alias; /* a remark */
+} LinkChange;
+
+gboolean netlink_change(Netlink *nl, const char *name, const LinkChange *change, GError **error);
+
+typedef struct BridgePort { /* what is absent stays */
+	Tri isolated; /* no traffic between two isolated ports */
+	Tri learning, unicast_flood;
+} BridgePort;
+
+/* Of the interface @name, which is on a bridge. */
+gboolean netlink_change_port(Netlink *nl, const char *name, const BridgePort *change, GError **error);
+
+/* The tap @name (pattern "vnet%d" allowed; then the kernel's choice is written back), @queues of it in
+ * @fds: non-blocking, close-on-exec, the caller's. It goes when the last is closed. */
+gboolean tap_open(char name[IFNAMSIZ], gboolean vnet_header, guint queues, int *fds, GError **error);
+
+typedef struct AddressInfo {
+	int index; /* of the interface */
+	Inet address;
+	guint prefix;
+} AddressInfo;
+
+/* All addresses, of AddressInfo; the caller owns the array. NULL on failure. */
+GArray *netlink_addresses(Netlink *nl, GError **error);
+/* What is there already is a success. IPv6 addresses count at once, without duplicate detection. */
+gboolean netlink_add_address(Netlink *nl, const char *name, const Inet *address, guint prefix,
+			     GError **error);
+gboolean netlink_delete_address(Netlink *nl, const char *name, const Inet *address, guint prefix,
+				GError **error);
+
+typedef struct RouteInfo {
+	int index; /* of the interface it leads to; 0: none */
+	Inet to;   /* the family is set also where the prefix is 0 */
+	guint prefix;
+	Inet gateway; /* family 0: none */
+} RouteInfo;
+
+/* The routes of the main table, of RouteInfo. NULL on failure. */
+GArray *netlink_routes(Netlink *nl, GError **error);
+/* What is there already is a success. @metric 0: the kernel's choice. */
+gboolean netlink_add_route(Netlink *nl, const char *name, const Inet *to, guint prefix,
+			   const Inet *gateway, guint metric, GError **error);
+
+typedef struct NeighbourInfo {
+	int index;
+	Inet address;
+	guint8 mac[6];
+	guint state; /* NUD_...: linux/neighbour.h */
+} NeighbourInfo;
+
+/* Who is known to have which address, of NeighbourInfo. NULL on failure. */
+GArray *netlink_neighbours(Netlink *nl, GError **error);
+
+/* "52:54:00:.." to bytes; FALSE where it is none. */
+gboolean mac_from_text(const char *text, guint8 mac[6]);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Netlink, netlink_free)
