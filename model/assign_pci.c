@@ -123,15 +123,21 @@ typedef struct Function {
 	DeviceInfo *info;
 } Function;
 
+typedef struct Slot {
+	Function functions[8];
+	gboolean aggregate; /* it was given out function by function */
+} Slot;
+
 typedef struct Bus {
 	const BusKind *kind;
-	Function functions[32][8];
-	gboolean aggregate[32]; /* the slot was given out function by function */
+	guint n_slots; /* 0 up to the kind's last one */
+	Slot slots[];
 } Bus;
 
 typedef struct Pci {
 	Guest *guest;
 	GPtrArray *buses; /* Bus * */
+	GHashTable *placed; /* the devices that have a place */
 	gboolean dry, q35;
 	guint before;  /* only buses below this; 0: any. A bridge sits on a bus before its own */
 	gboolean full; /* the document's addresses left nothing free */
@@ -230,9 +236,19 @@ static guint device_connect(const Pci *pci, const char *kind, gconstpointer devi
 
 static void add_bus(Pci *pci, const char *model)
 {
-	Bus *bus = g_new0(Bus, 1);
-	bus->kind = bus_kind(model);
+	const BusKind *kind = bus_kind(model);
+	Bus *bus = g_malloc0(sizeof(Bus) + (kind->last + 1) * sizeof(Slot));
+	bus->kind = kind;
+	bus->n_slots = kind->last + 1;
 	g_ptr_array_add(pci->buses, bus);
+}
+
+static gboolean slot_is_free(const Bus *bus, guint slot)
+{
+	for (guint f = 0; f < 8; f++)
+		if (bus->slots[slot].functions[f].kind)
+			return FALSE;
+	return TRUE;
 }
 
 /* A free function on @bus for something that is @connect. Ports share a slot function by function. */
@@ -241,16 +257,13 @@ static gboolean find_on_bus(const Bus *bus, guint connect, guint *slot, guint *f
 	if (!(bus->kind->takes & connect))
 		return FALSE;
 	for (*slot = bus->kind->first; *slot <= bus->kind->last; (*slot)++) {
-		gboolean used = FALSE;
-		for (guint f = 0; f < 8; f++)
-			used |= bus->functions[*slot][f].kind != NULL;
 		*function = 0;
-		if (!used)
+		if (slot_is_free(bus, *slot))
 			return TRUE;
-		if (connect != C_ROOT_PORT || !bus->aggregate[*slot])
+		if (connect != C_ROOT_PORT || !bus->slots[*slot].aggregate)
 			continue;
 		for (*function = 0; *function < 8; (*function)++)
-			if (!bus->functions[*slot][*function].kind)
+			if (!bus->slots[*slot].functions[*function].kind)
 				return TRUE;
 	}
 	return FALSE;
@@ -278,7 +291,7 @@ static gboolean grow(Pci *pci, guint connect)
 	if (pci->q35 && (connect & (C_PCI | C_PCI_BRIDGE))) {
 		add_bus(pci, "pcie-root-port");
 		if (find_place(pci, C_PCIE_TO_PCI, &bus, &slot, &function))
-			bus_at(pci, bus)->functions[slot][function].kind = "bridge";
+			bus_at(pci, bus)->slots[slot].functions[function].kind = "bridge";
 		add_bus(pci, "pcie-to-pci-bridge");
 		return TRUE;
 	}
@@ -300,15 +313,22 @@ static gboolean no_room(Pci *pci, const char *kind, gconstpointer device)
 static Function *function_at(const Pci *pci, const Address *a)
 {
 	Bus *bus = bus_at(pci, a->bus.v);
-	return bus ? &bus->functions[a->slot.v & 31][a->function.v & 7] : NULL;
+	return bus && a->slot.v < bus->n_slots ? &bus->slots[a->slot.v].functions[a->function.v & 7]
+					       : NULL;
+}
+
+static void occupy(Pci *pci, Function *f, const char *kind, gconstpointer device, DeviceInfo *info)
+{
+	*f = (Function){ kind, device, info };
+	if (device)
+		g_hash_table_add(pci->placed, (gpointer)device);
 }
 
 /* Writes a found place into @info and marks it as used. */
 static void take(Pci *pci, const char *kind, gconstpointer device, DeviceInfo *info, guint bus,
 		 guint slot, guint function)
 {
-	Function *f = &bus_at(pci, bus)->functions[slot][function];
-	*f = (Function){ kind, device, info };
+	occupy(pci, &bus_at(pci, bus)->slots[slot].functions[function], kind, device, info);
 	if (pci->dry)
 		return;
 	Tri multifunction = info->address && info->address->type == ADDRESS_PCI
@@ -331,7 +351,7 @@ static gboolean next_place(Pci *pci, const char *kind, gconstpointer device, Dev
 	     !find_place(pci, connect, &bus, &slot, &function)))
 		return no_room(pci, kind, device);
 	if (connect == C_ROOT_PORT)
-		bus_at(pci, bus)->aggregate[slot] = TRUE;
+		bus_at(pci, bus)->slots[slot].aggregate = TRUE;
 	take(pci, kind, device, info, bus, slot, function);
 	return TRUE;
 }
@@ -395,9 +415,9 @@ static gboolean reserve(Pci *pci, const char *kind, gconstpointer device, Device
 	Function *f = function_at(pci, a);
 	if (f->kind)
 		return in_use(pci, kind, device, a, f);
-	*f = (Function){ kind, device, info };
+	occupy(pci, f, kind, device, info);
 	if (connect == C_ROOT_PORT && (a->function.v || a->multifunction == TRI_YES))
-		bus_at(pci, a->bus.v)->aggregate[a->slot.v] = TRUE;
+		bus_at(pci, a->bus.v)->slots[a->slot.v].aggregate = TRUE;
 	a->domain = OPT_UINT(0);
 	a->bus.set = a->slot.set = a->function.set = TRUE;
 	return TRUE;
@@ -418,7 +438,7 @@ static gboolean reserve_device(const char *kind, gpointer device, DeviceInfo *in
 static gboolean solder(Pci *pci, const char *kind, gconstpointer device, DeviceInfo *info,
 		       guint slot, guint function, gboolean must)
 {
-	Function *f = &bus_at(pci, 0)->functions[slot][function];
+	Function *f = &bus_at(pci, 0)->slots[slot].functions[function];
 	if (!device_has_address(info, ADDRESS_PCI)) {
 		if (f->kind && !must)
 			return TRUE;
@@ -440,7 +460,7 @@ static gboolean solder(Pci *pci, const char *kind, gconstpointer device, DeviceI
 /* The rest of a slot that chips of the board fill. */
 static void block_slot(Pci *pci, guint slot, const char *what)
 {
-	Function *f = bus_at(pci, 0)->functions[slot];
+	Function *f = bus_at(pci, 0)->slots[slot].functions;
 	for (guint i = 0; i < 8; i++)
 		if (!f[i].kind)
 			f[i].kind = what;
@@ -467,9 +487,9 @@ static int ich9_row(const Controller *c)
 static gboolean companion_slot(Pci *pci, const Controller *c, guint *bus, guint *slot)
 {
 	for (guint b = 0; b < pci->buses->len; b++)
-		for (guint s = 0; s < 32; s++)
+		for (guint s = 0; s < bus_at(pci, b)->n_slots; s++)
 			for (guint f = 0; f < 8; f++) {
-				const Function *at = &bus_at(pci, b)->functions[s][f];
+				const Function *at = &bus_at(pci, b)->slots[s].functions[f];
 				const Controller *other = at->device;
 				if (!at->kind || !other || other == c ||
 				    !g_str_equal(at->kind, "controller") || ich9_row(other) < 0 ||
@@ -480,14 +500,6 @@ static gboolean companion_slot(Pci *pci, const Controller *c, guint *bus, guint 
 				return TRUE;
 			}
 	return FALSE;
-}
-
-static gboolean slot_is_free(const Bus *bus, guint slot)
-{
-	for (guint f = 0; f < 8; f++)
-		if (bus->functions[slot][f].kind)
-			return FALSE;
-	return TRUE;
 }
 
 static gboolean place_ich9(Pci *pci, Controller *c)
@@ -503,7 +515,7 @@ static gboolean place_ich9(Pci *pci, Controller *c)
 	if (!found && !find_place(pci, C_PCI, &bus, &slot, &function) &&
 	    (!pci->dry || !grow(pci, C_PCI) || !find_place(pci, C_PCI, &bus, &slot, &function)))
 		return no_room(pci, "controller", c);
-	const Function *f = &bus_at(pci, bus)->functions[slot][ich9[row].function];
+	const Function *f = &bus_at(pci, bus)->slots[slot].functions[ich9[row].function];
 	if (f->kind) {
 		Address a = { .bus = OPT_UINT(bus), .slot = OPT_UINT(slot),
 			      .function = OPT_UINT(ich9[row].function) };
@@ -563,22 +575,13 @@ static gboolean solder_board(Pci *pci)
 
 /* ---- everything else, in order ---- */
 
-static gboolean is_placed(const Pci *pci, gconstpointer device)
-{
-	for (guint b = 0; b < pci->buses->len; b++)
-		for (guint s = 0; s < 32; s++)
-			for (guint f = 0; f < 8; f++)
-				if (bus_at(pci, b)->functions[s][f].device == device)
-					return TRUE;
-	return FALSE;
-}
-
 static gboolean place_device(const char *kind, gpointer device, DeviceInfo *info, gpointer data)
 {
 	Pci *pci = data;
 	Controller *c = device;
 	gboolean bus_pass = g_str_equal(pci->kind, "pci");
-	if (!g_str_equal(kind, bus_pass ? "controller" : pci->kind) || is_placed(pci, device))
+	if (!g_str_equal(kind, bus_pass ? "controller" : pci->kind) ||
+	    g_hash_table_contains(pci->placed, device))
 		return TRUE;
 	if (info->address && info->address->type != ADDRESS_PCI)
 		return TRUE;
@@ -681,9 +684,10 @@ static gboolean room_for_bridge(Pci *pci)
 /* Function 0 of a slot must say so where other functions of the slot are used. */
 static void mark_multifunction(const Bus *bus, guint slot)
 {
-	const DeviceInfo *zero = bus->functions[slot][0].info;
+	const Function *functions = bus->slots[slot].functions;
+	const DeviceInfo *zero = functions[0].info;
 	for (guint f = 1; f < 8; f++)
-		if (bus->functions[slot][f].info && zero && zero->address &&
+		if (functions[f].info && zero && zero->address &&
 		    zero->address->multifunction == TRI_ABSENT)
 			zero->address->multifunction = TRI_YES;
 }
@@ -691,14 +695,15 @@ static void mark_multifunction(const Bus *bus, guint slot)
 static gboolean run(Guest *guest, gboolean dry, GError **error)
 {
 	g_autoptr(GPtrArray) buses = g_ptr_array_new_with_free_func(g_free);
-	Pci pci = { .guest = guest, .buses = buses, .dry = dry, .q35 = guest_is_q35(guest),
+	g_autoptr(GHashTable) placed = g_hash_table_new(NULL, NULL);
+	Pci pci = { .guest = guest, .buses = buses, .placed = placed, .dry = dry, .q35 = guest_is_q35(guest),
 		    .error = error };
 	if (!make_buses(&pci) || !place_all(&pci))
 		return FALSE;
 	if (dry)
 		return spare_port(&pci) && room_for_bridge(&pci) && keep_buses(&pci);
 	for (guint i = 0; i < buses->len; i++)
-		for (guint slot = 0; slot < 32; slot++)
+		for (guint slot = 0; slot < bus_at(&pci, i)->n_slots; slot++)
 			mark_multifunction(bus_at(&pci, i), slot);
 	return TRUE;
 }

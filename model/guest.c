@@ -154,24 +154,48 @@ static const Row *info_row(const Shape *shape)
 	return last->kind == ROW_INLINE && last->of == &device_info_shape ? last : NULL;
 }
 
-gboolean guest_each_device(Guest *guest, GuestDeviceFn fn, gpointer data)
+typedef struct DeviceKind {
+	const char *kind; /* its element's name */
+	gsize offset, info; /* of the member in Guest, of DeviceInfo in the device */
+	gboolean list;
+} DeviceKind;
+
+/* The rows that are devices, in order: made once, for definitions are walked many times. */
+static const GArray *device_kinds(void)
 {
+	static gsize once;
+	static GArray *kinds;
+	if (!g_once_init_enter(&once))
+		return kinds;
+	kinds = g_array_new(FALSE, FALSE, sizeof(DeviceKind));
 	for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
 		const Row *row = &rows[i];
 		if (!row->xml || !g_str_has_prefix(row->xml, "devices/") ||
 		    (row->kind != ROW_LIST && row->kind != ROW_STRUCT) || !info_row(row->of))
 			continue;
-		const char *kind = row->xml + strlen("devices/");
-		size_t info = info_row(row->of)->offset;
-		char *at = (char *)guest + row->offset;
-		if (row->kind == ROW_STRUCT) {
+		DeviceKind kind = { .kind = row->xml + strlen("devices/"), .offset = row->offset,
+				    .info = info_row(row->of)->offset,
+				    .list = row->kind == ROW_LIST };
+		g_array_append_val(kinds, kind);
+	}
+	g_once_init_leave(&once, 1);
+	return kinds;
+}
+
+gboolean guest_each_device(Guest *guest, GuestDeviceFn fn, gpointer data)
+{
+	const GArray *kinds = device_kinds();
+	for (guint i = 0; i < kinds->len; i++) {
+		const DeviceKind *k = &g_array_index(kinds, DeviceKind, i);
+		char *at = (char *)guest + k->offset;
+		if (!k->list) {
 			char *device = *(char **)at;
-			if (device && !fn(kind, device, (DeviceInfo *)(device + info), data))
+			if (device && !fn(k->kind, device, (DeviceInfo *)(device + k->info), data))
 				return FALSE;
 			continue;
 		}
 		SHAPE_EACH (char, device, *(GPtrArray **)at)
-			if (!fn(kind, device, (DeviceInfo *)(device + info), data))
+			if (!fn(k->kind, device, (DeviceInfo *)(device + k->info), data))
 				return FALSE;
 	}
 	return TRUE;
