@@ -188,6 +188,12 @@ gboolean shape_all_known(const Shape *shape, gconstpointer object, GError **erro
 gboolean row_from_text(const Row *row, gpointer object, const char *text, GError **error);
 /* The member as text, or NULL where it is absent. The caller frees it. */
 char *row_to_text(const Row *row, gconstpointer object);
+/* The same without a copy: it lies in @object, in @buffer (of ROW_TEXT_SIZE bytes) or for ever. */
+const char *row_text(const Row *row, gconstpointer object, char *buffer);
+#define ROW_TEXT_SIZE 32
+/* @v in @base (10 or 16) with at least @digits digits, at the end of @buffer (ROW_TEXT_SIZE bytes, of
+ * which at least the first eight are left free). */
+const char *uint_text(guint64 v, guint base, guint digits, char *buffer);
 /* Whether the member says anything. */
 gboolean row_is_set(const Row *row, gconstpointer object);
 /* Whether @row counts for @object: its .when fits the discriminator. */

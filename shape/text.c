@@ -133,17 +133,37 @@ static gboolean set_size(const Row *row, void *at, const char *text, GError **er
 	       row_set_size(row, (char *)at - row->offset, v, error);
 }
 
-static char *get_int(G_GNUC_UNUSED const Row *row, const void *at)
+const char *uint_text(guint64 v, guint base, guint digits, char *buffer)
 {
-	return g_strdup_printf("%" G_GINT64_FORMAT, ((const OptInt *)at)->v);
+	char *at = buffer + ROW_TEXT_SIZE;
+	char *enough = at - MIN(digits, 16) - 1;
+	*--at = '\0';
+	do
+		*--at = "0123456789abcdef"[v % base];
+	while (v /= base);
+	while (at > enough)
+		*--at = '0';
+	return at;
 }
 
-static char *get_uint(const Row *row, const void *at)
+static const char *get_int(G_GNUC_UNUSED const Row *row, const void *at, char *buffer)
+{
+	gint64 v = ((const OptInt *)at)->v;
+	char *text = (char *)uint_text(v < 0 ? -(guint64)v : (guint64)v, 10, 1, buffer);
+	if (v < 0)
+		*--text = '-';
+	return text;
+}
+
+static const char *get_uint(const Row *row, const void *at, char *buffer)
 {
 	guint64 v = ((const OptUint *)at)->v;
-	if (row->flags & ROW_HEX)
-		return g_strdup_printf("0x%0*" G_GINT64_MODIFIER "x", (int)row->digits, v);
-	return g_strdup_printf("%" G_GUINT64_FORMAT, v);
+	if (!(row->flags & ROW_HEX))
+		return uint_text(v, 10, 1, buffer);
+	char *text = (char *)uint_text(v, 16, row->digits, buffer);
+	*--text = 'x';
+	*--text = '0';
+	return text;
 }
 
 /* ---- words ---- */
@@ -160,9 +180,10 @@ static gboolean set_flag(G_GNUC_UNUSED const Row *row, void *at, const char *tex
 	return TRUE;
 }
 
-static char *get_flag(G_GNUC_UNUSED const Row *row, G_GNUC_UNUSED const void *at)
+static const char *get_flag(G_GNUC_UNUSED const Row *row, G_GNUC_UNUSED const void *at,
+			    G_GNUC_UNUSED char *buffer)
 {
-	return g_strdup("yes");
+	return "yes";
 }
 
 /* .words is "yes/no" (the default), "on/off", "enabled/disabled", ... */
@@ -188,12 +209,14 @@ static gboolean set_tri(const Row *row, void *at, const char *text, GError **err
 	return TRUE;
 }
 
-static char *get_tri(const Row *row, const void *at)
+static const char *get_tri(const Row *row, const void *at, char *buffer)
 {
 	const char *words = tri_words(row);
 	const char *slash = strchr(words, '/');
-	return *(const Tri *)at == TRI_YES ? g_strndup(words, (gsize)(slash - words))
-					   : g_strdup(slash + 1);
+	if (*(const Tri *)at != TRI_YES)
+		return slash + 1;
+	g_strlcpy(buffer, words, MIN((gsize)(slash - words) + 1, ROW_TEXT_SIZE));
+	return buffer;
 }
 
 static gboolean set_enum(const Row *row, void *at, const char *text, GError **error)
@@ -210,9 +233,9 @@ static gboolean set_enum(const Row *row, void *at, const char *text, GError **er
 	return TRUE;
 }
 
-static char *get_enum(const Row *row, const void *at)
+static const char *get_enum(const Row *row, const void *at, G_GNUC_UNUSED char *buffer)
 {
-	return g_strdup(enum_name(row->of, *(const int *)at));
+	return enum_name(row->of, *(const int *)at);
 }
 
 static gboolean set_string(const Row *row, void *at, const char *text, GError **error)
@@ -224,9 +247,10 @@ static gboolean set_string(const Row *row, void *at, const char *text, GError **
 	return TRUE;
 }
 
-static char *get_string(G_GNUC_UNUSED const Row *row, const void *at)
+static const char *get_string(G_GNUC_UNUSED const Row *row, const void *at,
+			      G_GNUC_UNUSED char *buffer)
 {
-	return g_strdup(*(char *const *)at);
+	return *(char *const *)at;
 }
 
 static void replace(void *at, char *value)
@@ -338,7 +362,7 @@ static gboolean set_strings(G_GNUC_UNUSED const Row *row, void *at, const char *
 
 static const struct {
 	gboolean (*set)(const Row *row, void *at, const char *text, GError **error);
-	char *(*get)(const Row *row, const void *at);
+	const char *(*get)(const Row *row, const void *at, char *buffer);
 } kinds[] = {
 	[ROW_FLAG] = { set_flag, get_flag },	   [ROW_TRI] = { set_tri, get_tri },
 	[ROW_INT] = { set_int, get_int },	   [ROW_UINT] = { set_uint, get_uint },
@@ -355,11 +379,17 @@ gboolean row_from_text(const Row *row, gpointer object, const char *text, GError
 	return kinds[row->kind].set(row, (char *)object + row->offset, text, error);
 }
 
-char *row_to_text(const Row *row, gconstpointer object)
+const char *row_text(const Row *row, gconstpointer object, char *buffer)
 {
 	if (row->kind >= G_N_ELEMENTS(kinds) || !kinds[row->kind].get || !row_is_set(row, object))
 		return NULL;
-	return kinds[row->kind].get(row, (const char *)object + row->offset);
+	return kinds[row->kind].get(row, (const char *)object + row->offset, buffer);
+}
+
+char *row_to_text(const Row *row, gconstpointer object)
+{
+	char buffer[ROW_TEXT_SIZE];
+	return g_strdup(row_text(row, object, buffer));
 }
 
 gboolean row_is_set(const Row *row, gconstpointer object)

@@ -83,6 +83,34 @@ static void add_rows(TreeNode *top, const Shape *shape, size_t base)
 			add_row(top, shape, &shape->rows[i], base);
 }
 
+static void collect(GPtrArray *all, const GArray *rows)
+{
+	for (guint i = 0; i < rows->len; i++)
+		g_ptr_array_add(all, &g_array_index(rows, TreeRow, i));
+}
+
+static guint count_rows(const TreeNode *node)
+{
+	guint n = node->attrs->len + node->content->len + node->presence->len + node->sub->len;
+	for (guint i = 0; i < node->kids->len; i++)
+		n += count_rows(g_ptr_array_index(node->kids, i));
+	return n;
+}
+
+/* Lists the rows of @node and below in one array (made long enough before), of which each has a run. */
+static void list_rows(TreeNode *node, GPtrArray *all)
+{
+	guint first = all->len;
+	node->rows = (const TreeRow *const *)all->pdata + first;
+	collect(all, node->attrs);
+	collect(all, node->content);
+	collect(all, node->presence);
+	collect(all, node->sub);
+	for (guint i = 0; i < node->kids->len; i++)
+		list_rows(g_ptr_array_index(node->kids, i), all);
+	node->n_rows = all->len - first;
+}
+
 const TreeNode *shape_tree(const Shape *shape)
 {
 	g_mutex_lock(&lock);
@@ -92,6 +120,7 @@ const TreeNode *shape_tree(const Shape *shape)
 	if (!tree) {
 		tree = node_new(shape->name, strlen(shape->name), NULL);
 		add_rows(tree, shape, 0);
+		list_rows(tree, g_ptr_array_sized_new(count_rows(tree)));
 		g_hash_table_insert(trees, (gpointer)shape, tree);
 	}
 	g_mutex_unlock(&lock);

@@ -25,6 +25,8 @@ struct TreeNode {
 	GArray *sub;	   /* of TreeRow: STRUCT, LIST, STRINGS, XML that this element holds */
 	GPtrArray *kids;   /* of TreeNode * */
 	gboolean has_unit; /* a SIZE is here: @unit belongs to it */
+	const TreeRow *const *rows; /* all of the above, here and below: what this element may say */
+	guint n_rows;
 };
 
 /* What no row knows, in the order of the document. */

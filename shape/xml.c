@@ -344,38 +344,61 @@ typedef struct Writer {
 	guint depth;
 } Writer;
 
+static void put(Writer *writer, const char *text)
+{
+	g_string_append_len(writer->out, text, (gssize)strlen(text));
+}
+
+/* What stands for @c; NULL: it is left out, for other control characters cannot be in XML. */
+static const char *escaped(char c)
+{
+	switch (c) {
+	case '<':
+		return "&lt;";
+	case '>':
+		return "&gt;";
+	case '&':
+		return "&amp;";
+	case '\'':
+		return "&apos;";
+	case '"':
+		return "&quot;";
+	case '\r':
+		return "&#13;";
+	case '\n':
+		return "&#10;";
+	case '\t':
+		return "&#9;";
+	default:
+		return NULL;
+	}
+}
+
+/* An attribute's white space, and every CR, would be read as something else. Runs of plain bytes, nearly
+ * always all of them, go in one piece. */
 static void escape(GString *out, const char *text, gboolean attribute)
 {
-	for (const char *c = text; *c; c++) {
-		switch (*c) {
-		case '<':
-			g_string_append(out, "&lt;");
-			break;
-		case '>':
-			g_string_append(out, "&gt;");
-			break;
-		case '&':
-			g_string_append(out, "&amp;");
-			break;
-		case '\'':
-			g_string_append(out, "&apos;");
-			break;
-		case '"':
-			g_string_append(out, "&quot;");
-			break;
-		default: /* an attribute's white space, and every CR, would be read as something else */
-			if (*c == '\r' || (attribute && (*c == '\n' || *c == '\t')))
-				g_string_append_printf(out, "&#%d;", *c);
-			else if ((guchar)*c >= ' ' || *c == '\n' || *c == '\t')
-				g_string_append_c(out, *c); /* other control characters cannot be in XML */
-		}
+	for (;;) {
+		const char *run = text;
+		while ((guchar)*text >= ' ' ? !strchr("<>&'\"", *text)
+					    : !attribute && (*text == '\n' || *text == '\t'))
+			text++;
+		g_string_append_len(out, run, text - run);
+		if (!*text)
+			return;
+		const char *instead = escaped(*text++);
+		if (instead)
+			g_string_append(out, instead);
 	}
 }
 
 static void indent(Writer *writer)
 {
-	for (guint i = 0; i < writer->depth; i++)
-		g_string_append(writer->out, "  ");
+	static const char spaces[] = "                                ";
+	for (gsize n = 2 * (gsize)writer->depth, part; n > 0; n -= part) {
+		part = MIN(n, sizeof spaces - 1);
+		g_string_append_len(writer->out, spaces, (gssize)part);
+	}
 }
 
 static gboolean is_shown(const Writer *writer, const TreeRow *entry, const char *object)
@@ -391,13 +414,15 @@ static gboolean is_shown(const Writer *writer, const TreeRow *entry, const char 
 
 static void put_attr(Writer *writer, const char *name, const char *value)
 {
-	g_string_append_printf(writer->out, " %s='", name);
+	g_string_append_c(writer->out, ' ');
+	put(writer, name);
+	put(writer, "='");
 	escape(writer->out, value, TRUE);
 	g_string_append_c(writer->out, '\'');
 }
 
 /* Sizes are kept in bytes and printed in the unit of their row, if that loses nothing. */
-static char *size_text(const Row *row, const char *object, const char **unit)
+static const char *size_text(const Row *row, const char *object, const char **unit, char *buffer)
 {
 	guint64 bytes = ((const OptUint *)(object + row->offset))->v;
 	guint64 scale = 1;
@@ -406,38 +431,35 @@ static char *size_text(const Row *row, const char *object, const char **unit)
 		scale = 1;
 		*unit = "bytes";
 	}
-	return g_strdup_printf("%" G_GUINT64_FORMAT, bytes / scale);
+	return uint_text(bytes / scale, 10, 1, buffer);
 }
 
-/* The value and, for a size, its unit (else NULL). */
-static char *value_text(const TreeRow *entry, const char *object, const char **unit)
+/* The value (see row_text()) and, for a size, its unit (else NULL). */
+static const char *value_text(const TreeRow *entry, const char *object, const char **unit, char *buffer)
 {
 	*unit = NULL;
-	return entry->row->kind == ROW_SIZE ? size_text(entry->row, object + entry->base, unit)
-					    : row_to_text(entry->row, object + entry->base);
+	return entry->row->kind == ROW_SIZE
+		       ? size_text(entry->row, object + entry->base, unit, buffer)
+		       : row_text(entry->row, object + entry->base, buffer);
 }
 
-static gboolean write_attrs(Writer *writer, const TreeNode *node, const char *object)
+static void write_attrs(Writer *writer, const TreeNode *node, const char *object)
 {
-	gboolean any = FALSE;
 	for (guint i = 0; i < node->attrs->len; i++) {
 		const TreeRow *entry = &g_array_index(node->attrs, TreeRow, i);
 		if (!is_shown(writer, entry, object))
 			continue;
 		const char *unit;
-		g_autofree char *text = value_text(entry, object, &unit);
-		put_attr(writer, entry->name, text);
+		char buffer[ROW_TEXT_SIZE];
+		put_attr(writer, entry->name, value_text(entry, object, &unit, buffer));
 		if (unit)
 			put_attr(writer, "unit", unit);
-		any = TRUE;
 	}
 	for (const ShapeExtra *e = ((const ShapeHead *)object)->extra; e; e = e->next) {
 		if (e->parent != node || !e->name)
 			continue;
 		put_attr(writer, e->name, e->text);
-		any = TRUE;
 	}
-	return any;
 }
 
 /* Kept elements that stood behind the known kid @after. */
@@ -463,13 +485,27 @@ static void write_struct(Writer *writer, const Shape *shape, const char *name, c
 	write_element(writer, shape_tree(shape), name, object, TRUE);
 }
 
+static void open_tag(Writer *writer, const char *name)
+{
+	g_string_append_c(writer->out, '<');
+	put(writer, name);
+}
+
+static void close_tag(Writer *writer, const char *name)
+{
+	put(writer, "</");
+	put(writer, name);
+	put(writer, ">\n");
+}
+
 static void write_words(Writer *writer, const char *name, const GPtrArray *words)
 {
 	for (guint i = 0; i < words->len; i++) {
 		indent(writer);
-		g_string_append_printf(writer->out, "<%s>", name);
+		open_tag(writer, name);
+		g_string_append_c(writer->out, '>');
 		escape(writer->out, g_ptr_array_index(words, i), FALSE);
-		g_string_append_printf(writer->out, "</%s>\n", name);
+		close_tag(writer, name);
 	}
 }
 
@@ -482,7 +518,8 @@ static gboolean write_sub(Writer *writer, const TreeRow *entry, const char *name
 	const char *at = object + entry->base + row->offset;
 	if (row->kind == ROW_XML) {
 		indent(writer);
-		g_string_append_printf(writer->out, "%s\n", *(char *const *)at);
+		put(writer, *(char *const *)at);
+		g_string_append_c(writer->out, '\n');
 	} else if (row->kind == ROW_STRINGS) {
 		write_words(writer, name, *(GPtrArray *const *)at);
 	} else if (row->kind == ROW_LIST) {
@@ -509,31 +546,38 @@ static gboolean write_kids(Writer *writer, const TreeNode *node, const char *obj
 	return any;
 }
 
-static gboolean is_present(const Writer *writer, const TreeNode *node, const char *object)
+/* Whether @node, or anything below it, stands in the document. */
+static gboolean says_something(const Writer *writer, const TreeNode *node, const char *object)
 {
-	for (guint i = 0; i < node->presence->len; i++)
-		if (is_shown(writer, &g_array_index(node->presence, TreeRow, i), object))
+	for (guint i = 0; i < node->n_rows; i++)
+		if (is_shown(writer, node->rows[i], object))
 			return TRUE;
+	for (const ShapeExtra *e = ((const ShapeHead *)object)->extra; e; e = e->next)
+		for (const TreeNode *at = e->parent; at; at = at->parent)
+			if (at == node)
+				return TRUE;
 	return FALSE;
 }
 
-/* One element with its attributes, text and children; leaves no trace where there is nothing to
- * say and @always is off. */
+/* One element with its attributes, text and children; nothing where there is nothing to say and @always
+ * is off. */
 static gboolean write_element(Writer *writer, const TreeNode *node, const char *name,
 			      const char *object, gboolean always)
 {
-	gsize start = writer->out->len;
+	if (!always && !says_something(writer, node, object))
+		return FALSE;
 	indent(writer);
-	g_string_append_printf(writer->out, "<%s", name);
+	open_tag(writer, name);
 	const TreeRow *entry = tree_row(node->content, NULL, object);
-	gboolean has_text = entry && is_shown(writer, entry, object);
-	const char *unit = NULL;
-	g_autofree char *text = has_text ? value_text(entry, object, &unit) : NULL;
-	gboolean any = write_attrs(writer, node, object) | is_present(writer, node, object);
+	char buffer[ROW_TEXT_SIZE];
+	const char *unit = NULL, *text = NULL;
+	if (entry && is_shown(writer, entry, object))
+		text = value_text(entry, object, &unit, buffer);
+	write_attrs(writer, node, object);
 	if (unit)
 		put_attr(writer, "unit", unit);
-	g_string_append_c(writer->out, '>');
 	gsize inside = writer->out->len;
+	g_string_append_c(writer->out, '>');
 	if (text)
 		escape(writer->out, text, FALSE);
 	gsize kids_at = writer->out->len;
@@ -541,19 +585,15 @@ static gboolean write_element(Writer *writer, const TreeNode *node, const char *
 	writer->depth++;
 	gboolean kids = write_kids(writer, node, object);
 	writer->depth--;
-	if (!any && !text && !kids && !always) {
-		g_string_truncate(writer->out, start);
-		return FALSE;
-	}
 	if (kids)
 		indent(writer);
 	else
 		g_string_truncate(writer->out, kids_at);
 	if (kids || text) {
-		g_string_append_printf(writer->out, "</%s>\n", name);
+		close_tag(writer, name);
 	} else {
-		g_string_truncate(writer->out, inside - 1);
-		g_string_append(writer->out, "/>\n");
+		g_string_truncate(writer->out, inside);
+		put(writer, "/>\n");
 	}
 	return TRUE;
 }
@@ -573,7 +613,7 @@ static void declare_namespaces(GString *out)
 
 char *shape_to_xml(const Shape *shape, const char *root, gconstpointer object, guint flags)
 {
-	Writer writer = { .out = g_string_new(NULL), .flags = flags };
+	Writer writer = { .out = g_string_sized_new(4096), .flags = flags };
 	write_struct(&writer, shape, root, object);
 	declare_namespaces(writer.out);
 	return g_string_free(writer.out, FALSE);
