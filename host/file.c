@@ -6,9 +6,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
 #define TEMPORARY ".new" /* definitions.c clears what a crash left */
 
@@ -36,31 +41,94 @@ static gboolean sync_folder(const char *path, GError **error)
 	return TRUE;
 }
 
-static gboolean write_temporary(const char *path, const char *data, gsize length, mode_t mode,
-				gboolean flush, GError **error)
+static int write_temporary(const char *path, const char *data, gsize length, mode_t mode,
+			   GError **error)
 {
 	autofd int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
-	if (fd < 0)
-		return fail_errno(error, errno, "cannot create %s", path);
+	if (fd < 0) {
+		fail_errno(error, errno, "cannot create %s", path);
+		return -1;
+	}
 	/* exactly that mode, whatever the umask and whatever an earlier crash left */
-	if (fchmod(fd, mode) < 0 || !write_all(fd, data, length) || (flush && fdatasync(fd) < 0))
-		return fail_errno(error, errno, "cannot write %s", path);
-	return TRUE;
+	if (fchmod(fd, mode) < 0 || !write_all(fd, data, length)) {
+		fail_errno(error, errno, "cannot write %s", path);
+		return -1;
+	}
+	return fd_steal(&fd);
+}
+
+/* Whether the driver of the file system on @device is ext4's: ext2's has the same magic number. */
+static gboolean is_ext4(dev_t device)
+{
+	static gint64 known = -1; /* the device that was looked at last, shifted, and what was found */
+	gint64 last = __atomic_load_n(&known, __ATOMIC_RELAXED);
+	if (last >= 0 && last >> 1 == (gint64)device)
+		return last & 1;
+	char link[PATH_MAX];
+	g_autofree char *block = g_strdup_printf("/sys/dev/block/%u:%u", major(device), minor(device));
+	ssize_t n = readlink(block, link, sizeof link - 1);
+	link[MAX(n, 0)] = '\0';
+	g_autofree char *name = g_path_get_basename(link);
+	g_autofree char *driver = g_strconcat("/sys/fs/ext4/", name, NULL);
+	gboolean found = n > 0 && access(driver, F_OK) == 0;
+	__atomic_store_n(&known, (gint64)device << 1 | found, __ATOMIC_RELAXED);
+	return found;
+}
+
+/* Whether flushing a file makes a name that it has just got durable too. POSIX does not say so, but
+ * some do: ext4 with a journal commits the transaction in which the file got its name, without one it
+ * flushes the folder of a new name (Linux fs/ext4/fsync.c: ext4_fsync_journal, ext4_sync_parent); XFS
+ * forces its log up to that transaction (fs/xfs/xfs_file.c: xfs_file_fsync; xfs_rename logs the file's
+ * inode with the folder's). */
+static gboolean flush_takes_name(int fd)
+{
+	struct statfs fs;
+	struct stat st;
+	if (fstatfs(fd, &fs) < 0 || fstat(fd, &st) < 0)
+		return FALSE;
+	return fs.f_type == XFS_SUPER_MAGIC || (fs.f_type == EXT4_SUPER_MAGIC && is_ext4(st.st_dev));
+}
+
+typedef enum Publish { PUBLISHED, PUBLISH_FAILED, PUBLISH_NOT_SO } Publish;
+
+/* A new name with one flush: the content is on its way first, so that no crash shows the name without
+ * it; then name and content are flushed together. NOT_SO: it takes two, one for each. */
+static Publish publish_at_once(int fd, const char *temporary, const char *path, GError **error)
+{
+	const unsigned int all = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+				 SYNC_FILE_RANGE_WAIT_AFTER;
+	if (!flush_takes_name(fd) || sync_file_range(fd, 0, 0, all) < 0 ||
+	    renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_NOREPLACE) < 0)
+		return PUBLISH_NOT_SO;
+	if (fsync(fd) == 0)
+		return PUBLISHED;
+	fail_errno(error, errno, "cannot write %s", path);
+	unlink(path);
+	return PUBLISH_FAILED;
+}
+
+static gboolean publish(int fd, const char *temporary, const char *path, gboolean durable,
+			GError **error)
+{
+	Publish done = durable ? publish_at_once(fd, temporary, path, error) : PUBLISH_NOT_SO;
+	if (done != PUBLISH_NOT_SO)
+		return done == PUBLISHED;
+	if (durable && fdatasync(fd) < 0)
+		return fail_errno(error, errno, "cannot write %s", temporary);
+	if (rename(temporary, path) < 0)
+		return fail_errno(error, errno, "cannot rename %s to %s", temporary, path);
+	return !durable || sync_folder(path, error);
 }
 
 gboolean file_write(const char *path, const char *data, gsize length, mode_t mode,
 		    FileDurability durability, GError **error)
 {
-	gboolean durable = durability == FILE_DURABLE;
 	g_autofree char *temporary = g_strconcat(path, TEMPORARY, NULL);
-	gboolean ok = write_temporary(temporary, data, length, mode, durable, error);
-	if (ok && rename(temporary, path) < 0)
-		ok = fail_errno(error, errno, "cannot rename %s to %s", temporary, path);
-	if (!ok) {
-		unlink(temporary);
-		return FALSE;
-	}
-	return !durable || sync_folder(path, error);
+	autofd int fd = write_temporary(temporary, data, length, mode, error);
+	if (fd >= 0 && publish(fd, temporary, path, durability == FILE_DURABLE, error))
+		return TRUE;
+	unlink(temporary);
+	return FALSE;
 }
 
 char *file_read(const char *path, gsize limit, gsize *length, GError **error)

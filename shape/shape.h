@@ -193,7 +193,7 @@ const char *row_text(const Row *row, gconstpointer object, char *buffer);
 #define ROW_TEXT_SIZE 32
 /* @v in @base (10 or 16) with at least @digits digits, at the end of @buffer (ROW_TEXT_SIZE bytes, of
  * which at least the first eight are left free). */
-const char *uint_text(guint64 v, guint base, guint digits, char *buffer);
+char *uint_text(guint64 v, guint base, guint digits, char *buffer);
 /* Whether the member says anything. */
 gboolean row_is_set(const Row *row, gconstpointer object);
 /* Whether @row counts for @object: its .when fits the discriminator. */

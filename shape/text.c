@@ -133,7 +133,7 @@ static gboolean set_size(const Row *row, void *at, const char *text, GError **er
 	       row_set_size(row, (char *)at - row->offset, v, error);
 }
 
-const char *uint_text(guint64 v, guint base, guint digits, char *buffer)
+char *uint_text(guint64 v, guint base, guint digits, char *buffer)
 {
 	char *at = buffer + ROW_TEXT_SIZE;
 	char *enough = at - MIN(digits, 16) - 1;
@@ -149,7 +149,7 @@ const char *uint_text(guint64 v, guint base, guint digits, char *buffer)
 static const char *get_int(G_GNUC_UNUSED const Row *row, const void *at, char *buffer)
 {
 	gint64 v = ((const OptInt *)at)->v;
-	char *text = (char *)uint_text(v < 0 ? -(guint64)v : (guint64)v, 10, 1, buffer);
+	char *text = uint_text(v < 0 ? -(guint64)v : (guint64)v, 10, 1, buffer);
 	if (v < 0)
 		*--text = '-';
 	return text;
@@ -160,7 +160,7 @@ static const char *get_uint(const Row *row, const void *at, char *buffer)
 	guint64 v = ((const OptUint *)at)->v;
 	if (!(row->flags & ROW_HEX))
 		return uint_text(v, 10, 1, buffer);
-	char *text = (char *)uint_text(v, 16, row->digits, buffer);
+	char *text = uint_text(v, 16, row->digits, buffer);
 	*--text = 'x';
 	*--text = '0';
 	return text;

@@ -189,6 +189,11 @@ static void load_one(gpointer data, gpointer user)
 	/* before it is read: what changes it meanwhile is seen at the next start */
 	if (stat(path, &st) < 0)
 		return;
+	if (S_ISREG(st.st_mode) && st.st_size == 0) { /* a name without its content: see file.c */
+		log_warning(NULL, "%s is empty, as a define leaves it that was cut off: removed", path);
+		unlink(path);
+		return;
+	}
 	g_autoptr(Guest) guest = read_guest(load->store, name, &error);
 	if (guest && !guest->uuid)
 		fail(&error, LODGE_ERROR_INVALID, "%s: <uuid> is missing", path);

@@ -185,7 +185,6 @@ static void test_files_that_cannot_be_read(void)
 	Shelf shelf;
 	shelf_open(&shelf);
 	put_guest(&shelf, "good", 1, "one");
-	put(&shelf, "empty.xml", "");
 	put(&shelf, "cut.xml", "<domain type='qemu'><name>cu");
 	put(&shelf, "no-uuid.xml", "<domain type='qemu'><name>no-uuid</name><memory>65536</memory>"
 				   "<os><type>hvm</type></os></domain>");
@@ -207,10 +206,12 @@ static void test_leftovers(void)
 	put_guest(&shelf, "a", 1, "one");
 	put(&shelf, "a.xml.new", "<doma");
 	put(&shelf, "b.xml.new", "<doma");
+	put(&shelf, "c.xml", "");
 	g_autofree char *link = path_of(&shelf, "autostart/gone.xml");
 	g_assert_cmpint(symlink("../gone.xml", link), ==, 0);
 	assert_found(&shelf, "a:one");
 	g_assert_false(is_there(&shelf, "a.xml.new") || is_there(&shelf, "b.xml.new"));
+	g_assert_false(is_there(&shelf, "c.xml"));
 	g_assert_false(is_there(&shelf, "autostart/gone.xml"));
 	shelf_close(&shelf);
 }
