@@ -38,7 +38,7 @@ static const Row parameter_rows[] = {
 	STRING(FilterParameter, name, "@name", .flags = ROW_REQUIRED, .doc = "variable"),
 	STRING(FilterParameter, value, "@value", .doc = "value"),
 };
-static const Shape parameter_shape = SHAPE("filter-parameter", FilterParameter, parameter_rows);
+const Shape filter_parameter_shape = SHAPE("filter-parameter", FilterParameter, parameter_rows);
 
 static const Row range_rows[] = {
 	UINT(PortForwardRange, start, "@start", .min = 1, .max = 65535, .flags = ROW_REQUIRED,
@@ -161,7 +161,7 @@ static const Row interface_rows[] = {
 	STRING(Interface, backend_tap, "backend/@tap", .doc = "path of the tun device"),
 	STRING(Interface, backend_vhost, "backend/@vhost", .doc = "path of the vhost device"),
 	STRING(Interface, filter, "filterref/@filter", .doc = "network filter"),
-	LIST(Interface, filter_parameters, "filterref/parameter", parameter_shape,
+	LIST(Interface, filter_parameters, "filterref/parameter", filter_parameter_shape,
 	     .doc = "variables of the filter"),
 	STRING(Interface, link_state, "link/@state", .flags = ROW_HOT, .doc = "up or down"),
 	UINT(Interface, mtu, "mtu/@size", .min = 1, .max = 65535, .doc = "MTU"),

@@ -120,4 +120,5 @@ typedef struct Interface {
 
 extern const Shape interface_shape;
 extern const Shape bandwidth_shape, virtual_port_shape, vlan_tag_shape, interface_route_shape;
+extern const Shape filter_parameter_shape;
 extern const EnumTable interface_types;

@@ -4,7 +4,7 @@ import pathlib
 import re
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-ROOMS = ["base", "shape", "model", "host", "store", "image", "engine", "core", "ops", "wire", "cli",
+ROOMS = ["base", "shape", "model", "host", "store", "image", "engine", "net", "core", "ops", "wire", "cli",
          "daemon"]
 COLUMNS_OF_TAB = 8
 
