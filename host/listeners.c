@@ -10,7 +10,7 @@
 typedef struct Listener {
 	Listeners *all;
 	int fd;
-	gboolean read_only;
+	int kind;
 	guint source; /* 0: there is no room */
 } Listener;
 
@@ -33,7 +33,7 @@ static gboolean let_in(const Listener *listener)
 	const ListenersOwner *owner = &listener->all->owner;
 	int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd >= 0)
-		owner->serve(owner->owner, fd, listener->read_only);
+		owner->serve(owner->owner, fd, listener->kind);
 	else if (errno == EMFILE || errno == ENFILE)
 		log_warning(owner->name, "a client waits: %s", g_strerror(errno));
 	return fd >= 0;
@@ -71,10 +71,10 @@ void listeners_resume(Listeners *listeners)
 	}
 }
 
-void listeners_add(Listeners *listeners, int fd, gboolean read_only)
+void listeners_add(Listeners *listeners, int fd, int kind)
 {
 	Listener *listener = g_new0(Listener, 1);
-	*listener = (Listener){ .all = listeners, .fd = fd, .read_only = read_only };
+	*listener = (Listener){ .all = listeners, .fd = fd, .kind = kind };
 	g_unix_set_fd_nonblocking(fd, TRUE, NULL);
 	/* only widens the queue: it listens already */
 	if (listen(fd, (int)listeners->owner.backlog) < 0)

@@ -13,15 +13,15 @@ typedef struct ListenersOwner {
 	guint turn;	  /* how many are let in at once */
 	/* Whether there is no room: nobody is let in until listeners_resume(). */
 	gboolean (*is_full)(gpointer owner);
-	/* Takes @fd, a new client: non-blocking, close-on-exec. */
-	gboolean (*serve)(gpointer owner, int fd, gboolean read_only);
+	/* Takes @fd, a new client: non-blocking, close-on-exec. @kind is its socket's. */
+	gboolean (*serve)(gpointer owner, int fd, int kind);
 	gpointer owner;
 } ListenersOwner;
 
 /* Listens nowhere yet. The caller owns it. */
 Listeners *listeners_new(const ListenersOwner *owner);
-/* Takes @fd, a socket that listens already. Its clients may only read where @read_only is set. */
-void listeners_add(Listeners *listeners, int fd, gboolean read_only);
+/* Takes @fd, a socket that listens already. @kind is a number of the owner's for its clients. */
+void listeners_add(Listeners *listeners, int fd, int kind);
 /* There is room again. */
 void listeners_resume(Listeners *listeners);
 /* Closes all sockets; more may be added. */

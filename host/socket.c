@@ -3,6 +3,9 @@
 #include "host/socket.h"
 
 #include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -105,4 +108,75 @@ gboolean socket_peer(int fd, pid_t *pid, uid_t *uid, GError **error)
 	*pid = peer.pid;
 	*uid = peer.uid;
 	return TRUE;
+}
+
+static void set_on(int fd, int level, int option)
+{
+	int on = 1;
+	setsockopt(fd, level, option, &on, sizeof on);
+}
+
+/* -1 with errno. */
+static int listen_at(const struct addrinfo *info)
+{
+	autofd int fd = socket(info->ai_family, info->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			       info->ai_protocol);
+	if (fd < 0)
+		return -1;
+	set_on(fd, SOL_SOCKET, SO_REUSEADDR);
+	set_on(fd, SOL_SOCKET, SO_KEEPALIVE);
+	set_on(fd, IPPROTO_TCP, TCP_NODELAY);
+	if (info->ai_family == AF_INET6) /* IPv4 has a socket of its own */
+		set_on(fd, IPPROTO_IPV6, IPV6_V6ONLY);
+	if (bind(fd, info->ai_addr, info->ai_addrlen) || listen(fd, BACKLOG))
+		return -1;
+	return fd_steal(&fd);
+}
+
+static void close_all(GArray *fds)
+{
+	for (guint i = 0; i < fds->len; i++)
+		close(g_array_index(fds, int, i));
+	g_array_unref(fds);
+}
+
+GArray *socket_listen_tcp(const char *address, const char *port, GError **error)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE };
+	struct addrinfo *found = NULL;
+	const char *where = address ? address : "*";
+	int code = getaddrinfo(address, port, &hints, &found);
+	if (code) {
+		fail(error, LODGE_ERROR_INVALID, "%s:%s: %s", where, port, gai_strerror(code));
+		return NULL;
+	}
+	GArray *fds = g_array_new(FALSE, FALSE, sizeof(int));
+	int failed = 0;
+	for (const struct addrinfo *info = found; info && !failed; info = info->ai_next) {
+		int fd = listen_at(info);
+		if (fd >= 0)
+			g_array_append_val(fds, fd);
+		else if (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL) /* a host without IPv6 */
+			failed = errno;
+	}
+	freeaddrinfo(found);
+	if (!failed && fds->len > 0)
+		return fds;
+	close_all(fds);
+	fail_errno(error, failed ? failed : EADDRNOTAVAIL, "cannot listen at %s:%s", where, port);
+	return NULL;
+}
+
+char *socket_address(int fd, gboolean peer)
+{
+	struct sockaddr_storage address;
+	socklen_t size = sizeof address;
+	char host[NI_MAXHOST], port[NI_MAXSERV];
+	struct sockaddr *any = (struct sockaddr *)&address;
+	if (peer ? getpeername(fd, any, &size) : getsockname(fd, any, &size))
+		return NULL;
+	if (address.ss_family == AF_UNIX ||
+	    getnameinfo(any, size, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV))
+		return NULL;
+	return g_strconcat(host, ";", port, NULL);
 }

@@ -3,7 +3,7 @@
  * Neighbours: client.c gives the bytes; procs.c the rows; ops/dispatch.c runs the verbs. */
 #include "base/fd.h"
 #include "base/log.h"
-#include "wire/libvirt/internal.h"
+#include "wire/libvirt/login.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -124,7 +124,7 @@ static const Plan *plan_of(const LvProc *proc)
 void lv_proc_check(const LvProc *proc)
 {
 	const Plan *plan = plan_of(proc);
-	if ((!plan->op && !proc->fn) ||
+	if ((!plan->op && !proc->fn && !proc->later) ||
 	    (plan->op && plan->op->target == OP_ON_GUEST && plan->dom < 0))
 		g_error("libvirt: the row of %s is wrong", proc->name);
 	if (proc->other)
@@ -250,6 +250,11 @@ void lv_put_domain(WireArena *arena, WireValue *value, const char *name, const c
 
 static void reply(LvCall *call)
 {
+	if (call->reply_fd >= 0 && call->client->way > LIBVIRT_UNIX_RO) {
+		lv_send_error(call->client, &call->header, LV_ERR_NO_SUPPORT, LV_FROM_RPC,
+			      "file descriptors go through unix sockets only");
+		return;
+	}
 	LvClient *client = call->client;
 	LvHeader header = call->header;
 	g_autoptr(GError) error = NULL;
@@ -267,6 +272,23 @@ static void reply(LvCall *call)
 	} else if (call->reply_fd >= 0 && client->server) {
 		lv_send_fd(client, fd_steal(&call->reply_fd));
 	}
+}
+
+void lv_call_reply(LvCall *call)
+{
+	LvClient *client = call->client;
+	if (client->server)
+		reply(call);
+	if (client->server && client->login && client->login->done)
+		lv_login_passed(client);
+	call_free(call);
+}
+
+void lv_call_refuse(LvCall *call, int code, int domain, const char *message)
+{
+	if (call->client->server)
+		lv_send_error(call->client, &call->header, code, domain, message);
+	call_free(call);
 }
 
 /* ---- a verb's arguments ---- */
@@ -441,6 +463,10 @@ static void run_call(LvCall *call, XdrIn in)
 		run_op(call, plan);
 		return;
 	}
+	if (!error && call->proc->later) {
+		call->proc->later(call);
+		return;
+	}
 	if (!error && call->proc->fn(call, &error))
 		reply(call);
 	else
@@ -466,6 +492,8 @@ static const LvProc *find_proc(LvClient *client, const LvHeader *header)
 		domain = LV_FROM_REMOTE;
 		text = g_strdup_printf("this function is not supported by the connection driver: "
 				       "procedure %u", header->procedure);
+	} else if (client->login && !proc->before_login) {
+		text = g_strdup("authentication required");
 	} else if (!client->opened && !proc->before_open) {
 		code = LV_ERR_INTERNAL;
 		text = g_strdup("connection not open");

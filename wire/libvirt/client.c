@@ -2,7 +2,7 @@
  * server's scratch buffer; only a message that is not whole yet is kept with its client. Replies
  * gather in one buffer and go out in one write. */
 #include "base/fd.h"
-#include "wire/libvirt/internal.h"
+#include "wire/libvirt/login.h"
 
 #include <string.h>
 #include <sys/epoll.h>
@@ -35,6 +35,10 @@ void lv_client_unref(LvClient *client)
 		close(g_array_index(client->out_fds, LvOutFd, i).fd);
 	g_clear_pointer(&client->out_fds, g_array_unref);
 	xdr_out_clear(&client->out);
+	lv_login_free(client->login);
+	if (client->layer)
+		client->layer->kind->free(client->layer);
+	fd_clear(&client->fd); /* where something was at work with it */
 	g_free(client);
 }
 
@@ -53,7 +57,8 @@ static gboolean is_full(const LvClient *client)
 /* Whether the next message is to wait. */
 static gboolean is_paused(const LvClient *client)
 {
-	return client->calls >= LV_MAX_CALLS || client->blocked || is_full(client);
+	return client->calls >= client->max_calls || client->blocked || is_full(client) ||
+	       (client->login && client->calls);
 }
 
 static gboolean has_fds(const LvClient *client)
@@ -99,8 +104,10 @@ static gboolean send_some(LvClient *client)
 		return TRUE;
 	}
 	gsize until = next ? next->at : client->out.len;
-	ssize_t n = send(client->fd, client->out.data + client->out_done, until - client->out_done,
-			 MSG_NOSIGNAL | MSG_DONTWAIT);
+	const guint8 *bytes = client->out.data + client->out_done;
+	gsize room = until - client->out_done;
+	ssize_t n = client->layer ? client->layer->kind->send(client->layer, client->fd, bytes, room) :
+				    send(client->fd, bytes, room, MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (n > 0)
 		client->out_done += (gsize)n;
 	return n > 0;
@@ -237,7 +244,7 @@ static gsize take_message(LvClient *client, const guint8 *bytes, gsize length)
 	if (length < 4)
 		return 0;
 	guint32 size = xdr_peek_u32(bytes);
-	if (size < LV_HEADER || size > LV_MAX_MESSAGE) {
+	if (size < LV_HEADER || size > (client->login ? LV_MAX_ANONYMOUS : LV_MAX_MESSAGE)) {
 		lv_close(client, "it sent a message of an impossible length");
 		return 0;
 	}
@@ -304,6 +311,8 @@ static ssize_t receive(LvClient *client, guint8 *bytes, gsize room)
 	struct iovec part = { .iov_base = bytes, .iov_len = room };
 	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control,
 				  .msg_controllen = sizeof control };
+	if (client->layer)
+		return client->layer->kind->receive(client->layer, client->fd, bytes, room);
 	ssize_t n = recvmsg(client->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n > 0 && message.msg_controllen)
 		keep_fds(client, &message);
@@ -377,7 +386,14 @@ static ssize_t read_fresh(LvClient *client)
 	return n;
 }
 
-static void read_more(LvClient *client)
+/* Bytes that epoll does not know of. */
+static gboolean holds_more(const LvClient *client)
+{
+	return client->server && client->layer && !is_paused(client) &&
+	       client->layer->kind->holds(client->layer);
+}
+
+static void read_once(LvClient *client)
 {
 	client->busy = TRUE;
 	ssize_t n = client->in_len ? read_kept(client) : read_fresh(client);
@@ -394,6 +410,13 @@ static void read_more(LvClient *client)
 	flush(client);
 }
 
+static void read_more(LvClient *client)
+{
+	do
+		read_once(client);
+	while (holds_more(client));
+}
+
 void lv_client_resume(LvClient *client)
 {
 	if (!client->server || client->busy)
@@ -407,10 +430,17 @@ void lv_client_resume(LvClient *client)
 	}
 	if (client->server)
 		flush(client);
+	if (holds_more(client))
+		read_more(client);
 }
 
 void lv_client_ready(LvClient *client, guint32 events)
 {
+	if (client->login && client->login->tls) {
+		if (!client->login->at_work)
+			lv_login_ready(client);
+		return;
+	}
 	lv_client_ref(client);
 	if ((events & EPOLLOUT) && flush(client))
 		lv_streams_resume(client);

@@ -4,15 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define AUTH_NONE 0
+#define FEATURE_FDS 8
 #define FEATURE_KEEPALIVE 10
-
-gboolean lv_auth_list(LvCall *call, G_GNUC_UNUSED GError **error)
-{
-	WireValue *types = lv_put_list(call, lv_put(call, "types"), 1, 1);
-	types[0].items[0].i = AUTH_NONE;
-	return TRUE;
-}
 
 /* The drivers a client may ask for: "qemu:///system", with a host or without, or nothing. */
 gboolean lv_open(LvCall *call, GError **error)
@@ -66,7 +59,7 @@ gboolean lv_uri(LvCall *call, G_GNUC_UNUSED GError **error)
 gboolean lv_supports_feature(LvCall *call, G_GNUC_UNUSED GError **error)
 {
 	static const gint8 features[] = {
-		[8] = 1,		 /* file descriptors */
+		[FEATURE_FDS] = 1,	 /* file descriptors */
 		[9] = 1,		 /* strings as typed parameters */
 		[FEATURE_KEEPALIVE] = 1, /* pings */
 		[14] = 1,		 /* events with callback ids */
@@ -78,5 +71,7 @@ gboolean lv_supports_feature(LvCall *call, G_GNUC_UNUSED GError **error)
 		call->client->pings = TRUE;
 	if (feature > 0 && feature < (gint64)sizeof features)
 		lv_put(call, "supported")->i = features[feature];
+	if (feature == FEATURE_FDS && call->client->way > LIBVIRT_UNIX_RO)
+		lv_put(call, "supported")->i = 0;
 	return TRUE;
 }

@@ -3,19 +3,17 @@
 
 #include "ops/events.h"
 #include "wire/libvirt/codec.h"
+#include "wire/libvirt/layer.h"
 #include "wire/libvirt/libvirt.h"
 
 #define LV_MAX_MESSAGE (32u * 1024 * 1024 + 4) /* bytes, the length itself included */
 #define LV_HEADER 28			       /* bytes: the length and six words */
-#define LV_MAX_CLIENTS 5000
-#define LV_MAX_CALLS 64		     /* of one client at work; then it is not read any more */
+#define LV_MAX_ANONYMOUS (512u * 1024) /* bytes of a message of one who did not log in */
 #define LV_MAX_OUT (4u << 20)	     /* bytes that wait for a client; then it is not read any more */
 #define LV_MAX_FDS 32		     /* with one message */
 #define LV_STREAM_CHUNK (256u * 1024 - 24) /* bytes of one packet */
 #define LV_STREAM_AHEAD (1u << 20)   /* bytes that wait for the far end of a stream */
 #define LV_HALF_SECONDS 30	     /* for the rest of a message */
-#define LV_PING_SECONDS 5	     /* of silence until a ping */
-#define LV_PING_COUNT 5		     /* without an answer: the client is gone */
 #define LV_BACKLOG 1024
 #define LV_VERSION 9000000	     /* what libvirt's clients take us for */
 
@@ -23,6 +21,8 @@ typedef struct LvClient LvClient;
 typedef struct LvCall LvCall;
 typedef struct LvProc LvProc;
 typedef struct LvStream LvStream;
+typedef struct LvLogin LvLogin;
+typedef struct LvTls LvTls;
 
 typedef enum LvProgram {
 	LV_REMOTE = 0x20008086,
@@ -51,7 +51,11 @@ struct LvClient {
 	gint refs;
 	LibvirtServer *server; /* NULL: closed */
 	int fd;
+	LibvirtWay way;
+	LvLayer *layer; /* NULL: bytes go as they are */
+	LvLogin *login; /* NULL: it may call */
 	OpCaller caller;
+	gboolean secure;	/* nobody else can read along */
 	gboolean opened;	/* connect_open was called */
 	gboolean close_told;	/* it wants to hear why the connection ends */
 	gboolean busy;		/* its messages are being read: replies wait for the end of that */
@@ -67,7 +71,7 @@ struct LvClient {
 	gsize out_done;	 /* bytes of it that are sent */
 	GArray *out_fds; /* of LvOutFd; NULL: none */
 
-	guint calls;	     /* at work */
+	guint calls, max_calls; /* at work; then it is not read any more */
 	guint blocked;	     /* streams that wait for their far end */
 	gboolean pings;	     /* it answers them */
 	gint64 heard;	     /* monotonic: the last byte */
@@ -80,6 +84,12 @@ struct LvClient {
 /* ---- server.c ---- */
 
 Core *lv_core(const LvClient *client);
+const LibvirtConfig *lv_config(const LibvirtServer *server);
+/* Certificates, as they are on the disk now; NULL: there are none. */
+LvTls *lv_server_tls(LibvirtServer *server);
+/* Counts @client among the anonymous ones, or not any more. Too many: the one that has been anonymous for
+ * longest goes. */
+void lv_anonymous(LvClient *client, gboolean is);
 /* Bytes to read into; for one read at a time. */
 guint8 *lv_scratch(LibvirtServer *server, gsize *size);
 /* Makes epoll wait for @client->events. */
@@ -142,16 +152,21 @@ struct LvProc {
 	const LvProc *other;  /* with the same arguments and reply */
 	int missing;	  /* libvirt's number where something other than the target is not there; 0:
 			     LV_ERR_SYSTEM */
+	gboolean before_login; /* may be called by anyone */
 	gboolean before_open; /* may be called before connect_open */
 	gboolean (*before)(LvCall *call, OpCall *op, GError **error);
 	gboolean (*after)(LvCall *call, OpCall *op, GError **error);
 	gboolean (*fn)(LvCall *call, GError **error);
+	void (*later)(LvCall *call); /* begins; lv_call_reply() or lv_call_refuse() ends it, once */
 };
 
 /* Aborts where the row cannot work; for tests. */
 void lv_proc_check(const LvProc *proc);
 /* A message of type call with its fds; @in is its payload. */
 void lv_call_begin(LvClient *client, const LvHeader *header, XdrIn in, const int *fds, guint n_fds);
+/* Ends a call of a row with .later: with its reply, or with an error. */
+void lv_call_reply(LvCall *call);
+void lv_call_refuse(LvCall *call, int code, int domain, const char *message);
 /* The argument @name; a bug where there is none. */
 const WireValue *lv_arg(const LvCall *call, const char *name);
 /* The place of the reply's field @name. */
@@ -181,6 +196,7 @@ typedef struct LvProcs {
 } LvProcs;
 
 extern const LvProcs lv_procs_connect; /* the connection, events */
+extern const LvProcs lv_procs_login;   /* who a client is */
 extern const LvProcs lv_procs_node;    /* the host */
 extern const LvProcs lv_procs_domain;  /* guests: found, shown, run, saved, their streams */
 extern const LvProcs lv_procs_tune;    /* what a guest may use */
@@ -206,6 +222,8 @@ typedef enum LvErrorDomain { /* virErrorDomain */
 	LV_FROM_REMOTE = 13,
 	LV_FROM_STREAMS = 38,
 	LV_FROM_THREAD = 42,
+	LV_FROM_AUTH = 46,
+	LV_FROM_POLKIT = 60,
 } LvErrorDomain;
 
 typedef enum LvErrorCode { /* virErrorNumber: those that this door gives by itself */
@@ -216,8 +234,11 @@ typedef enum LvErrorCode { /* virErrorNumber: those that this door gives by itse
 	LV_ERR_SYSTEM = 38,
 	LV_ERR_RPC = 39,
 	LV_ERR_NO_DOMAIN = 42,
+	LV_ERR_AUTH_FAILED = 45,
 	LV_ERR_CONFIG_UNSUPPORTED = 67,
+	LV_ERR_AUTH_CANCELLED = 79,
 	LV_ERR_NO_METADATA = 80,
+	LV_ERR_AUTH_UNAVAILABLE = 94,
 } LvErrorCode;
 
 /* Sends an error as the answer to @header. */
@@ -271,7 +292,6 @@ const WireType *lv_event_type(int event, gboolean legacy, guint32 *procedure);
 /* ---- what no row can say ---- */
 
 /* connect.c */
-gboolean lv_auth_list(LvCall *call, GError **error);
 gboolean lv_open(LvCall *call, GError **error);
 gboolean lv_done(LvCall *call, GError **error); /* nothing is to be done */
 gboolean lv_get_type(LvCall *call, GError **error);

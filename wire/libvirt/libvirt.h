@@ -3,14 +3,24 @@
  *
  * Files: server.c sockets, limits, timers; client.c one connection, from bytes to messages and back;
  * call.c one call, from a row of procs_*.c to a verb and its reply; codec.c and xdr.c values on the
- * wire; procs.c lists the tables of procedures; errors.c libvirt's numbers; stream.c, events.c; connect.c,
+ * wire; procs.c lists the tables of procedures; errors.c libvirt's numbers; login.c who a client is, with
+ * tls.c, sasl.c and polkit.c; stream.c, events.c; connect.c,
  * node.c and domain.c what no row can say. Everything here is on the main loop's thread.
  * Neighbours: ops/dispatch.c below; wire/rest/ beside. */
 #pragma once
 
 #include "ops/ops.h"
+#include "wire/libvirt/config.h"
 
 typedef struct LibvirtServer LibvirtServer;
+
+/* How a client comes. */
+typedef enum LibvirtWay {
+	LIBVIRT_UNIX,
+	LIBVIRT_UNIX_RO, /* may only read */
+	LIBVIRT_TCP,
+	LIBVIRT_TLS,
+} LibvirtWay;
 
 /* A server without sockets; the caller owns it (libvirt_free). @core is passed on to the verbs and
  * must outlive it; with NULL all verbs are refused. */
@@ -18,12 +28,14 @@ LibvirtServer *libvirt_new(Core *core, GError **error);
 /* Ends every connection; calls still running are not ended and report to nobody. */
 void libvirt_free(LibvirtServer *server);
 
-/* Serves clients of the listening socket @fd, which the server then owns; with @read_only they may
- * only read. */
-void libvirt_listen(LibvirtServer *server, int fd, gboolean read_only);
+/* From now on as @config says, which must outlive the server; loads certificates and SASL's library where
+ * it asks for them. Before it, the defaults hold. Blocks on the disk; at start. */
+gboolean libvirt_configure(LibvirtServer *server, const LibvirtConfig *config, GError **error);
+/* Serves clients of the listening socket @fd, which the server then owns. */
+void libvirt_listen(LibvirtServer *server, int fd, LibvirtWay way);
 /* Serves the one client at the other end of @fd, which the server then owns. FALSE: there are too
  * many clients. */
-gboolean libvirt_serve(LibvirtServer *server, int fd, gboolean read_only);
+gboolean libvirt_serve(LibvirtServer *server, int fd, LibvirtWay way);
 /* Count of connections. */
 guint libvirt_count(const LibvirtServer *server);
 

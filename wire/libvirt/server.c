@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "host/listeners.h"
 #include "host/socket.h"
-#include "wire/libvirt/internal.h"
+#include "wire/libvirt/login.h"
 
 #include <glib-unix.h>
 #include <string.h>
@@ -21,6 +21,10 @@ struct LibvirtServer {
 	Listeners *listeners;
 	GPtrArray *clients;   /* of LvClient, a reference each */
 	GPtrArray *closed;    /* that go at the end of this turn */
+	GPtrArray *anonymous; /* of LvClient, no references: the one that came first comes first */
+	const LibvirtConfig *config;
+	LibvirtConfig defaults; /* what holds before libvirt_configure() */
+	LvTls *tls;
 	gboolean in_turn;
 	guint8 *scratch;
 };
@@ -28,6 +32,18 @@ struct LibvirtServer {
 Core *lv_core(const LvClient *client)
 {
 	return client->server->core;
+}
+
+const LibvirtConfig *lv_config(const LibvirtServer *server)
+{
+	return server->config;
+}
+
+LvTls *lv_server_tls(LibvirtServer *server)
+{
+	if (server->tls)
+		lv_tls_refresh(server->tls);
+	return server->tls;
 }
 
 guint8 *lv_scratch(LibvirtServer *server, gsize *size)
@@ -86,7 +102,7 @@ static gboolean on_ready(int fd, G_GNUC_UNUSED GIOCondition condition, gpointer 
 static void ping(LvClient *client)
 {
 	LvHeader header = { .program = LV_KEEPALIVE, .version = 1, .procedure = 1, .type = LV_EVENT };
-	if (client->missed++ >= LV_PING_COUNT) {
+	if (client->missed++ >= client->server->config->keepalive_count.v) {
 		lv_close(client, "it does not answer pings");
 		return;
 	}
@@ -95,10 +111,12 @@ static void ping(LvClient *client)
 
 static void look_after(LvClient *client, gpointer data)
 {
-	gint64 now = *(gint64 *)data;
+	gint64 now = *(gint64 *)data, interval = client->server->config->keepalive_interval.v;
 	if (client->half_since && now - client->half_since > LV_HALF_SECONDS * G_TIME_SPAN_SECOND)
 		lv_close(client, "the rest of its message did not come");
-	else if (client->pings && now - client->heard >= LV_PING_SECONDS * G_TIME_SPAN_SECOND)
+	else if (client->login && lv_login_is_late(client, now))
+		lv_close(client, "it did not log in");
+	else if (client->pings && interval > 0 && now - client->heard >= interval * G_TIME_SPAN_SECOND)
 		ping(client);
 }
 
@@ -118,9 +136,13 @@ void lv_close(LvClient *client, const char *why)
 		return;
 	if (why)
 		log_debug("libvirt", "client with pid %d: %s: the connection ends", client->caller.pid, why);
+	lv_login_abandon(client);
 	client->server = NULL;
 	epoll_ctl(server->epoll, EPOLL_CTL_DEL, client->fd, NULL);
-	fd_clear(&client->fd);
+	if (client->login && client->login->at_work)
+		shutdown(client->fd, SHUT_RDWR); /* its number must not be another's yet */
+	else
+		fd_clear(&client->fd);
 	lv_streams_close(client);
 	lv_callbacks_free(client);
 	g_ptr_array_remove_fast(server->clients, client);
@@ -133,46 +155,63 @@ void lv_close(LvClient *client, const char *why)
 	listeners_resume(server->listeners);
 }
 
-static OpCaller caller_of(int fd, gboolean read_only)
+void lv_anonymous(LvClient *client, gboolean is)
 {
-	OpCaller caller = { .uid = (uid_t)-1, .read_only = read_only, .door = "libvirt" };
-	socket_peer(fd, &caller.pid, &caller.uid, NULL);
+	GPtrArray *all = client->server->anonymous;
+	guint64 max = client->server->config->max_anonymous_clients.v;
+	if (!is) {
+		g_ptr_array_remove(all, client);
+		return;
+	}
+	if (max && all->len >= max)
+		lv_close(g_ptr_array_index(all, 0), "others want to log in too");
+	g_ptr_array_add(all, client);
+}
+
+static OpCaller caller_of(int fd, LibvirtWay way)
+{
+	OpCaller caller = { .uid = (uid_t)-1, .read_only = way == LIBVIRT_UNIX_RO, .door = "libvirt" };
+	if (way <= LIBVIRT_UNIX_RO)
+		socket_peer(fd, &caller.pid, &caller.uid, NULL);
 	return caller;
 }
 
-gboolean libvirt_serve(LibvirtServer *server, int fd, gboolean read_only)
+static gboolean is_full(gpointer owner)
 {
-	if (server->clients->len >= LV_MAX_CLIENTS) {
+	const LibvirtServer *server = owner;
+	return server->clients->len >= server->config->max_clients.v;
+}
+
+gboolean libvirt_serve(LibvirtServer *server, int fd, LibvirtWay way)
+{
+	if (is_full(server)) {
 		close(fd);
 		return FALSE;
 	}
 	g_unix_set_fd_nonblocking(fd, TRUE, NULL);
 	LvClient *client = g_new0(LvClient, 1);
-	*client = (LvClient){ .refs = 1, .server = server, .fd = fd, .events = EPOLLIN,
-			      .caller = caller_of(fd, read_only),
+	*client = (LvClient){ .refs = 1, .server = server, .fd = fd, .events = EPOLLIN, .way = way,
+			      .caller = caller_of(fd, way),
+			      .max_calls = (guint)server->config->max_client_requests.v,
 			      .heard = g_get_monotonic_time() };
 	g_ptr_array_add(server->clients, client);
 	lv_watch(client, TRUE);
 	if (!server->timer)
 		server->timer = g_timeout_add_seconds(1, on_timer, server);
+	lv_login_begin(client); /* may close it */
 	return TRUE;
 }
 
-void libvirt_listen(LibvirtServer *server, int fd, gboolean read_only)
+void libvirt_listen(LibvirtServer *server, int fd, LibvirtWay way)
 {
-	listeners_add(server->listeners, fd, read_only);
+	listeners_add(server->listeners, fd, (int)way);
 }
 
 /* ---- the server ---- */
 
-static gboolean is_full(gpointer owner)
+static gboolean serve(gpointer owner, int fd, int way)
 {
-	return ((LibvirtServer *)owner)->clients->len >= LV_MAX_CLIENTS;
-}
-
-static gboolean serve(gpointer owner, int fd, gboolean read_only)
-{
-	return libvirt_serve(owner, fd, read_only);
+	return libvirt_serve(owner, fd, (LibvirtWay)way);
 }
 
 static Listeners *make_listeners(LibvirtServer *server)
@@ -206,11 +245,28 @@ LibvirtServer *libvirt_new(Core *core, GError **error)
 	server->listeners = make_listeners(server);
 	server->clients = g_ptr_array_new();
 	server->closed = g_ptr_array_new_with_free_func((GDestroyNotify)lv_client_unref);
+	server->anonymous = g_ptr_array_new();
+	shape_defaults(&libvirt_config_shape, &server->defaults);
+	server->config = &server->defaults;
 	server->scratch = g_malloc(SCRATCH);
 	server->source = add_source(server);
 	if (core)
 		server->subscription = op_subscribe(core, lv_events_deliver, server);
 	return server;
+}
+
+gboolean libvirt_configure(LibvirtServer *server, const LibvirtConfig *config, GError **error)
+{
+	gboolean sasl = config->auth_unix_ro == LIBVIRT_AUTH_SASL ||
+			config->auth_unix_rw == LIBVIRT_AUTH_SASL ||
+			(config->listen_tcp && config->auth_tcp == LIBVIRT_AUTH_SASL) ||
+			(config->listen_tls && config->auth_tls == LIBVIRT_AUTH_SASL);
+	if (sasl && !lv_sasl_load(error))
+		return FALSE;
+	if (config->listen_tls && !(server->tls = lv_tls_new(config, error)))
+		return FALSE;
+	server->config = config;
+	return TRUE;
 }
 
 static void say_goodbye(LvClient *client, G_GNUC_UNUSED gpointer data)
@@ -231,6 +287,9 @@ void libvirt_free(LibvirtServer *server)
 	listeners_free(server->listeners);
 	g_ptr_array_unref(server->clients);
 	g_ptr_array_unref(server->closed);
+	g_ptr_array_unref(server->anonymous);
+	shape_clear(&libvirt_config_shape, &server->defaults);
+	lv_tls_free(server->tls);
 	close(server->epoll);
 	g_free(server->scratch);
 	g_free(server);

@@ -207,7 +207,7 @@ static gboolean is_full(gpointer owner)
 	return full;
 }
 
-static gboolean serve(gpointer owner, int fd, gboolean read_only)
+static gboolean serve(gpointer owner, int fd, int read_only)
 {
 	return rest_serve(owner, fd, read_only);
 }
