@@ -163,24 +163,81 @@ void lane_beside(LaneFn fn, gpointer data)
 	g_thread_pool_push(pool(TRUE), task, NULL);
 }
 
+/* ---- tasks for the main loop: one source for all, so that a post costs no more than a wake ---- */
+
 typedef struct MainTask {
+	struct MainTask *next;
 	LaneFn fn;
 	gpointer data;
 } MainTask;
 
-static gboolean run_on_main(gpointer data)
+static struct {
+	GMutex lock;
+	MainTask *first, **end; /* under lock */
+} main_tasks = { .end = &main_tasks.first };
+
+static gboolean main_has_tasks(void)
 {
-	MainTask *task = data;
-	task->fn(task->data);
-	return G_SOURCE_REMOVE;
+	g_mutex_lock(&main_tasks.lock);
+	gboolean any = main_tasks.first != NULL;
+	g_mutex_unlock(&main_tasks.lock);
+	return any;
+}
+
+static gboolean main_prepare(G_GNUC_UNUSED GSource *source, int *timeout)
+{
+	*timeout = -1;
+	return main_has_tasks();
+}
+
+static gboolean main_check(G_GNUC_UNUSED GSource *source)
+{
+	return main_has_tasks();
+}
+
+/* What is posted meanwhile waits for the next turn: other sources have theirs. */
+static gboolean main_dispatch(G_GNUC_UNUSED GSource *source, G_GNUC_UNUSED GSourceFunc fn,
+			      G_GNUC_UNUSED gpointer data)
+{
+	g_mutex_lock(&main_tasks.lock);
+	MainTask *task = main_tasks.first;
+	main_tasks.first = NULL;
+	main_tasks.end = &main_tasks.first;
+	g_mutex_unlock(&main_tasks.lock);
+	while (task) {
+		MainTask *next = task->next;
+		task->fn(task->data);
+		g_free(task);
+		task = next;
+	}
+	return G_SOURCE_CONTINUE;
+}
+
+static void add_main_source(void)
+{
+	static GSourceFuncs funcs = { .prepare = main_prepare, .check = main_check,
+				      .dispatch = main_dispatch };
+	static gsize once;
+	if (!g_once_init_enter(&once))
+		return;
+	GSource *source = g_source_new(&funcs, sizeof(GSource));
+	g_source_set_name(source, "lanes");
+	g_source_set_can_recurse(source, TRUE);
+	g_source_attach(source, NULL);
+	g_source_unref(source);
+	g_once_init_leave(&once, 1);
 }
 
 void lane_to_main(LaneFn fn, gpointer data)
 {
+	add_main_source();
 	MainTask *task = g_new(MainTask, 1);
 	*task = (MainTask){ .fn = fn, .data = data };
-	g_autoptr(GSource) source = g_idle_source_new();
-	g_source_set_priority(source, G_PRIORITY_DEFAULT);
-	g_source_set_callback(source, run_on_main, task, g_free);
-	g_source_attach(source, NULL);
+	g_mutex_lock(&main_tasks.lock);
+	gboolean wake = main_tasks.first == NULL;
+	*main_tasks.end = task;
+	main_tasks.end = &task->next;
+	g_mutex_unlock(&main_tasks.lock);
+	if (wake)
+		g_main_context_wakeup(NULL);
 }

@@ -342,16 +342,30 @@ static void learn_disk(const char *images, HostFacts *facts)
 
 /* ---- QEMU ---- */
 
-char *host_find_qemu(const char *configured)
+static char *find_own_qemu(void)
 {
-	if (configured)
-		return g_find_program_in_path(configured);
 	struct utsname name;
 	if (uname(&name))
 		return NULL;
 	g_autofree char *program = g_strconcat("qemu-system-", name.machine, NULL);
 	char *path = g_find_program_in_path(program);
 	return path ? path : g_find_program_in_path("/usr/libexec/qemu-kvm"); /* Red Hat's place */
+}
+
+char *host_find_qemu(const char *configured)
+{
+	static GMutex lock;
+	static char *last; /* each definition asks: $PATH is searched again only where it is gone */
+	if (configured)
+		return g_find_program_in_path(configured);
+	g_mutex_lock(&lock);
+	if (last && access(last, X_OK) < 0)
+		g_clear_pointer(&last, g_free);
+	if (!last)
+		last = find_own_qemu();
+	char *found = g_strdup(last);
+	g_mutex_unlock(&lock);
+	return found;
 }
 
 /* What QEMU prints when asked with one or two words; NULL where it cannot run. */

@@ -60,6 +60,9 @@ void rest_wake(struct MHD_Connection *mhd);
 /* Has MHD look after its connections soon: its epoll descriptor does not tell of those that were woken
  * or whose stream ended. */
 void rest_poke(RestServer *server);
+/* The same at once, unless MHD is at work above us: spares a reply a turn of the main loop. Requests
+ * may be read, answered and freed in here. */
+void rest_flush(RestServer *server);
 
 /* ---- route.c ---- */
 

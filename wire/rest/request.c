@@ -108,22 +108,34 @@ static void waiter_free(Waiter *waiter)
 	g_free(waiter);
 }
 
+static void set_result(Waiter *waiter, OpCall *call, const GError *error)
+{
+	Request *request = waiter->request;
+	request->waiter = NULL;
+	g_clear_handle_id(&request->hup, g_source_remove);
+	if (waiter->feed)
+		end_feed(waiter->feed, call, error);
+	else if (error)
+		set_error(request, (guint)op_http_status(error), error, &call->notes);
+	else
+		set_success(request, call);
+}
+
 static void on_done(OpCall *call, const GError *error)
 {
 	Waiter *waiter = call->door_data;
 	Request *request = waiter->request;
+	RestServer *server = request ? request->conn->server : NULL;
+	/* verbs that ran elsewhere report from the main loop itself: nobody is in the midst of things */
+	gboolean at_once = request && request->asleep &&
+			   (call->op->lane == OP_LANE || call->op->lane == OP_BESIDE);
 	if (request) {
-		request->waiter = NULL;
-		g_clear_handle_id(&request->hup, g_source_remove);
-		if (waiter->feed)
-			end_feed(waiter->feed, call, error);
-		else if (error)
-			set_error(request, (guint)op_http_status(error), error, &call->notes);
-		else
-			set_success(request, call);
+		set_result(waiter, call, error);
 		wake(request);
 	}
 	waiter_free(waiter);
+	if (at_once)
+		rest_flush(server);
 }
 
 static gboolean on_hup(G_GNUC_UNUSED int fd, G_GNUC_UNUSED GIOCondition condition, gpointer data)

@@ -29,7 +29,7 @@ typedef struct MhdSource {
 	GSource source;
 	struct MHD_Daemon *mhd;
 	gpointer tag;
-	gboolean poked;
+	gboolean poked, running;
 } MhdSource;
 
 static gboolean mhd_prepare(GSource *source, int *timeout)
@@ -54,8 +54,11 @@ static gboolean mhd_check(GSource *source)
 static gboolean mhd_dispatch(GSource *source, G_GNUC_UNUSED GSourceFunc fn,
 			     G_GNUC_UNUSED gpointer data)
 {
-	((MhdSource *)source)->poked = FALSE;
-	MHD_run(((MhdSource *)source)->mhd);
+	MhdSource *own = (MhdSource *)source;
+	own->poked = FALSE;
+	own->running = TRUE;
+	MHD_run(own->mhd);
+	own->running = FALSE;
 	return G_SOURCE_CONTINUE;
 }
 
@@ -69,6 +72,7 @@ static GSource *mhd_source_new(struct MHD_Daemon *mhd)
 	own->tag = g_source_add_unix_fd(
 		source, MHD_get_daemon_info(mhd, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd, G_IO_IN);
 	g_source_set_name(source, "http");
+	g_source_set_can_recurse(source, TRUE); /* else GLib takes it out of its poll around each turn */
 	g_source_attach(source, NULL);
 	return source;
 }
@@ -107,6 +111,12 @@ void rest_wake(struct MHD_Connection *mhd)
 void rest_poke(RestServer *server)
 {
 	((MhdSource *)server->source)->poked = TRUE;
+}
+
+void rest_flush(RestServer *server)
+{
+	if (!((MhdSource *)server->source)->running)
+		mhd_dispatch(server->source, NULL, NULL);
 }
 
 /* A client that does not say what it wants, or says it a byte at a time, is hung up on. */
