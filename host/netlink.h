@@ -19,7 +19,7 @@ typedef struct LinkInfo {
 	int index, master; /* master 0: none */
 	int parent;	   /* of macvtap, vlan: index of the device below; 0: none */
 	char name[IFNAMSIZ];
-	char kind[16]; /* "bridge", "tun", "macvtap", "veth", "dummy", ...; "" for hardware */
+	char kind[16]; /* "bridge", "tun", "macvtap", "veth", ...; "" for hardware */
 	guint8 mac[6];
 	guint mtu;
 	gboolean up, running; /* wanted by the administrator; has a carrier */
@@ -43,7 +43,6 @@ typedef struct BridgeOptions {
 gboolean netlink_add_bridge(Netlink *nl, const char *name, const BridgeOptions *options,
 			    GError **error);
 gboolean netlink_add_veth(Netlink *nl, const char *name, const char *peer, GError **error);
-gboolean netlink_add_dummy(Netlink *nl, const char *name, GError **error);
 /* @mode: "private", "vepa", "bridge" or "passthru". Its character device is /dev/tap + index. */
 gboolean netlink_add_macvtap(Netlink *nl, const char *name, const char *parent, const char *mode,
 			     const guint8 mac[6], GError **error);

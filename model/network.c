@@ -47,7 +47,7 @@ static const Shape forward_shape = SHAPE("forward", NetworkForward, forward_rows
 
 static const Row forwarder_rows[] = {
 	STRING(DnsForwarder, domain, "@domain", .doc = "only for names of this domain"),
-	STRING(DnsForwarder, addr, "@addr", .doc = "address of the server; none: not asked outside"),
+	STRING(DnsForwarder, addr, "@addr", .doc = "address of the server; none: as the host resolves"),
 };
 static const Shape forwarder_shape = SHAPE("dns-forwarder", DnsForwarder, forwarder_rows);
 

@@ -40,7 +40,7 @@ gboolean net_change(Net *net, const Network *live, GError **error);
  * then it is still active. */
 gboolean net_stop(Net *net, GError **error);
 
-/* Forgets it; the network goes on. */
+/* Forgets it; the network goes on. Main loop's thread. */
 void net_free(Net *net);
 
 /* Removes whatever is left of the network @live, of which no Net is known. */

@@ -15,7 +15,7 @@ BELOW = {  # what each room may include, besides itself
     "engine": {"base", "shape", "model", "host", "image"},
     "net": {"base", "shape", "model", "host"},
     "core": {"base", "shape", "model", "host", "store", "image", "engine", "net"},
-    "ops": {"base", "shape", "model", "host", "store", "image", "engine", "core"},
+    "ops": {"base", "shape", "model", "host", "store", "image", "engine", "net", "core"},
     "wire": {"base", "shape", "model", "host", "ops"},
     "cli": {"base", "shape", "model", "host", "ops"},
     "daemon": set(ROOMS) - {"daemon"},

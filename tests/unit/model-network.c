@@ -278,8 +278,9 @@ int main(int argc, char **argv)
 	/* live as long as the program */
 	GPtrArray *cases = g_ptr_array_new(), *outs = g_ptr_array_new();
 	for (const char *name; (name = g_dir_read_name(entries));)
-		g_ptr_array_add(g_str_has_suffix(name, ".out.xml") ? outs : cases,
-				g_build_filename(dir, name, NULL));
+		if (g_str_has_suffix(name, ".xml"))
+			g_ptr_array_add(g_str_has_suffix(name, ".out.xml") ? outs : cases,
+					g_build_filename(dir, name, NULL));
 	g_dir_close(entries);
 	for (guint i = 0; i < cases->len; i++) {
 		g_autofree char *name = g_path_get_basename(cases->pdata[i]);
