@@ -10,7 +10,7 @@
 #include "base/fd.h"
 
 const EnumTable image_formats =
-	ENUM_TABLE("disk format", "raw", "qcow2", "qcow", "vmdk", "vdi", "vhdx", "vpc");
+	ENUM_TABLE("disk format", "raw", "qcow2", "qcow", "vmdk", "vdi", "vhdx", "vpc", "luks");
 
 #define SECTOR 512
 
@@ -35,6 +35,7 @@ static const struct {
 	{ IMAGE_VDI, FALSE, 64, "\x7f\x10\xda\xbe", 4, SIZE_LE64, 368 },
 	{ IMAGE_VHDX, FALSE, 0, "vhdxfile", 8, SIZE_NONE, 0 },
 	{ IMAGE_VPC, FALSE, 0, "conectix", 8, SIZE_BE64, 48 },
+	{ IMAGE_LUKS, FALSE, 0, "LUKS\xba\xbe\0\1", 8, SIZE_NONE, 0 },
 	{ IMAGE_VPC, TRUE, 0, "conectix", 8, SIZE_BE64, 48 },
 };
 

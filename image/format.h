@@ -19,6 +19,7 @@ typedef enum ImageFormat { /* QEMU's names of the drivers, see image_formats */
 			   IMAGE_VDI,
 			   IMAGE_VHDX,
 			   IMAGE_VPC,
+			   IMAGE_LUKS,
 } ImageFormat;
 extern const EnumTable image_formats;
 

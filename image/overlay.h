@@ -1,10 +1,5 @@
-/* Makes qcow2 images: empty ones, and linked ones that keep only what differs from a backing file.
- * The header is written here, which takes a fraction of the time that starting qemu-img does.
- *
- * An existing file is never touched, and a crash leaves no half image: the file gets its name only
- * once it is complete and on the disk.
- *
- * Neighbours: chain.h resolves and checks the backing file; qcow2.h reads what is written here. */
+/* Makes plain qcow2 images in one line: empty ones, and linked ones that keep only what differs from
+ * a backing file. See create.h, which does it. */
 #pragma once
 
 #include "image/format.h"

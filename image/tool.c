@@ -158,7 +158,17 @@ static int reap(Running *r)
 
 /* ---- one run ---- */
 
-static gboolean start(Running *r, const char *program, int secret, GError **error)
+/* The secrets as files; -1 where there is none. */
+static gboolean open_secrets(const ImageTool *how, int *fds, GError **error)
+{
+	const ImageSecret *const secrets[] = { how->secret, how->from_secret };
+	for (guint i = 0; i < G_N_ELEMENTS(secrets); i++)
+		if (secrets[i] && (fds[i] = image_secret_file(secrets[i], error)) < 0)
+			return FALSE;
+	return TRUE;
+}
+
+static gboolean start(Running *r, const char *program, const int *secrets, GError **error)
 {
 	int out[2], err[2];
 	if (pipe2(out, O_CLOEXEC | O_NONBLOCK) < 0)
@@ -173,8 +183,11 @@ static gboolean start(Running *r, const char *program, int secret, GError **erro
 	fcntl(out_write, F_SETFL, 0);
 	fcntl(err_write, F_SETFL, 0);
 	g_autoptr(GArray) fds = g_array_new(FALSE, FALSE, sizeof(SpawnFd));
-	const SpawnFd own[] = { { out_write, 1 }, { err_write, 2 }, { secret, IMAGE_SECRET_FD } };
-	g_array_append_vals(fds, own, secret >= 0 ? 3 : 2);
+	const SpawnFd own[] = { { out_write, 1 }, { err_write, 2 },
+				{ secrets[0], IMAGE_SECRET_FD }, { secrets[1], IMAGE_FROM_SECRET_FD } };
+	for (guint i = 0; i < G_N_ELEMENTS(own); i++)
+		if (own[i].from >= 0)
+			g_array_append_val(fds, own[i]);
 	if (r->how->n_fds)
 		g_array_append_vals(fds, r->how->fds, r->how->n_fds);
 	g_autoptr(GPtrArray) argv = g_ptr_array_new();
@@ -222,11 +235,11 @@ static gboolean judge(const Running *r, int status, GError **error)
 static gboolean try_once(const ImageTool *how, const char *program, char **out, gboolean *busy,
 			 GError **error)
 {
-	autofd int secret = how->secret ? image_secret_file(how->secret, error) : -1;
-	if (how->secret && secret < 0)
-		return FALSE;
+	int secrets[2] = { -1, -1 };
 	Running r = { .how = how, .out = -1, .err = -1, .child.pidfd = -1 };
-	gboolean ok = start(&r, program, secret, error);
+	gboolean ok = open_secrets(how, secrets, error) && start(&r, program, secrets, error);
+	fd_clear(&secrets[0]);
+	fd_clear(&secrets[1]);
 	if (ok) {
 		r.text = g_string_new(NULL);
 		r.complaint = g_string_new(NULL);

@@ -23,12 +23,14 @@ typedef struct ImageSecret {
 	gsize length;
 } ImageSecret;
 
-/* The number that a secret's file has in the tool: "secret,id=s0,file=/dev/fd/9". */
+/* The number that a secret's file has in the tool; see image_secret_object. */
 #define IMAGE_SECRET_FD 9
+#define IMAGE_FROM_SECRET_FD 10
 
 typedef struct ImageTool {
 	const char *const *argv;   /* behind the program's name: "create", "-f", ...; NULL at the end */
 	const ImageSecret *secret; /* becomes the file IMAGE_SECRET_FD; NULL: none */
+	const ImageSecret *from_secret; /* the same for the image that is read: IMAGE_FROM_SECRET_FD */
 	const SpawnFd *fds;	   /* more files for it */
 	guint n_fds;
 	const char *cwd;	/* where relative names start; NULL: "/" */

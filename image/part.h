@@ -1,0 +1,42 @@
+/* Files in the making: an image gets its name only once it is whole and on the disk, and what a
+ * crash leaves can be told from what is still being made, by any daemon on any host.
+ *
+ * A part is a file without a name (it vanishes with its descriptors) where the file system has
+ * such, otherwise, and where another program must find it by name, a file in a folder
+ * `.lodge-part-HOST-PID-START-N` beside its target: the name says who makes it.
+ *
+ * Neighbours: create.c, copy.c, transfer.c make parts; pool/ and the daemon call image_parts_clean(). */
+#pragma once
+
+#include <glib.h>
+
+#define IMAGE_PART_PREFIX ".lodge-part-"
+
+typedef struct ImagePart {
+	char *path;   /* what it will be */
+	char *folder; /* the part's own folder, NULL for a nameless file */
+	char *temp;   /* its present name below .folder (last component as that of .path), or NULL */
+	int fd;	      /* open for reading and writing, or -1: a named part that is not opened yet */
+} ImagePart;
+
+/* Begins a part of @path; an existing @path is refused with EXISTS. With @named a folder is made and
+ * no file yet (fd is -1): some program will make .temp. Otherwise .fd is open, mode 0600. The caller
+ * ends it with image_part_finish() or image_part_clear(). Any thread. */
+gboolean image_part_begin(const char *path, gboolean named, ImagePart *part, GError **error);
+
+/* Everything on the disk, then its name, then the folder flushed. EXISTS where somebody took the
+ * name meanwhile; @replace takes it from him. @flush FALSE leaves the data to the kernel's leisure.
+ * Ends the part, also on failure. */
+gboolean image_part_finish(ImagePart *part, gboolean replace, gboolean flush, GError **error);
+
+/* Drops what was made, if anything is. */
+void image_part_clear(ImagePart *part);
+
+/* Removes the parts in @folder whose maker is gone; those of other hosts once nothing was written
+ * into them for a day. Returns how many went. For the start of a pool or daemon. Any thread. */
+guint image_parts_clean(const char *folder);
+
+/* Whether @name (without its folder) is a part: lists leave it out. */
+gboolean image_is_part(const char *name);
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ImagePart, image_part_clear)

@@ -1,0 +1,84 @@
+/* See resize.h. */
+#include "image/resize.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "image/header.h"
+#include "image/lock.h"
+
+/* qemu-img's words for an image with a secret; the caller frees it. */
+static char *locked_words(const ImageResize *how)
+{
+	g_auto(GStrv) parts = g_strsplit(how->path, ",", -1);
+	g_autofree char *file = g_strjoinv(",,", parts);
+	return g_strdup_printf("driver=%s,%s=lodge,file.filename=%s",
+			       enum_name(&image_formats, (int)how->format),
+			       how->format == IMAGE_LUKS ? "key-secret" :
+							   "encrypt.format=luks,encrypt.key-secret",
+			       file);
+}
+
+static gboolean resize_by_tool(const ImageResize *how, GError **error)
+{
+	g_autofree char *size = g_strdup_printf("%" G_GUINT64_FORMAT, how->size);
+	g_autofree char *about = g_strdup_printf("image \"%s\" cannot be resized", how->path);
+	g_autofree char *prealloc = g_strdup_printf("--preallocation=%s", how->preallocation ?
+		enum_name(&image_preallocs, (int)how->preallocation) : "off");
+	g_autofree char *words = how->secret ? locked_words(how) : NULL;
+	const char *argv[12];
+	guint n = 0;
+	argv[n++] = "resize";
+	argv[n++] = "-q";
+	argv[n++] = how->secret ? "--image-opts" : "-f";
+	argv[n++] = how->secret ? "--object" : enum_name(&image_formats, (int)how->format);
+	if (how->secret)
+		argv[n++] = image_secret_object;
+	if (how->shrink)
+		argv[n++] = "--shrink";
+	if (how->preallocation > IMAGE_PREALLOC_OFF)
+		argv[n++] = prealloc;
+	argv[n++] = words ? words : how->path;
+	argv[n++] = size;
+	argv[n] = NULL;
+	const ImageTool tool = { .argv = argv, .secret = how->secret, .about = about, .work = how->work };
+	return image_tool_run(&tool, NULL, error);
+}
+
+static gboolean resize_raw(const ImageResize *how, int fd, guint64 before, GError **error)
+{
+	int errnum = 0;
+	if (how->size > before && how->preallocation >= IMAGE_PREALLOC_FALLOC)
+		errnum = posix_fallocate(fd, (off_t)before, (off_t)(how->size - before));
+	else if (ftruncate(fd, (off_t)how->size) < 0)
+		errnum = errno;
+	if (errnum == 0 && fsync(fd) < 0)
+		errnum = errno;
+	if (errnum == 0)
+		return TRUE;
+	if (how->size > before && ftruncate(fd, (off_t)before) < 0)
+		errnum = errno;
+	return fail_errno(error, errnum, "image \"%s\" cannot be resized", how->path);
+}
+
+gboolean image_resize(const ImageResize *how, GError **error)
+{
+	autofd int fd = open(how->path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
+		return fail_errno(error, errno, "image \"%s\" cannot be resized", how->path);
+	g_auto(ImageHeader) header = { 0 };
+	if (!image_header_read(fd, how->path, how->format, &header, error))
+		return FALSE;
+	guint64 before = opt_uint_or(header.capacity, 0);
+	if (how->size < before && !how->shrink)
+		return fail(error, LODGE_ERROR_INVALID,
+			    "image \"%s\": %" G_GUINT64_FORMAT " bytes are less than its %" G_GUINT64_FORMAT
+			    "; what lies beyond would be lost: say that it may shrink", how->path, how->size,
+			    before);
+	if (how->format != IMAGE_RAW) /* which takes the lock itself */
+		return image_lock_check(fd, how->path, IMAGE_USE_WRITE, error) && resize_by_tool(how, error);
+	return image_lock(fd, how->path, IMAGE_USE_WRITE, error) && resize_raw(how, fd, before, error);
+}

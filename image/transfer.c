@@ -1,0 +1,171 @@
+/* See transfer.h. */
+#include "image/transfer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "image/format.h"
+#include "image/lock.h"
+
+struct ImageTransfer {
+	char *path;
+	int fd;
+	gboolean upload;
+	guint64 at, end; /* in the file */
+};
+
+static ImageTransfer *begin(const char *path, int fd, gboolean upload, guint64 offset, guint64 length,
+			    GError **error)
+{
+	off_t size = lseek(fd, 0, SEEK_END);
+	if (size < 0) {
+		fail_errno(error, errno, "volume \"%s\" cannot be examined", path);
+		return NULL;
+	}
+	if (offset > (guint64)size || length > (guint64)size - offset) {
+		fail(error, LODGE_ERROR_INVALID,
+		     "volume \"%s\" has %" G_GUINT64_FORMAT " bytes: there are no %" G_GUINT64_FORMAT
+		     " bytes from %" G_GUINT64_FORMAT " on", path, (guint64)size, length, offset);
+		return NULL;
+	}
+	if (lseek(fd, (off_t)offset, SEEK_SET) < 0) {
+		fail_errno(error, errno, "volume \"%s\" cannot be examined", path);
+		return NULL;
+	}
+	ImageTransfer *transfer = g_new(ImageTransfer, 1);
+	*transfer = (ImageTransfer){ .path = g_strdup(path), .fd = fd, .upload = upload, .at = offset,
+				     .end = length ? offset + length : (guint64)size };
+	return transfer;
+}
+
+ImageTransfer *image_download(const char *path, guint64 offset, guint64 length, GError **error)
+{
+	autofd int fd = image_open(path, error);
+	ImageTransfer *transfer = fd < 0 ? NULL : begin(path, fd, FALSE, offset, length, error);
+	if (transfer)
+		fd_steal(&fd);
+	return transfer;
+}
+
+ImageTransfer *image_upload(const char *path, guint64 offset, guint64 length, GError **error)
+{
+	autofd int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0) {
+		fail_errno(error, errno, "volume \"%s\" cannot be written", path);
+		return NULL;
+	}
+	if (!image_lock(fd, path, IMAGE_USE_WRITE, error))
+		return NULL;
+	ImageTransfer *transfer = begin(path, fd, TRUE, offset, length, error);
+	if (transfer)
+		fd_steal(&fd);
+	return transfer;
+}
+
+int image_transfer_fd(const ImageTransfer *transfer)
+{
+	return transfer->fd;
+}
+
+guint64 image_transfer_left(const ImageTransfer *transfer)
+{
+	return transfer->end - transfer->at;
+}
+
+gboolean image_transfer_next(ImageTransfer *transfer, gboolean *data, guint64 *length, GError **error)
+{
+	*data = TRUE;
+	*length = image_transfer_left(transfer);
+	if (*length == 0)
+		return TRUE;
+	off_t at = (off_t)transfer->at, next = lseek(transfer->fd, at, SEEK_DATA);
+	if (next < 0 && errno == ENXIO) {
+		*data = FALSE;
+	} else if (next > at) {
+		*data = FALSE;
+		*length = MIN((guint64)(next - at), *length);
+	} else if (next == at && (next = lseek(transfer->fd, at, SEEK_HOLE)) > at) {
+		*length = MIN((guint64)(next - at), *length);
+	} /* else a device: all of it is data */
+	return lseek(transfer->fd, at, SEEK_SET) == at ||
+	       fail_errno(error, errno, "volume \"%s\" cannot be read", transfer->path);
+}
+
+gssize image_transfer_read(ImageTransfer *transfer, void *buffer, gsize length, GError **error)
+{
+	gsize want = (gsize)MIN((guint64)length, image_transfer_left(transfer));
+	gssize n;
+	do
+		n = want ? read(transfer->fd, buffer, want) : 0;
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		fail_errno(error, errno, "volume \"%s\" cannot be read", transfer->path);
+	transfer->at += (guint64)MAX(n, 0);
+	return n;
+}
+
+static gboolean has_room(const ImageTransfer *transfer, guint64 length, GError **error)
+{
+	return length <= image_transfer_left(transfer) ||
+	       fail(error, LODGE_ERROR_INVALID,
+		    "volume \"%s\": more bytes are sent than there is room for: it ends %" G_GUINT64_FORMAT
+		    " bytes from here", transfer->path, image_transfer_left(transfer));
+}
+
+gboolean image_transfer_write(ImageTransfer *transfer, const void *buffer, gsize length, GError **error)
+{
+	if (!has_room(transfer, length, error))
+		return FALSE;
+	for (gsize done = 0; done < length;) {
+		gssize n = write(transfer->fd, (const char *)buffer + done, length - done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return fail_errno(error, errno, "volume \"%s\" cannot be written", transfer->path);
+		done += (gsize)n;
+		transfer->at += (guint64)n;
+	}
+	return TRUE;
+}
+
+/* Zeros where the file has no holes. */
+static gboolean write_zeros(ImageTransfer *transfer, guint64 length, GError **error)
+{
+	static const char zeros[65536];
+	for (guint64 n; length > 0; length -= n) {
+		n = MIN(length, sizeof zeros);
+		if (!image_transfer_write(transfer, zeros, (gsize)n, error))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+gboolean image_transfer_skip(ImageTransfer *transfer, guint64 length, GError **error)
+{
+	if (!has_room(transfer, length, error))
+		return FALSE;
+	if (transfer->upload && length > 0 &&
+	    fallocate(transfer->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)transfer->at,
+		      (off_t)length) < 0)
+		return write_zeros(transfer, length, error);
+	transfer->at += length;
+	return lseek(transfer->fd, (off_t)transfer->at, SEEK_SET) >= 0 ||
+	       fail_errno(error, errno, "volume \"%s\" cannot be used", transfer->path);
+}
+
+gboolean image_transfer_end(ImageTransfer *transfer, gboolean abandoned, GError **error)
+{
+	gboolean ok = !transfer->upload || abandoned || fsync(transfer->fd) == 0 ||
+		      fail_errno(error, errno, "volume \"%s\" cannot be written to the disk",
+				 transfer->path);
+	fd_clear(&transfer->fd);
+	g_free(transfer->path);
+	g_free(transfer);
+	return ok;
+}
