@@ -30,6 +30,8 @@ typedef struct Verb {
 	/* What runs; NULL: call the daemon and show the result. @args is of op.args. Returns the exit
 	 * code. */
 	int (*run)(Cli *cli, const Op *op, const char *target, gpointer args);
+	/* Instead: what runs with the words behind the verb as they are. */
+	int (*run_words)(const Cli *cli, const Op *op, int argc, char *const *argv);
 } Verb;
 
 /* ---- verbs.c ---- */
@@ -124,6 +126,12 @@ int console_attach(Cli *cli, const char *target);
 extern const Shape console_args, screenshot_args;
 int run_edit(Cli *cli, const Op *op, const char *target, gpointer args);
 int run_screenshot(Cli *cli, const Op *op, const char *target, gpointer args);
+
+/* ---- image.c ---- */
+
+int run_image(const Cli *cli, const Op *op, int argc, char *const *argv);
+/* Runs a command line of qemu-img's, program name first; returns the exit code. */
+int qemu_img_main(int argc, char *const *argv);
 
 /* ---- virsh.c ---- */
 

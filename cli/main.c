@@ -106,6 +106,11 @@ static int run_words(Own *own, int argc, char **argv)
 		return 0;
 	if (!verb)
 		return unknown_verb(argv[0]);
+	if (verb->run_words) {
+		const Cli here = { .json = own->json };
+		return own->help ? (help_verb(&verb->op), 0) :
+				   verb->run_words(&here, &verb->op, argc - words, argv + words);
+	}
 	argc = take_trailing(own, argc - words, argv + words);
 	if (own->help) {
 		help_verb(&verb->op);
@@ -125,6 +130,8 @@ int cli_main(int argc, char *const *argv)
 	setlocale(LC_CTYPE, "");
 	if (g_str_equal(name, "virsh"))
 		return virsh_main(argc, argv);
+	if (g_str_equal(name, "qemu-img"))
+		return qemu_img_main(argc, argv);
 	int at = take_own(&own, argc, argv);
 	if (at < 0)
 		return usage_error("there is no option %s before the verb; see lodge --help", argv[-at]);

@@ -17,7 +17,7 @@ BELOW = {  # what each room may include, besides itself
     "core": {"base", "shape", "model", "host", "store", "image", "engine", "net"},
     "ops": {"base", "shape", "model", "host", "store", "image", "engine", "net", "core"},
     "wire": {"base", "shape", "model", "host", "ops"},
-    "cli": {"base", "shape", "model", "host", "ops"},
+    "cli": {"base", "shape", "model", "host", "image", "ops"},
     "daemon": set(ROOMS) - {"daemon"},
 }
 INCLUDE = re.compile(r'\s*#\s*include\s*"([^"]+)"')
