@@ -92,24 +92,25 @@ static void offer_choices(const Row *row)
 			puts(table->names[i]);
 }
 
-/* Names of the daemon's guests; nothing where no daemon runs. */
-static void offer_guests(Cli *cli)
+/* Names of what the daemon has of them; nothing where no daemon runs. */
+static void offer_targets(Cli *cli, const OpTargetRow *target)
 {
-	const Op *list = op_find("list");
+	const Op *list = op_find(target->list);
 	if (!list)
 		return;
 	cli->no_start = TRUE;
-	gpointer args = shape_new(list->args);
+	gpointer args = list->args ? shape_new(list->args) : NULL;
 	g_auto(Reply) reply = { 0 };
-	for (guint i = 0; i < list->args->n; i++)
+	for (guint i = 0; args && i < list->args->n; i++)
 		if (g_str_equal(list->args->rows[i].name, "all"))
 			shape_arg_from_text(&list->args->rows[i], args, "yes", NULL);
 	if (cli_call(cli, list, NULL, args, &reply, NULL)) {
-		json_t *items = json_object_get(reply.json, "domains");
+		json_t *items = json_object_get(reply.json, target->items);
 		for (size_t i = 0; i < json_array_size(items); i++)
 			puts(json_string_value(json_object_get(json_array_get(items, i), "name")));
 	}
-	shape_free(list->args, args);
+	if (args)
+		shape_free(list->args, args);
 }
 
 /* The row of an option whose value comes next, or NULL. */
@@ -137,8 +138,8 @@ static void offer_words(Cli *cli, const Op *op, GPtrArray *words)
 		offer_options(op);
 		return;
 	}
-	if (op->target == OP_ON_GUEST)
-		offer_guests(cli);
+	if (op->target != OP_ON_DAEMON)
+		offer_targets(cli, op_target(op->target));
 	for (guint i = 0; op->args && i < op->args->n; i++)
 		if (op->args->rows[i].flags & ROW_POSITIONAL)
 			offer_choices(&op->args->rows[i]);

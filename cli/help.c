@@ -81,10 +81,11 @@ void help_verb(const Op *op)
 	if (op->alias)
 		printf("Also called %s.\n", op->alias);
 	g_autofree char *own = op->args ? shape_help(op->args) : g_strdup("");
-	if (op->target == OP_ON_GUEST || *own)
+	const OpTargetRow *target = op_target(op->target);
+	if (target->name || *own)
 		putchar('\n');
-	if (op->target == OP_ON_GUEST)
-		printf("  %-24s name, uuid or id of the guest\n", "DOMAIN");
+	if (target->name)
+		printf("  %-24s %s\n", target->word, target->doc);
 	fputs(own, stdout);
 }
 

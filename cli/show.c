@@ -214,9 +214,9 @@ static void show_fields(const Op *op, json_t *result)
 	show_end();
 }
 
-static char *value_of(const char *name, const char *target, json_t *args, json_t *result)
+static char *value_of(const Op *op, const char *name, const char *target, json_t *args, json_t *result)
 {
-	if (g_str_equal(name, "guest"))
+	if (g_strcmp0(name, op_target(op->target)->name) == 0)
 		return g_strdup(target ? target : "");
 	if (g_str_equal(name, "file"))
 		return g_strdup(cli_document_name());
@@ -242,7 +242,7 @@ static void show_message(const Op *op, const char *target, gconstpointer args, j
 			continue;
 		}
 		g_autofree char *name = g_strndup(c + 1, (gsize)(end - c - 1));
-		g_autofree char *text = value_of(name, target, given, result);
+		g_autofree char *text = value_of(op, name, target, given, result);
 		fputs(text, stdout);
 		c = end + 1;
 	}

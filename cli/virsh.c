@@ -406,10 +406,11 @@ static const struct {
 /* Words that cannot be, in virsh's words; 0: none is seen here. */
 static int check_words(const char *name, const Op *op, int argc, char *const *argv)
 {
+	const char *target = op_target(op->target)->argument;
 	for (int i = 0; i < argc && !g_str_equal(argv[i], "--"); i++) {
 		gsize n = strcspn(argv[i], "=");
 		gboolean known = !g_str_has_prefix(argv[i], "--");
-		if (op->target == OP_ON_GUEST && n == 8 && strncmp(argv[i], "--domain", n) == 0)
+		if (target && n == strlen(target) + 2 && strncmp(argv[i] + 2, target, n - 2) == 0)
 			known = TRUE;
 		for (guint k = 0; !known && op->args && k < op->args->n; k++) {
 			const Row *row = &op->args->rows[k];
@@ -424,9 +425,9 @@ static int check_words(const char *name, const Op *op, int argc, char *const *ar
 	}
 	gboolean word = FALSE;
 	for (int i = 0; i < argc; i++)
-		word |= argv[i][0] != '-' || g_str_has_prefix(argv[i], "--domain");
-	if (op->target == OP_ON_GUEST && !word)
-		return refuse("command '%s' requires <domain> option", name);
+		word |= argv[i][0] != '-' || (target && g_str_has_prefix(argv[i] + 2, target));
+	if (target && !word)
+		return refuse("command '%s' requires <%s> option", name, target);
 	return 0;
 }
 

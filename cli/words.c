@@ -13,8 +13,9 @@ static Row *rows_with_target(const Op *op, guint *n)
 	guint own = op->args ? op->args->n : 0;
 	Row *rows = g_new0(Row, own + 1);
 	*n = 0;
-	if (op->target == OP_ON_GUEST)
-		rows[(*n)++] = (Row){ .kind = ROW_STRING, .name = "domain", .doc = "name, uuid or id",
+	const OpTargetRow *target = op_target(op->target);
+	if (target->name)
+		rows[(*n)++] = (Row){ .kind = ROW_STRING, .name = target->argument, .doc = target->doc,
 				      .flags = ROW_POSITIONAL | ROW_REQUIRED };
 	for (guint i = 0; i < own; i++) {
 		rows[*n] = op->args->rows[i];
@@ -75,7 +76,7 @@ gboolean cli_read_words(const Op *op, int argc, char *const *argv, char **target
 	char *object = g_malloc0(FRONT + (op->args ? op->args->size : 0));
 	gboolean ok = shape_from_args(&shape, object, argc, argv, error) &&
 		      read_files(op, object + FRONT, error);
-	g_autofree char *given = op->target == OP_ON_GUEST ? *(char **)object : NULL;
+	g_autofree char *given = op->target != OP_ON_DAEMON ? *(char **)object : NULL;
 	if (!ok) {
 		cli_args_free(op, object + FRONT);
 		return FALSE;
@@ -112,6 +113,6 @@ gpointer cli_pass_args(const Op *from, gconstpointer args, const Op *to)
 char *cli_synopsis(const Op *op)
 {
 	g_autofree char *own = op->args ? shape_synopsis(op->args) : g_strdup("");
-	const char *target = op->target == OP_ON_GUEST ? "DOMAIN" : "";
-	return g_strconcat(target, *target && *own ? " " : "", own, NULL);
+	const char *target = op_target(op->target)->word;
+	return g_strconcat(target ? target : "", target && *own ? " " : "", own, NULL);
 }

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "core/internal.h"
+#include "core/object_internal.h"
 #include "model/alias.h"
 #include "host/file.h"
 
@@ -44,14 +45,14 @@ static void cross(gpointer data)
 	crossing_unref(crossing);
 }
 
-gboolean core_wait_lanes(const GPtrArray *guests, guint ms)
+gboolean core_wait_lanes(const GPtrArray *lanes, guint ms)
 {
 	Crossing *crossing = g_new0(Crossing, 1);
-	*crossing = (Crossing){ .refs = (gint)guests->len + 1, .pending = guests->len };
+	*crossing = (Crossing){ .refs = (gint)lanes->len + 1, .pending = lanes->len };
 	g_mutex_init(&crossing->lock);
 	g_cond_init(&crossing->over);
-	for (guint i = 0; i < guests->len; i++)
-		lane_post(((CoreGuest *)g_ptr_array_index(guests, i))->lane, cross, crossing);
+	for (guint i = 0; i < lanes->len; i++)
+		lane_post(g_ptr_array_index(lanes, i), cross, crossing);
 	gint64 limit = g_get_monotonic_time() + (gint64)ms * 1000;
 	g_mutex_lock(&crossing->lock);
 	while (crossing->pending && g_cond_wait_until(&crossing->over, &crossing->lock, limit))
@@ -144,6 +145,29 @@ static gboolean on_index_timer(gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
+static char *boot_marker(Core *core)
+{
+	return g_build_filename(core->paths->run, "autostarted", NULL);
+}
+
+/* Autostart is done once per boot of the host: the marker says which. NULL: it is done. */
+static char *new_boot(Core *core)
+{
+	g_autofree char *path = boot_marker(core), *boot = NULL;
+	g_autofree char *last = file_read(path, 4096, NULL, NULL);
+	if (!g_file_get_contents("/proc/sys/kernel/random/boot_id", &boot, NULL, NULL))
+		boot = g_strdup("unknown");
+	return g_strcmp0(boot, last) ? g_steal_pointer(&boot) : NULL;
+}
+
+static void mark_boot(Core *core)
+{
+	g_autofree char *path = boot_marker(core);
+	g_autoptr(GError) error = NULL;
+	if (!file_write(path, core->boot, strlen(core->boot), 0600, FILE_CACHE, &error))
+		log_warning(NULL, "%s", error->message);
+}
+
 Core *core_new(const CoreConfig *config, GError **error)
 {
 	Core *core = g_new0(Core, 1);
@@ -152,6 +176,7 @@ Core *core_new(const CoreConfig *config, GError **error)
 	core->engine = config->engine;
 	core->engine_config = config->engine_config;
 	core->next_id = 1;
+	core->kinds = config->kinds ? config->kinds : core_kinds;
 	core->by_name = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	core->by_uuid = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	core->by_id = g_hash_table_new(NULL, NULL);
@@ -160,10 +185,15 @@ Core *core_new(const CoreConfig *config, GError **error)
 	g_mutex_init(&core->index_lock);
 	core->store = store_open(config->paths, error);
 	if (!core->store || !make_folders(core, error) ||
-	    !core->engine->probe(&core->engine_config, NULL, error) || !load(core, error)) {
+	    !core->engine->probe(&core->engine_config, NULL, error) || !load(core, error) ||
+	    !objects_load(core, error)) {
 		core_free(core);
 		return NULL;
 	}
+	core->boot = new_boot(core);
+	if (core->boot)
+		objects_forget_boot(core);
+	objects_adopt(core);
 	recover_all(core);
 	g_atomic_int_set(&core->index_wanted, TRUE);
 	core->index_timer = g_timeout_add_seconds(INDEX_SECONDS, on_index_timer, core);
@@ -183,6 +213,17 @@ static GPtrArray *all_guests(Core *core)
 	return all;
 }
 
+/* Of guests and of all else. */
+static GPtrArray *all_lanes(Core *core)
+{
+	GPtrArray *lanes = g_ptr_array_new_with_free_func((GDestroyNotify)lane_unref);
+	g_autoptr(GPtrArray) guests = all_guests(core);
+	for (guint i = 0; i < guests->len; i++)
+		g_ptr_array_add(lanes, lane_ref(((CoreGuest *)guests->pdata[i])->lane));
+	objects_add_lanes(core, lanes);
+	return lanes;
+}
+
 void core_unref(Core *core)
 {
 	if (!g_atomic_int_dec_and_test(&core->refs))
@@ -190,8 +231,10 @@ void core_unref(Core *core)
 	g_hash_table_unref(core->by_name);
 	g_hash_table_unref(core->by_uuid);
 	g_hash_table_unref(core->by_id);
+	objects_free(core);
 	events_free(core->events);
 	g_clear_pointer(&core->store, store_free);
+	g_free(core->boot);
 	g_free(core->state_folder);
 	g_free(core->console_folder);
 	g_mutex_clear(&core->lock);
@@ -218,10 +261,11 @@ void core_free(Core *core)
 		g_source_remove(core->index_timer);
 		write_index(core);
 	}
-	g_autoptr(GPtrArray) all = all_guests(core);
-	if (!core_wait_lanes(all, LANES_MS))
-		log_warning(NULL, "ends while a guest's lane is still busy");
+	g_autoptr(GPtrArray) lanes = all_lanes(core);
+	if (!core_wait_lanes(lanes, LANES_MS))
+		log_warning(NULL, "ends while a lane is still busy");
 	forget_guests(core);
+	objects_forget(core);
 	events_close(core->events);
 	core_unref(core);
 }
@@ -237,25 +281,8 @@ static void autostart(gpointer data)
 	core_guest_unref(guest);
 }
 
-/* Once per boot of the host: the marker says which. */
-static gboolean is_first_time(Core *core)
+static void autostart_guests(Core *core)
 {
-	g_autofree char *path = g_build_filename(core->paths->run, "autostarted", NULL);
-	g_autofree char *boot = NULL, *last = file_read(path, 4096, NULL, NULL);
-	if (!g_file_get_contents("/proc/sys/kernel/random/boot_id", &boot, NULL, NULL))
-		return last == NULL;
-	if (last && g_str_equal(boot, last))
-		return FALSE;
-	g_autoptr(GError) error = NULL;
-	if (!file_write(path, boot, strlen(boot), 0600, FILE_CACHE, &error))
-		log_warning(NULL, "%s", error->message);
-	return TRUE;
-}
-
-void core_begin(Core *core)
-{
-	if (!is_first_time(core))
-		return;
 	g_autoptr(GPtrArray) all = all_guests(core);
 	for (guint i = 0; i < all->len; i++) {
 		CoreGuest *guest = g_ptr_array_index(all, i);
@@ -263,6 +290,14 @@ void core_begin(Core *core)
 		if (snap->autostart)
 			lane_post(guest->lane, autostart, core_guest_ref(guest));
 	}
+}
+
+void core_begin(Core *core)
+{
+	if (!core->boot)
+		return;
+	mark_boot(core);
+	objects_autostart(core, autostart_guests);
 }
 
 /* ---- define and create ---- */

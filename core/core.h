@@ -20,6 +20,7 @@ typedef struct CoreConfig {
 	const Paths *paths;   /* must outlive the core */
 	const Engine *engine; /* static */
 	EngineConfig engine_config;
+	const struct CoreKind *const *kinds; /* CORE_KINDS of them, see object.h; NULL: core_kinds */
 } CoreConfig;
 
 /* Loads the definitions and takes up the guests that still run. Main; blocks at start only. */

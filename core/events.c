@@ -80,6 +80,7 @@ static void deliver(gpointer data)
 	if (--events->delivering == 0)
 		sweep(events);
 	g_free(event->guest);
+	g_free(event->object);
 	g_free(event->json);
 	g_free(event);
 	events_free(events);

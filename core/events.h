@@ -12,7 +12,8 @@ typedef struct CoreEvent {
 	const char *event; /* lifecycle: defined undefined started suspended resumed stopped
 			      shutdown pmsuspended crashed; else NULL. Static */
 	const char *detail; /* "booted", "destroyed", ...; may be NULL. Static */
-	char *guest;
+	char *guest;  /* its name; NULL where the event is not of a guest */
+	char *object; /* the name of another object: see object.h; NULL: it is of a guest */
 	char uuid[37];
 	int id;	      /* -1: not running */
 	gint64 time;  /* real time, microseconds */

@@ -23,6 +23,9 @@ struct Core {
 	Events *events;
 	guint index_timer; /* main */
 	gint index_wanted; /* atomic */
+	char *boot; /* the host's, where no daemon has begun since it was started; else NULL */
+	const struct CoreKind *const *kinds; /* by CoreKindId */
+	struct ObjectSet *objects[4];	     /* by CoreKindId; NULL: no such kind. See object.h */
 	GMutex index_lock; /* one writer at a time */
 };
 
@@ -121,8 +124,8 @@ void recover_all(Core *core);
 CoreGuest *core_start_definition(Core *core, Guest *definition, const EngineStart *how, Notes *notes,
 				 GError **error);
 void core_unref(Core *core);
-/* Waits until all that stands on the lanes of @guests (CoreGuest *) has run; FALSE after @ms. Main. */
-gboolean core_wait_lanes(const GPtrArray *guests, guint ms);
+/* Waits until all that stands on @lanes (Lane *) has run; FALSE after @ms. Main. */
+gboolean core_wait_lanes(const GPtrArray *lanes, guint ms);
 
 /* events.c, console.c */
 Events *events_new(void);

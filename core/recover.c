@@ -194,13 +194,12 @@ static GPtrArray *read_all(Core *core)
 void recover_all(Core *core)
 {
 	g_autoptr(GPtrArray) found = read_all(core);
-	g_autoptr(GPtrArray) guests =
-		g_ptr_array_new_with_free_func((GDestroyNotify)core_guest_unref);
+	g_autoptr(GPtrArray) lanes = g_ptr_array_new_with_free_func((GDestroyNotify)lane_unref);
 	for (guint i = 0; i < found->len; i++) {
 		Adoption *adoption = g_ptr_array_index(found, i);
-		g_ptr_array_add(guests, core_guest_ref(adoption->guest));
+		g_ptr_array_add(lanes, lane_ref(adoption->guest->lane));
 		lane_post(adoption->guest->lane, adopt, adoption);
 	}
-	if (!core_wait_lanes(guests, ADOPT_MS))
+	if (!core_wait_lanes(lanes, ADOPT_MS))
 		log_warning(NULL, "some guests have not answered yet");
 }

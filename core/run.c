@@ -2,6 +2,7 @@
  * See internal.h. */
 #include "base/error.h"
 #include "base/log.h"
+#include "core/connect.h"
 #include "core/internal.h"
 #include "engine/agent.h"
 #include "model/alias.h"
@@ -170,14 +171,16 @@ void guest_running(CoreGuest *guest, EngineRun *run, Guest *live, GuestState sta
 }
 
 /* Nobody kills it from now on; then what it left goes, and at last what a later daemon would need:
- * if this one dies in between, that one clears up. @run may be NULL. */
-static void forget_run(CoreGuest *guest, EngineRun *run)
+ * if this one dies in between, that one clears up. @run and @live may be NULL. */
+static void forget_run(CoreGuest *guest, EngineRun *run, const Guest *live)
 {
 	g_mutex_lock(&guest->run_lock);
 	guest->run = NULL;
 	g_mutex_unlock(&guest->run_lock);
 	if (run)
 		guest->core->engine->stop(run);
+	if (live)
+		guest_unplug(guest, live);
 	recover_forget(guest);
 	consoles_close(guest);
 	g_mutex_lock(&guest->lock);
@@ -197,13 +200,11 @@ static void set_starting(CoreGuest *guest, gboolean starting)
 }
 
 /* NULL on failure; nothing is left then. */
-static EngineRun *start(CoreGuest *guest, Guest *live, const EngineStart *how, Notes *notes,
-			GError **error)
+static EngineRun *start_plugged(CoreGuest *guest, Guest *live, const EngineStart *how, Notes *notes,
+				GError **error)
 {
 	const Engine *engine = guest->core->engine;
 	guint before = notes_count(notes);
-	if (!recover_write(guest, live, NULL, NULL, error))
-		return NULL;
 	EngineSink sink = guest_sink(guest);
 	g_autoptr(GError) why = NULL;
 	EngineRun *run = engine_start(engine, live, how, &sink, notes, &why);
@@ -221,8 +222,22 @@ static EngineRun *start(CoreGuest *guest, Guest *live, const EngineStart *how, N
 	}
 	if (run)
 		engine->kill(run, FALSE, NULL);
-	forget_run(guest, run);
+	forget_run(guest, run, live);
 	return NULL;
+}
+
+static gboolean start(CoreGuest *guest, Guest *live, const EngineStart *how, Notes *notes, GError **error)
+{
+	EngineStart plugged = *how;
+	if (!guest_resolve(guest, live, notes, error) || !recover_write(guest, live, NULL, NULL, error))
+		return FALSE;
+	if (!guest_plug(guest, live, &plugged, notes, error)) {
+		recover_forget(guest);
+		return FALSE;
+	}
+	gboolean runs = start_plugged(guest, live, &plugged, notes, error) != NULL;
+	plugs_free(&plugged);
+	return runs;
 }
 
 gboolean guest_run(CoreGuest *guest, const Guest *definition, const EngineStart *how, Notes *notes,
@@ -234,7 +249,7 @@ gboolean guest_run(CoreGuest *guest, const Guest *definition, const EngineStart 
 	g_atomic_int_inc(&guest->serial);
 	g_atomic_int_set(&guest->killed, FALSE);
 	set_starting(guest, TRUE);
-	gboolean runs = start(guest, live, how, notes ? notes : &own, error) != NULL;
+	gboolean runs = start(guest, live, how, notes ? notes : &own, error);
 	set_starting(guest, FALSE);
 	if (!runs)
 		return FALSE;
@@ -300,7 +315,7 @@ static void restart(CoreGuest *guest, const Guest *definition)
 
 void guest_ended(CoreGuest *guest, GuestReason reason, const char *detail)
 {
-	forget_run(guest, guest->run);
+	forget_run(guest, guest->run, guest->snap->live ? guest->snap->live->guest : NULL);
 	/* now: destroy finds nothing to kill any more, so this is its last word */
 	if (g_atomic_int_get(&guest->killed))
 		reason = REASON_DESTROYED;

@@ -78,7 +78,17 @@ typedef struct EngineProgress {
 	GCancellable *cancel; /* may be NULL */
 } EngineProgress;
 
+#define ENGINE_QUEUES 16 /* of one interface at most */
+
+/* How the daemon has connected an interface (core/connect.h). */
+typedef struct EnginePlug {
+	int taps[ENGINE_QUEUES], vhosts[ENGINE_QUEUES]; /* descriptors; the caller closes them */
+	guint n_taps, n_vhosts; /* no taps: the engine connects it itself */
+} EnginePlug;
+
 typedef struct EngineStart {
+	EnginePlug *plugs; /* one for each interface of the guest; NULL: none */
+	guint n_plugs;
 	gboolean paused; /* leave the CPUs stopped */
 	gboolean reset_nvram; /* UEFI forgets its variables */
 	int stream;	 /* goes on from what ENGINE_MEMORY wrote: an fd at its beginning; 0: boots */
@@ -120,6 +130,11 @@ typedef struct EngineConfig {
 	const char *user;	 /* QEMU's user where the daemon is root; NULL: chosen by host/user.h */
 	const char *qemu;	 /* emulator where the definition's is not there; NULL: searched */
 	gboolean require_kvm;	 /* never fall back to emulation */
+	/* The value of the secret with that @uuid, or (NULL) of that @usage type and id, for the guest
+	 * that is started; the caller frees it. NULL: NOT_FOUND. Lane of a guest. */
+	char *(*secret)(gpointer owner, const char *uuid, const char *type, const char *usage,
+			gsize *length, GError **error);
+	gpointer secret_owner;
 } EngineConfig;
 
 typedef struct Engine {

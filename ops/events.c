@@ -14,7 +14,7 @@ static void on_event(const CoreEvent *event, gpointer data)
 {
 	const Listener *listener = data;
 	OpEvent told = { .kind = event->kind, .event = event->event, .detail = event->detail,
-			 .guest = event->guest, .uuid = event->uuid, .id = event->id,
+			 .guest = event->guest, .object = event->object, .uuid = event->uuid, .id = event->id,
 			 .time = event->time, .json = event->json };
 	listener->fn(&told, listener->data);
 }

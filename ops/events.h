@@ -10,7 +10,8 @@ typedef struct OpEvent {
 	const char *kind;   /* "lifecycle", "reboot", "watchdog", ...: libvirt's names */
 	const char *event;  /* of lifecycle: defined undefined started suspended resumed stopped ... */
 	const char *detail; /* "booted", "destroyed", ...; may be NULL */
-	const char *guest, *uuid;
+	const char *guest, *uuid; /* guest NULL: of another object */
+	const char *object; /* the name of a network, a pool, ...; kind tells: "network-lifecycle" */
 	int id;		  /* -1: not running */
 	gint64 time;	  /* real time, microseconds */
 	const char *json; /* an object with what else there is; may be NULL */

@@ -16,11 +16,29 @@ typedef struct Op Op;
 typedef struct OpCall OpCall;
 typedef struct Core Core;
 typedef struct CoreGuest CoreGuest;
+typedef struct CoreObject CoreObject;
 
 typedef enum OpTarget {
 	OP_ON_DAEMON, /* no target */
 	OP_ON_GUEST,  /* first word of the command line, {guest} in the route: name, uuid or id */
+	OP_ON_POOL,   /* as OP_ON_GUEST, by name or uuid: call->object. Their words stand in targets.c */
+	OP_ON_NETWORK,
+	OP_ON_NWFILTER,
+	OP_ON_SECRET,
 } OpTarget;
+
+/* How doors name a target. */
+typedef struct OpTargetRow {
+	const char *name;     /* in routes and .said: {NAME}; NULL: there is no target */
+	const char *argument; /* on the command line: the first word, or --ARGUMENT */
+	const char *word;     /* in a synopsis */
+	const char *doc;
+	const char *list, *items; /* the verb that lists them with --all, and its result's list */
+	int kind;	      /* CoreKindId of call->object; -1: it is no object */
+} OpTargetRow;
+
+/* The row of @target; static. Any thread. */
+const OpTargetRow *op_target(OpTarget target);
 
 typedef enum OpPerm {
 	OP_PERM_READ,	/* anyone who may connect, also read-only */
@@ -30,7 +48,7 @@ typedef enum OpPerm {
 
 typedef enum OpLane {
 	OP_READ,   /* on the main loop, from snapshots: must not block */
-	OP_LANE,   /* on the target guest's lane, after what was asked before; may block */
+	OP_LANE,   /* on the target's lane, after what was asked before; may block */
 	OP_BESIDE, /* on a pool thread, beside a busy lane; may block */
 	OP_LATER,  /* on the main loop; fn begins the work and op_finish() ends the call later. For
 		    * verbs that wait: they hold no thread */
@@ -81,6 +99,7 @@ struct OpCall {
 	Core *core;
 	char *target;	  /* the name as the caller gave it; NULL for OP_ON_DAEMON */
 	CoreGuest *guest; /* resolved by dispatch.c */
+	CoreObject *object; /* the same, where the target is no guest */
 	gpointer args;	  /* of op->args, defaults filled in; never NULL where op->args is not */
 	gpointer result;  /* of op->result; made by dispatch.c before fn runs */
 	Notes notes;	  /* warnings for the caller */

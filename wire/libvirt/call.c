@@ -27,8 +27,8 @@ typedef struct Given { /* "maxMem=max_memory/1024" */
 typedef struct Plan {
 	const WireType *args, *reply;
 	const Op *op;
-	int dom, flags; /* indices among args; -1 */
-	int given_dom;	/* index among reply of a domain that the result gives; -1 */
+	int target, flags; /* indices among args; -1 */
+	int object;	   /* index among reply of an object that the result gives; -1 */
 	Taken *taken;
 	Given *given;
 	guint n_taken, n_given;
@@ -92,11 +92,21 @@ static void plan_give(Plan *plan, const LvProc *proc)
 		given->field = wire_field(plan->reply, *word);
 		g_assert(given->field >= 0);
 	}
-	plan->given_dom = -1;
+	plan->object = -1;
 	if (!proc->after && plan->op)
 		for (guint i = 0; i < plan->reply->n; i++)
 			if (plan->reply->fields[i].type && !plan->reply->fields[i].list)
-				plan->given_dom = (int)i;
+				plan->object = (int)i;
+}
+
+/* The argument that names the verb's target. */
+static const char *target_field(const Op *op)
+{
+	static const char *const fields[] = {
+		[OP_ON_GUEST] = "dom",	       [OP_ON_POOL] = "pool",	  [OP_ON_NETWORK] = "net",
+		[OP_ON_NWFILTER] = "nwfilter", [OP_ON_SECRET] = "secret",
+	};
+	return op && op->target != OP_ON_DAEMON ? fields[op->target] : NULL;
 }
 
 static const Plan *plan_of(const LvProc *proc)
@@ -113,7 +123,8 @@ static const Plan *plan_of(const LvProc *proc)
 	plan->op = proc->op ? op_find(proc->op) : NULL;
 	if (!plan->args || !plan->reply || (proc->op && !plan->op))
 		g_error("libvirt: the row of %s is wrong", proc->name);
-	plan->dom = wire_field(plan->args, "dom");
+	const char *target = target_field(plan->op);
+	plan->target = target ? wire_field(plan->args, target) : -1;
 	plan->flags = wire_field(plan->args, "flags");
 	plan_take(plan, proc);
 	plan_give(plan, proc);
@@ -124,8 +135,7 @@ static const Plan *plan_of(const LvProc *proc)
 void lv_proc_check(const LvProc *proc)
 {
 	const Plan *plan = plan_of(proc);
-	if ((!plan->op && !proc->fn && !proc->later) ||
-	    (plan->op && plan->op->target == OP_ON_GUEST && plan->dom < 0))
+	if ((!plan->op && !proc->fn && !proc->later) || (target_field(plan->op) && plan->target < 0))
 		g_error("libvirt: the row of %s is wrong", proc->name);
 	if (proc->other)
 		lv_proc_check(proc->other);
@@ -205,8 +215,7 @@ static inline guint8 nibble(char c)
 	return (guint8)((c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10) & 15);
 }
 
-/* 16 bytes from text with dashes. */
-static const guint8 *uuid_bytes(WireArena *arena, const char *text)
+const guint8 *lv_uuid_bytes(WireArena *arena, const char *text)
 {
 	guint8 *bytes = wire_alloc(arena, 16);
 	for (guint i = 0; text && i < 16; i++) {
@@ -238,11 +247,38 @@ void lv_put_domain(WireArena *arena, WireValue *value, const char *name, const c
 {
 	WireValue *fields = value->items ? value->items : wire_alloc(arena, 3 * sizeof *fields);
 	fields[0].s = name ? name : "";
-	fields[1].bytes = uuid_bytes(arena, uuid);
+	fields[1].bytes = lv_uuid_bytes(arena, uuid);
 	fields[1].n = 16;
 	fields[2].i = id;
 	value->items = fields;
 	value->n = 3;
+	value->set = TRUE;
+}
+
+static const char *text_member(const Shape *shape, gconstpointer object, const char *name)
+{
+	return *(char *const *)lv_member(shape, (gpointer)object, name);
+}
+
+void lv_put_object(WireArena *arena, WireValue *value, const WireType *type, const Shape *shape,
+		   gconstpointer object)
+{
+	if (!value->items)
+		value->items = wire_alloc(arena, type->n * sizeof(WireValue));
+	for (guint i = 0; i < type->n; i++) {
+		const WireField *field = &type->fields[i];
+		WireValue *put = &value->items[i];
+		if (field->exactly == 16) {
+			put->bytes = lv_uuid_bytes(arena, text_member(shape, object, field->name));
+			put->n = 16;
+		} else if (field->kind == WIRE_STR) {
+			const char *text = text_member(shape, object, field->name);
+			put->s = text ? text : "";
+		} else {
+			put->i = *(const int *)lv_member(shape, (gpointer)object, field->name);
+		}
+	}
+	value->n = type->n;
 	value->set = TRUE;
 }
 
@@ -384,11 +420,16 @@ static void give(LvCall *call, const Given *given, gpointer result, WireValue *v
 	}
 }
 
-static void give_domain(LvCall *call, const OpCall *op, WireValue *value)
+/* An object of the reply's composite type, from the result's members of the same names. */
+static void give_object(LvCall *call, const OpCall *op, const WireField *field, WireValue *value)
 {
-	OptInt id = LV_RESULT(OptInt, op, "id");
-	lv_put_domain(&call->arena, value, LV_RESULT(char *, op, "name"), LV_RESULT(char *, op, "uuid"),
-		      (int)opt_int_or(id, -1));
+	if (wire_field(field->type, "id") >= 0) { /* a domain */
+		OptInt id = LV_RESULT(OptInt, op, "id");
+		lv_put_domain(&call->arena, value, LV_RESULT(char *, op, "name"),
+			      LV_RESULT(char *, op, "uuid"), (int)opt_int_or(id, -1));
+		return;
+	}
+	lv_put_object(&call->arena, value, field->type, op->op->result, op->result);
 }
 
 static void on_done(OpCall *op, const GError *error)
@@ -399,19 +440,27 @@ static void on_done(OpCall *op, const GError *error)
 	if (call->client->server && !error) {
 		for (guint i = 0; i < plan->n_given; i++)
 			give(call, &plan->given[i], op->result, &call->reply[plan->given[i].field]);
-		if (plan->given_dom >= 0)
-			give_domain(call, op, &call->reply[plan->given_dom]);
+		if (plan->object >= 0)
+			give_object(call, op, &plan->reply->fields[plan->object],
+				    &call->reply[plan->object]);
 		if (!call->proc->after || call->proc->after(call, op, &own))
 			reply(call);
 		else
 			error = own;
 	}
-	gboolean has_target = op->guest || op->op->target == OP_ON_DAEMON;
+	gboolean has_target = op->guest || op->object || op->op->target == OP_ON_DAEMON;
 	if (call->client->server && error && has_target)
 		lv_send_missing(call->client, &call->header, call->proc, error);
 	else if (call->client->server && error)
 		lv_send_gerror(call->client, &call->header, call->proc, error);
 	call_free(call);
+}
+
+/* Objects travel with name and uuid, secrets with the uuid first: the uuid counts. */
+static char *target_of(const Plan *plan, const WireValue *value)
+{
+	guint at = plan->op->target == OP_ON_SECRET ? 0 : 1;
+	return lv_uuid_text(value->items[at].bytes);
 }
 
 static void run_op(LvCall *call, const Plan *plan)
@@ -421,8 +470,8 @@ static void run_op(LvCall *call, const Plan *plan)
 	op->caller = call->client->caller;
 	op->done = on_done;
 	op->door_data = call;
-	if (plan->op->target == OP_ON_GUEST)
-		op->target = lv_uuid_text(call->args[plan->dom].items[1].bytes);
+	if (plan->target >= 0)
+		op->target = target_of(plan, &call->args[plan->target]);
 	for (guint i = 0; i < plan->n_taken; i++)
 		take(&plan->taken[i], op->args, &plan->args->fields[plan->taken[i].field],
 		     &call->args[plan->taken[i].field]);

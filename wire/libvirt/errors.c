@@ -29,6 +29,18 @@ static const ErrorRow rows[] = {
 };
 static const ErrorRow xml_row = { 27, "XML error: " };
 
+/* Where a verb's target is no guest: the part of libvirt that speaks, and what it says of one that is not
+ * there. */
+static const struct {
+	LvErrorDomain domain;
+	ErrorRow missing;
+} targets[] = {
+	[OP_ON_POOL] = { LV_FROM_STORAGE, { LV_ERR_NO_STORAGE_POOL, "Storage pool not found: " } },
+	[OP_ON_NETWORK] = { LV_FROM_NETWORK, { LV_ERR_NO_NETWORK, "Network not found: " } },
+	[OP_ON_NWFILTER] = { LV_FROM_NWFILTER, { LV_ERR_NO_NWFILTER, "Network filter not found: " } },
+	[OP_ON_SECRET] = { LV_FROM_SECRET, { LV_ERR_NO_SECRET, "Secret not found: " } },
+};
+
 /* Errors that carry libvirt's number themselves. */
 static GQuark lv_quark(void)
 {
@@ -70,9 +82,16 @@ static gboolean takes_xml(const LvProc *proc)
 	return proc && proc->args && strstr(proc->args, "xml");
 }
 
+static OpTarget target_of(const LvProc *proc)
+{
+	const Op *op = proc && proc->op ? op_find(proc->op) : NULL;
+	return op ? op->target : OP_ON_DAEMON;
+}
+
 void lv_send_gerror(LvClient *client, const LvHeader *header, const LvProc *proc,
 		    const GError *error)
 {
+	OpTarget target = target_of(proc);
 	int domain = header->program == LV_QEMU || (proc && proc->op) ? LV_FROM_QEMU : LV_FROM_REMOTE;
 	if (error->domain == lv_quark()) {
 		lv_send_error(client, header, error->code, domain, error->message);
@@ -80,6 +99,10 @@ void lv_send_gerror(LvClient *client, const LvHeader *header, const LvProc *proc
 	}
 	LodgeError code = op_error_of(error);
 	const ErrorRow *row = &rows[code];
+	if (target > OP_ON_GUEST)
+		domain = targets[target].domain;
+	if (target > OP_ON_GUEST && code == LODGE_ERROR_NOT_FOUND)
+		row = &targets[target].missing;
 	if (code == LODGE_ERROR_INVALID && takes_xml(proc))
 		row = &xml_row;
 	g_autofree char *text = g_strconcat(row->prefix, error->message, NULL);

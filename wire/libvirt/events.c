@@ -217,7 +217,7 @@ static void tell(LvClient *client, gpointer data)
 	const Telling *telling = data;
 	for (guint i = 0; client->callbacks && i < client->callbacks->len; i++) {
 		const LvCallback *callback = &g_array_index(client->callbacks, LvCallback, i);
-		if (callback->event == (int)telling->row->event && !callback->qemu &&
+		if (callback->event == (int)telling->row->event && !callback->qemu && !callback->family &&
 		    (!callback->uuid || g_str_equal(callback->uuid, telling->event->uuid)))
 			tell_callback(client, callback, telling);
 	}
@@ -226,6 +226,10 @@ static void tell(LvClient *client, gpointer data)
 void lv_events_deliver(const OpEvent *event, gpointer server)
 {
 	WireArena arena = { 0 };
+	if (!event->guest) {
+		lv_object_events_deliver(event, server);
+		return;
+	}
 	json_t *json = event->json ? json_loads(event->json, 0, NULL) : NULL;
 	for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
 		Telling telling = { .event = event, .row = &rows[i] };
@@ -252,7 +256,7 @@ void lv_callbacks_free(LvClient *client)
 	g_clear_pointer(&client->callbacks, g_array_unref);
 }
 
-static int add(LvClient *client, LvCallback callback)
+int lv_callback_add(LvClient *client, LvCallback callback)
 {
 	callback.id = client->last_callback++;
 	if (!client->callbacks) {
@@ -267,7 +271,7 @@ static gboolean remove_callback(LvClient *client, gboolean legacy, int event, in
 {
 	for (guint i = 0; client->callbacks && i < client->callbacks->len; i++) {
 		const LvCallback *callback = &g_array_index(client->callbacks, LvCallback, i);
-		if (callback->legacy != legacy ||
+		if (callback->legacy != legacy || callback->family ||
 		    (legacy ? callback->event != event : callback->id != id))
 			continue;
 		g_array_remove_index(client->callbacks, i);
@@ -295,7 +299,7 @@ gboolean lv_event_register(LvCall *call, GError **error)
 {
 	if (!may_add(call->client, EVENT_LIFECYCLE, TRUE, error))
 		return FALSE;
-	add(call->client, (LvCallback){ .event = EVENT_LIFECYCLE, .legacy = TRUE });
+	lv_callback_add(call->client, (LvCallback){ .event = EVENT_LIFECYCLE, .legacy = TRUE });
 	lv_put(call, "cb_registered")->i = 1;
 	return TRUE;
 }
@@ -310,7 +314,7 @@ gboolean lv_event_register_any(LvCall *call, GError **error)
 	gint64 event = lv_arg(call, "eventID")->i;
 	if (!may_add(call->client, event, TRUE, error))
 		return FALSE;
-	add(call->client, (LvCallback){ .event = (int)event, .legacy = TRUE });
+	lv_callback_add(call->client, (LvCallback){ .event = (int)event, .legacy = TRUE });
 	return TRUE;
 }
 
@@ -327,7 +331,7 @@ gboolean lv_event_callback_register(LvCall *call, GError **error)
 		return FALSE;
 	LvCallback callback = { .event = (int)event,
 				.uuid = dom->set ? lv_uuid_text(dom->items[1].bytes) : NULL };
-	lv_put(call, "callbackID")->i = add(call->client, callback);
+	lv_put(call, "callbackID")->i = lv_callback_add(call->client, callback);
 	return TRUE;
 }
 

@@ -175,6 +175,12 @@ WireValue *lv_put(LvCall *call, const char *name);
 WireValue *lv_put_list(LvCall *call, WireValue *value, guint n, guint fields);
 /* Fills a domain. @uuid as text. */
 void lv_put_domain(WireArena *arena, WireValue *value, const char *name, const char *uuid, int id);
+/* Fills any other object of a composite @type (network, storage_pool, storage_vol, nwfilter, secret, ...):
+ * each field from the member of that name of @object, of @shape: texts, uuids as text, enums as numbers. */
+void lv_put_object(WireArena *arena, WireValue *value, const WireType *type, const Shape *shape,
+		   gconstpointer object);
+/* 16 bytes from text with dashes (NULL: zeros). */
+const guint8 *lv_uuid_bytes(WireArena *arena, const char *text);
 /* Of 16 bytes, with dashes; the caller frees it. */
 char *lv_uuid_text(const guint8 *bytes);
 /* A member of an op's arguments or result by name; aborts where there is none. */
@@ -220,6 +226,12 @@ typedef enum LvErrorDomain { /* virErrorDomain */
 	LV_FROM_RPC = 7,
 	LV_FROM_QEMU = 10,
 	LV_FROM_REMOTE = 13,
+	LV_FROM_STORAGE = 18,
+	LV_FROM_NETWORK = 19,
+	LV_FROM_NODEDEV = 22,
+	LV_FROM_INTERFACE = 26,
+	LV_FROM_SECRET = 30,
+	LV_FROM_NWFILTER = 33,
 	LV_FROM_STREAMS = 38,
 	LV_FROM_THREAD = 42,
 	LV_FROM_AUTH = 46,
@@ -234,11 +246,22 @@ typedef enum LvErrorCode { /* virErrorNumber: those that this door gives by itse
 	LV_ERR_SYSTEM = 38,
 	LV_ERR_RPC = 39,
 	LV_ERR_NO_DOMAIN = 42,
+	LV_ERR_NO_NETWORK = 43,
 	LV_ERR_AUTH_FAILED = 45,
+	LV_ERR_NO_STORAGE_POOL = 49,
+	LV_ERR_NO_STORAGE_VOL = 50,
+	LV_ERR_NO_NODE_DEVICE = 53,
+	LV_ERR_NO_INTERFACE = 57,
+	LV_ERR_NO_NWFILTER = 62,
+	LV_ERR_NO_SECRET = 66,
 	LV_ERR_CONFIG_UNSUPPORTED = 67,
 	LV_ERR_AUTH_CANCELLED = 79,
 	LV_ERR_NO_METADATA = 80,
+	LV_ERR_STORAGE_VOL_EXIST = 90,
 	LV_ERR_AUTH_UNAVAILABLE = 94,
+	LV_ERR_NO_NWFILTER_BINDING = 101,
+	LV_ERR_NETWORK_PORT_EXIST = 106,
+	LV_ERR_NO_NETWORK_PORT = 107,
 } LvErrorCode;
 
 /* Sends an error as the answer to @header. */
@@ -268,8 +291,11 @@ void lv_streams_close(LvClient *client);
 
 /* ---- events.c ---- */
 
+typedef struct LvObjectFamily LvObjectFamily; /* object_events.c */
+
 typedef struct LvCallback {
 	int id;
+	const LvObjectFamily *family; /* of what is no guest; NULL: of guests */
 	int event;     /* virDomainEventID */
 	gboolean qemu; /* monitor events: of the qemu program */
 	gboolean legacy; /* registered without a callback id */
@@ -280,6 +306,8 @@ typedef struct LvCallback {
 /* An event of the core, for every client that asked. */
 void lv_events_deliver(const OpEvent *event, gpointer server);
 void lv_callbacks_free(LvClient *client);
+/* Takes @callback's texts; returns the id it gave it. */
+int lv_callback_add(LvClient *client, LvCallback callback);
 gboolean lv_event_register(LvCall *call, GError **error);
 gboolean lv_event_deregister(LvCall *call, GError **error);
 gboolean lv_event_register_any(LvCall *call, GError **error);
@@ -288,6 +316,17 @@ gboolean lv_event_callback_register(LvCall *call, GError **error);
 gboolean lv_event_callback_deregister(LvCall *call, GError **error);
 /* Whether the event can be registered for: what this door can tell. */
 const WireType *lv_event_type(int event, gboolean legacy, guint32 *procedure);
+
+/* ---- object_events.c ---- */
+
+typedef enum LvObjectEvents { LV_NETWORK_EVENTS, LV_POOL_EVENTS, LV_SECRET_EVENTS } LvObjectEvents;
+
+/* As lv_events_deliver(), for events of networks, pools and secrets. */
+void lv_object_events_deliver(const OpEvent *event, gpointer server);
+gboolean lv_network_event_register(LvCall *call, GError **error);
+gboolean lv_pool_event_register(LvCall *call, GError **error);
+gboolean lv_secret_event_register(LvCall *call, GError **error);
+gboolean lv_object_event_deregister(LvCall *call, GError **error);
 
 /* ---- what no row can say ---- */
 
@@ -334,6 +373,9 @@ gboolean lv_after_addresses(LvCall *call, OpCall *op, GError **error);
 
 /* domain.c */
 gboolean lv_before_max_vcpus(LvCall *call, OpCall *op, GError **error);
+gboolean lv_before_peek(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_piece(LvCall *call, OpCall *op, GError **error);
+gboolean lv_before_dump(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_save(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_metadata(LvCall *call, OpCall *op, GError **error);
 /* virsh's number of the reason @word of @state. */

@@ -32,11 +32,12 @@ static void add_query(json_t *parameters, const Shape *args)
 static json_t *parameters_of(const Op *op)
 {
 	json_t *parameters = json_array();
-	if (op->target == OP_ON_GUEST)
+	const OpTargetRow *target = op_target(op->target);
+	if (target->name)
 		json_array_append_new(parameters,
-				      parameter("guest", "path", TRUE,
+				      parameter(target->name, "path", TRUE,
 						json_pack("{s:s, s:s}", "type", "string", "description",
-							  "name, uuid or id")));
+							  target->doc)));
 	if (op->args && !has_body(op))
 		add_query(parameters, op->args);
 	return parameters;

@@ -1,0 +1,33 @@
+/* See connect.h. */
+#include "core/connect.h"
+#include "base/fd.h"
+
+gboolean guest_resolve(G_GNUC_UNUSED CoreGuest *guest, G_GNUC_UNUSED Guest *live,
+		       G_GNUC_UNUSED Notes *notes, G_GNUC_UNUSED GError **error)
+{
+	return TRUE;
+}
+
+gboolean guest_plug(G_GNUC_UNUSED CoreGuest *guest, Guest *live, EngineStart *how,
+		    G_GNUC_UNUSED Notes *notes, G_GNUC_UNUSED GError **error)
+{
+	how->n_plugs = shape_len(live->interfaces);
+	how->plugs = g_new0(EnginePlug, how->n_plugs + 1);
+	return TRUE;
+}
+
+void guest_unplug(G_GNUC_UNUSED CoreGuest *guest, G_GNUC_UNUSED const Guest *live)
+{
+}
+
+void plugs_free(EngineStart *how)
+{
+	for (guint i = 0; i < how->n_plugs; i++) {
+		for (guint k = 0; k < how->plugs[i].n_taps; k++)
+			fd_clear(&how->plugs[i].taps[k]);
+		for (guint k = 0; k < how->plugs[i].n_vhosts; k++)
+			fd_clear(&how->plugs[i].vhosts[k]);
+	}
+	g_clear_pointer(&how->plugs, g_free);
+	how->n_plugs = 0;
+}

@@ -1,0 +1,4 @@
+/* The kinds of objects beside guests, for kinds.c alone: each kind's file gives one. */
+#pragma once
+
+#include "core/object.h"
