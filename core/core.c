@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "core/internal.h"
 #include "core/object_internal.h"
+#include "core/pools.h"
 #include "model/alias.h"
 #include "host/file.h"
 
@@ -294,6 +295,7 @@ static void autostart_guests(Core *core)
 
 void core_begin(Core *core)
 {
+	pools_first_start(core);
 	if (!core->boot)
 		return;
 	mark_boot(core);

@@ -6,5 +6,5 @@ const CoreKind *const core_kinds[CORE_KINDS] = {
 	[CORE_SECRET] = NULL,
 	[CORE_NWFILTER] = NULL,
 	[CORE_NETWORK] = NULL,
-	[CORE_POOL] = NULL,
+	[CORE_POOL] = &core_pool_kind,
 };

@@ -2,3 +2,5 @@
 #pragma once
 
 #include "core/object.h"
+
+extern const CoreKind core_pool_kind; /* pools.c */

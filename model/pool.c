@@ -15,7 +15,7 @@ static const Row host_rows[] = {
 	STRING(PoolHost, name, "@name", .flags = ROW_REQUIRED, .doc = "server"),
 	UINT(PoolHost, port, "@port", .max = 65535, .doc = "its port"),
 };
-static const Shape host_shape = SHAPE("pool-host", PoolHost, host_rows);
+const Shape pool_host_shape = SHAPE("pool-host", PoolHost, host_rows);
 
 static const Row extent_rows[] = {
 	UINT(PoolExtent, start, "@start", .doc = "first byte"),
@@ -31,7 +31,7 @@ static const Row device_rows[] = {
 	LIST(PoolDevice, free_extents, "freeExtent", extent_shape, .flags = ROW_LIVE,
 	     .doc = "what is not used"),
 };
-static const Shape device_shape = SHAPE("pool-device", PoolDevice, device_rows);
+const Shape pool_device_shape = SHAPE("pool-device", PoolDevice, device_rows);
 
 static const Row adapter_rows[] = {
 	STRING(PoolAdapter, type, "@type", .doc = "scsi_host or fc_host"),
@@ -48,23 +48,23 @@ static const Row adapter_rows[] = {
 	STRUCT(PoolAdapter, parent_address, "parentaddr/address", HostPci, host_pci_shape,
 	       .doc = "PCI device"),
 };
-static const Shape adapter_shape = SHAPE("pool-adapter", PoolAdapter, adapter_rows);
+const Shape pool_adapter_shape = SHAPE("pool-adapter", PoolAdapter, adapter_rows);
 
 static const Row auth_rows[] = {
 	STRING(PoolAuth, type, "@type", .doc = "chap or ceph"),
 	STRING(PoolAuth, username, "@username", .doc = "user of the storage server"),
 	STRUCT(PoolAuth, secret, "secret", SecretRef, secret_ref_shape, .doc = "the password"),
 };
-static const Shape auth_shape = SHAPE("pool-auth", PoolAuth, auth_rows);
+const Shape pool_auth_shape = SHAPE("pool-auth", PoolAuth, auth_rows);
 
 static const Row source_rows[] = {
-	LIST(PoolSource, hosts, "host", host_shape, .doc = "servers"),
-	LIST(PoolSource, devices, "device", device_shape, .doc = "devices"),
+	LIST(PoolSource, hosts, "host", pool_host_shape, .doc = "servers"),
+	LIST(PoolSource, devices, "device", pool_device_shape, .doc = "devices"),
 	STRING(PoolSource, dir, "dir/@path", .doc = "folder on the server"),
-	STRUCT(PoolSource, adapter, "adapter", PoolAdapter, adapter_shape, .doc = "SCSI adapter"),
+	STRUCT(PoolSource, adapter, "adapter", PoolAdapter, pool_adapter_shape, .doc = "SCSI adapter"),
 	STRING(PoolSource, name, "name", .doc = "name of the group, pool or export"),
 	STRING(PoolSource, initiator, "initiator/iqn/@name", .doc = "name of this host for iSCSI"),
-	STRUCT(PoolSource, auth, "auth", PoolAuth, auth_shape, .doc = "login at the server"),
+	STRUCT(PoolSource, auth, "auth", PoolAuth, pool_auth_shape, .doc = "login at the server"),
 	STRING(PoolSource, format, "format/@type", .doc = "format of the source"),
 	STRING(PoolSource, protocol_ver, "protocol/@ver", .doc = "version of the NFS protocol"),
 	STRING(PoolSource, vendor, "vendor/@name", .doc = "maker of the storage"),
@@ -109,7 +109,7 @@ static const Row target_rows[] = {
 	STRUCT(PoolTarget, permissions, "permissions", StoragePermissions,
 	       storage_permissions_shape, .doc = "of that folder"),
 };
-static const Shape target_shape = SHAPE("pool-target", PoolTarget, target_rows);
+const Shape pool_target_shape = SHAPE("pool-target", PoolTarget, target_rows);
 
 static const Row mount_option_rows[] = {
 	STRING(PoolOption, name, "@name", .flags = ROW_REQUIRED, .doc = "option of mount"),
@@ -125,14 +125,14 @@ static const Shape config_option_shape =
 
 static const Row rows[] = {
 	ENUM(Pool, type, "@type", pool_types, .flags = ROW_REQUIRED, .doc = "what kind of storage"),
-	STRING(Pool, name, "name", .flags = ROW_REQUIRED, .doc = "name"),
+	STRING(Pool, name, "name", .doc = "name"),
 	UUID(Pool, uuid, "uuid", .doc = "unique number"),
 	SIZE(Pool, capacity, "capacity", .words = "bytes", .flags = ROW_LIVE, .doc = "its size"),
 	SIZE(Pool, allocation, "allocation", .words = "bytes", .flags = ROW_LIVE, .doc = "in use"),
 	SIZE(Pool, available, "available", .words = "bytes", .flags = ROW_LIVE, .doc = "free"),
 	TRI(Pool, cow, "features/cow/@state", .doc = "whether files are copied on write"),
 	STRUCT(Pool, source, "source", PoolSource, pool_source_shape, .doc = "where it comes from"),
-	STRUCT(Pool, target, "target", PoolTarget, target_shape, .doc = "where it appears"),
+	STRUCT(Pool, target, "target", PoolTarget, pool_target_shape, .doc = "where it appears"),
 	STRING(Pool, refresh_allocation, "refresh/volume/@allocation",
 	       .doc = "how the use of volumes is counted: default or capacity"),
 	LIST(Pool, mount_options, "fs:mount_opts/fs:option", mount_option_shape,
@@ -267,11 +267,12 @@ static gboolean check_words(const Pool *pool, GError **error)
 	return TRUE;
 }
 
+/* What holds also before pool_complete(). */
 static gboolean check(gconstpointer object, G_GNUC_UNUSED Notes *notes, GError **error)
 {
 	const Pool *pool = object;
-	return guest_check_name(pool->name, error) && check_source(pool, error) &&
-	       check_format(pool, error) && check_path(pool, error) && check_words(pool, error);
+	return (!pool->name || guest_check_name(pool->name, error)) && check_format(pool, error) &&
+	       check_words(pool, error);
 }
 
 const Shape pool_shape = SHAPE("pool", Pool, rows, .check = check);
@@ -313,7 +314,7 @@ static void fill_target(Pool *pool)
 		return;
 	if (of->target && pool->source && pool->source->name) {
 		if (!pool->target)
-			pool->target = shape_new(&target_shape);
+			pool->target = shape_new(&pool_target_shape);
 		g_free(pool->target->path);
 		pool->target->path = g_build_filename(of->target, pool->source->name, NULL);
 	}
@@ -333,9 +334,10 @@ gboolean pool_complete(Pool *pool, Notes *notes, GError **error)
 		pool->source->format = g_strdup(facts[pool->type].format);
 	if (pool->source->dir)
 		tidy_path(&pool->source->dir);
-	if (!pool->uuid)
-		pool->uuid = g_uuid_string_random();
-	return shape_check(&pool_shape, pool, notes, error);
+	if (!pool->name)
+		return fail(error, LODGE_ERROR_INVALID, "pool: <name> is missing");
+	return shape_check(&pool_shape, pool, notes, error) && check_source(pool, error) &&
+	       check_path(pool, error);
 }
 
 /* ---- documents ---- */

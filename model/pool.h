@@ -106,7 +106,8 @@ typedef struct Pool {
 	GPtrArray *config_options; /* PoolOption */
 } Pool;
 
-extern const Shape pool_shape, storage_permissions_shape, pool_source_shape;
+extern const Shape pool_shape, storage_permissions_shape, pool_source_shape, pool_host_shape,
+	pool_device_shape, pool_adapter_shape, pool_auth_shape, pool_target_shape;
 extern const EnumTable pool_types;
 
 /* What a type is made of: PoolTypeFacts.needs. */

@@ -25,7 +25,7 @@ static const Row time_rows[] = {
 	STRING(VolumeTimes, mtime, "mtime", .doc = "last written"),
 	STRING(VolumeTimes, ctime, "ctime", .doc = "last change of any kind"),
 };
-static const Shape times_shape = SHAPE("volume-times", VolumeTimes, time_rows);
+const Shape volume_times_shape = SHAPE("volume-times", VolumeTimes, time_rows);
 
 static const Row encryption_rows[] = {
 	STRING(VolumeEncryption, format, "@format", .flags = ROW_REQUIRED,
@@ -39,15 +39,15 @@ static const Row encryption_rows[] = {
 	STRING(VolumeEncryption, ivgen_name, "ivgen/@name", .doc = "generator, such as plain64"),
 	STRING(VolumeEncryption, ivgen_hash, "ivgen/@hash", .doc = "its hash"),
 };
-static const Shape encryption_shape = SHAPE("volume-encryption", VolumeEncryption, encryption_rows);
+const Shape volume_encryption_shape = SHAPE("volume-encryption", VolumeEncryption, encryption_rows);
 
 static const Row target_rows[] = {
 	STRING(VolumeTarget, path, "path", .doc = "file, device or address"),
 	STRING(VolumeTarget, format, "format/@type", .doc = "format"),
 	STRUCT(VolumeTarget, permissions, "permissions", StoragePermissions,
 	       storage_permissions_shape, .doc = "permissions"),
-	STRUCT(VolumeTarget, times, "timestamps", VolumeTimes, times_shape, .doc = "times"),
-	STRUCT(VolumeTarget, encryption, "encryption", VolumeEncryption, encryption_shape,
+	STRUCT(VolumeTarget, times, "timestamps", VolumeTimes, volume_times_shape, .doc = "times"),
+	STRUCT(VolumeTarget, encryption, "encryption", VolumeEncryption, volume_encryption_shape,
 	       .doc = "how it is encrypted"),
 	STRING(VolumeTarget, compat, "compat", .doc = "version of QEMU that reads it: 0.10 or 1.1"),
 	FLAG(VolumeTarget, nocow, "nocow", .doc = "no copy on write (btrfs)"),
@@ -57,16 +57,16 @@ static const Row target_rows[] = {
 	     .doc = "counts of uses are written late"),
 	FLAG(VolumeTarget, extended_l2, "features/extended_l2", .doc = "clusters have parts"),
 };
-static const Shape target_shape = SHAPE("volume-target", VolumeTarget, target_rows);
+const Shape volume_target_shape = SHAPE("volume-target", VolumeTarget, target_rows);
 
 static const Row backing_rows[] = {
 	STRING(VolumeBacking, path, "path", .doc = "image that it is based on"),
 	STRING(VolumeBacking, format, "format/@type", .doc = "its format"),
 	STRUCT(VolumeBacking, permissions, "permissions", StoragePermissions,
 	       storage_permissions_shape, .doc = "its permissions"),
-	STRUCT(VolumeBacking, times, "timestamps", VolumeTimes, times_shape, .doc = "its times"),
+	STRUCT(VolumeBacking, times, "timestamps", VolumeTimes, volume_times_shape, .doc = "its times"),
 };
-static const Shape backing_shape = SHAPE("volume-backing", VolumeBacking, backing_rows);
+const Shape volume_backing_shape = SHAPE("volume-backing", VolumeBacking, backing_rows);
 
 static const Row rows[] = {
 	ENUM(Volume, type, "@type", volume_types, .doc = "what it is on this host"),
@@ -76,8 +76,8 @@ static const Row rows[] = {
 	SIZE(Volume, capacity, "capacity", .words = "bytes", .doc = "bytes that a guest sees"),
 	SIZE(Volume, allocation, "allocation", .words = "bytes", .doc = "bytes that it takes"),
 	SIZE(Volume, physical, "physical", .words = "bytes", .doc = "length of the file or device"),
-	STRUCT(Volume, target, "target", VolumeTarget, target_shape, .doc = "what it is"),
-	STRUCT(Volume, backing, "backingStore", VolumeBacking, backing_shape,
+	STRUCT(Volume, target, "target", VolumeTarget, volume_target_shape, .doc = "what it is"),
+	STRUCT(Volume, backing, "backingStore", VolumeBacking, volume_backing_shape,
 	       .doc = "what it is based on"),
 };
 

@@ -68,7 +68,8 @@ typedef struct Volume {
 	VolumeBacking *backing;
 } Volume;
 
-extern const Shape volume_shape;
+extern const Shape volume_shape, volume_target_shape, volume_backing_shape, volume_times_shape,
+	volume_encryption_shape;
 extern const EnumTable volume_types;
 
 /* Reads a <volume> document and checks it. The caller owns it (volume_free). Any thread. */

@@ -25,6 +25,10 @@ extern const OpFamily op_family_guest_disk_limits; /* guest_disk_limits.c: blkde
 extern const OpFamily op_family_node;	     /* node.c: host node, host cpustats, ... */
 extern const OpFamily op_family_capabilities; /* capabilities.c: capabilities, domcapabilities */
 extern const OpFamily op_family_run;	     /* run.c: run */
+extern const OpFamily op_family_pool;	     /* pool.c: pool-define, pool-start, ... */
+extern const OpFamily op_family_pool_show;   /* pool_show.c: pool-list, pool-info, ... */
+extern const OpFamily op_family_volume;	     /* volume.c: vol-list, vol-info, ... */
+extern const OpFamily op_family_volume_work; /* volume_work.c: vol-create, vol-delete, ... */
 extern const OpFamily op_family_image;	     /* image.c: image build, image list */
 extern const OpFamily op_family_host;	     /* host.c: host check, host info */
 extern const OpFamily op_family_daemon;	     /* daemon.c: the daemon itself */

@@ -4,8 +4,8 @@ import pathlib
 import re
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-ROOMS = ["base", "shape", "model", "host", "store", "image", "engine", "net", "core", "ops", "wire", "cli",
-         "daemon"]
+ROOMS = ["base", "shape", "model", "host", "store", "image", "engine", "net", "pool", "core",
+         "ops", "wire", "cli", "daemon"]
 COLUMNS_OF_TAB = 8
 
 Function = collections.namedtuple("Function", "path line name length")

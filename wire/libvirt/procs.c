@@ -11,6 +11,7 @@ static const LvProcs *const tables[] = {
 	&lv_procs_domain,
 	&lv_procs_tune,
 	&lv_procs_inside,
+	&lv_procs_storage,
 	&lv_procs_qemu,
 };
 

@@ -1,0 +1,274 @@
+/* See files.h. A file costs four system calls: open, fstat, read, close. */
+#include "pool/files.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "image/header.h"
+#include "image/part.h"
+
+#define START 4096 /* bytes of a file that nearly always say all */
+#define ISO_AT 32769 /* ECMA-119: the identifier of the first volume descriptor */
+#define FOLDER_MAX 1000000 /* entries; more are not looked at */
+
+gboolean pool_file_name_counts(const char *name)
+{
+	if (g_str_equal(name, ".") || g_str_equal(name, "..") || image_is_part(name))
+		return FALSE;
+	for (const char *c = name; *c; c++)
+		if (g_ascii_iscntrl(*c))
+			return FALSE;
+	return TRUE;
+}
+
+/* ---- one file ---- */
+
+static gint64 nanoseconds(struct timespec t)
+{
+	return (gint64)t.tv_sec * G_GINT64_CONSTANT(1000000000) + t.tv_nsec;
+}
+
+static gboolean is_same(const PoolVolume *known, const struct stat *st)
+{
+	return known->settled && known->inode == st->st_ino && known->size == (guint64)st->st_size &&
+	       known->mtime == nanoseconds(st->st_mtim) && known->ctime == nanoseconds(st->st_ctim);
+}
+
+static char *absolute_backing(const char *folder, const char *name)
+{
+	if (*name == '/' || strchr(name, ':'))
+		return g_strdup(name);
+	return g_build_filename(folder, name, NULL);
+}
+
+/* The first bytes, read once; what lies behind them is rarely asked for. */
+typedef struct Bytes {
+	int fd;
+	gsize length;
+	guint8 start[START];
+} Bytes;
+
+static gssize read_bytes(gpointer data, void *buffer, gsize length, guint64 offset)
+{
+	const Bytes *bytes = data;
+	if (offset + length > bytes->length && bytes->length == START)
+		return image_read_at(bytes->fd, buffer, length, offset);
+	gsize there = offset < bytes->length ? MIN(length, bytes->length - offset) : 0;
+	memcpy(buffer, bytes->start + offset, there);
+	return (gssize)there;
+}
+
+static gboolean is_iso(int fd, guint64 size)
+{
+	char id[5];
+	return size > ISO_AT + sizeof(id) && image_read_at(fd, id, sizeof(id), ISO_AT) == sizeof(id) &&
+	       !memcmp(id, "CD001", sizeof(id));
+}
+
+/* A header that lies leaves what the file itself says: a list shows all there is. */
+static void take_header(PoolVolume *volume, const char *folder, int fd)
+{
+	Bytes bytes = { .fd = fd };
+	ImageSource source = { read_bytes, &bytes, volume->physical };
+	g_auto(ImageHeader) header = { 0 };
+	gssize length = volume->physical ? image_read_at(fd, bytes.start, START, 0) : 0;
+	bytes.length = length > 0 ? (gsize)length : 0;
+	if (length < 0 || !image_header_parse(&source, 0, &header, NULL))
+		return;
+	volume->format = enum_name(&image_formats, (int)header.format);
+	volume->capacity = opt_uint_or(header.capacity, volume->physical);
+	volume->encrypted = header.crypt != IMAGE_CRYPT_NONE;
+	if (header.format == IMAGE_RAW && !volume->encrypted && is_iso(fd, volume->physical))
+		volume->format = "iso";
+	if (!header.backing)
+		return;
+	volume->backing = absolute_backing(folder, header.backing);
+	volume->backing_format = g_strdup(header.backing_format);
+}
+
+static PoolVolume *describe(int fd, const char *folder, const char *name, const struct stat *st)
+{
+	g_autofree char *path = g_build_filename(folder, name, NULL);
+	PoolVolume *volume = pool_volume_new(S_ISDIR(st->st_mode) ? VOLUME_DIR :
+					     S_ISBLK(st->st_mode) ? VOLUME_BLOCK : VOLUME_FILE,
+					     name, path);
+	volume->inode = st->st_ino;
+	volume->size = (guint64)st->st_size;
+	volume->mtime = nanoseconds(st->st_mtim);
+	volume->ctime = nanoseconds(st->st_ctim);
+	/* Times have the grain of the clock's tick: a change within it does not show. */
+	volume->settled = g_get_real_time() * 1000 - volume->ctime > 2 * G_GINT64_CONSTANT(1000000000);
+	volume->allocation = (guint64)st->st_blocks * 512;
+	volume->physical = (guint64)st->st_size;
+	volume->format = S_ISDIR(st->st_mode) ? "dir" : "raw";
+	if (S_ISBLK(st->st_mode) && fd >= 0) {
+		off_t end = lseek(fd, 0, SEEK_END);
+		volume->physical = volume->allocation = end > 0 ? (guint64)end : 0;
+	}
+	volume->capacity = volume->physical;
+	if (fd >= 0)
+		take_header(volume, folder, fd);
+	return volume;
+}
+
+PoolVolume *pool_file_read(int dirfd, const char *folder, const char *name, PoolVolume *known)
+{
+	struct stat st;
+	if (fstatat(dirfd, name, &st, 0) < 0)
+		return NULL;
+	if (known && is_same(known, &st))
+		return pool_volume_ref(known);
+	if (S_ISDIR(st.st_mode))
+		return describe(-1, folder, name, &st);
+	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+		return NULL;
+	autofd int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat now;
+	if (fd < 0 && errno == ENOENT)
+		return NULL;
+	if (fd >= 0 && (fstat(fd, &now) < 0 || (now.st_mode & S_IFMT) != (st.st_mode & S_IFMT)))
+		return NULL;
+	return describe(fd, folder, name, fd >= 0 ? &now : &st);
+}
+
+/* The same where the folder says that it is a file, and nothing is known of it: without the first stat. */
+static PoolVolume *read_new_file(int dirfd, const char *folder, const char *name)
+{
+	autofd int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
+	struct stat st;
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return pool_file_read(dirfd, folder, name, NULL);
+	return describe(fd, folder, name, &st);
+}
+
+/* ---- folders ---- */
+
+gboolean pool_files_sizes(const char *folder, PoolSizes *sizes, GError **error)
+{
+	struct statvfs fs;
+	if (statvfs(folder, &fs) < 0)
+		return fail_errno(error, errno, "the space at %s cannot be asked for", folder);
+	guint64 block = fs.f_frsize;
+	*sizes = (PoolSizes){ .capacity = block * fs.f_blocks, .available = block * fs.f_bavail };
+	sizes->allocation = sizes->capacity - block * fs.f_bfree;
+	return TRUE;
+}
+
+/* Beside an image that Lodge built stands a record of what is in it, NAME.json: no volume. */
+static void drop_records(GPtrArray *volumes)
+{
+	g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	for (guint i = 0; i < volumes->len; i++) {
+		const char *name = ((PoolVolume *)volumes->pdata[i])->name;
+		if (g_str_has_suffix(name, ".json"))
+			g_hash_table_add(names, g_strndup(name, strlen(name) - strlen(".json")));
+	}
+	if (!g_hash_table_size(names))
+		return;
+	g_autoptr(GHashTable) records = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	for (guint i = 0; i < volumes->len; i++) {
+		const char *name = ((PoolVolume *)volumes->pdata[i])->name;
+		g_autofree char *stem = g_str_has_suffix(name, ".qcow2") ?
+						g_strndup(name, strlen(name) - strlen(".qcow2")) : NULL;
+		if (stem && g_hash_table_contains(names, stem))
+			g_hash_table_add(records, g_strconcat(stem, ".json", NULL));
+	}
+	for (guint i = volumes->len; i > 0; i--)
+		if (g_hash_table_contains(records, ((PoolVolume *)volumes->pdata[i - 1])->name))
+			g_ptr_array_remove_index_fast(volumes, i - 1);
+}
+
+static DIR *open_folder(const char *folder, GError **error)
+{
+	DIR *dir = opendir(folder);
+	if (!dir)
+		fail_errno(error, errno, "cannot open directory '%s'", folder);
+	return dir;
+}
+
+gboolean pool_files_scan(const char *folder, PoolState *state, GPtrArray *volumes, PoolSizes *sizes,
+			 GError **error)
+{
+	DIR *dir = open_folder(folder, error);
+	if (!dir)
+		return FALSE;
+	errno = 0;
+	for (struct dirent *entry; volumes->len < FOLDER_MAX && (entry = readdir(dir)); errno = 0) {
+		if (!pool_file_name_counts(entry->d_name) || entry->d_type == DT_FIFO ||
+		    entry->d_type == DT_SOCK || entry->d_type == DT_CHR)
+			continue;
+		g_autoptr(PoolVolume) known = pool_state_find(state, entry->d_name);
+		PoolVolume *volume =
+			!known && entry->d_type == DT_REG ?
+				read_new_file(dirfd(dir), folder, entry->d_name) :
+				pool_file_read(dirfd(dir), folder, entry->d_name, known);
+		if (volume)
+			g_ptr_array_add(volumes, volume);
+	}
+	int errnum = errno;
+	closedir(dir);
+	if (errnum)
+		return fail_errno(error, errnum, "cannot read directory '%s'", folder);
+	drop_records(volumes);
+	return pool_files_sizes(folder, sizes, error);
+}
+
+gboolean pool_files_update(const char *folder, PoolState *state, GPtrArray *names, GError **error)
+{
+	autofd int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	PoolSizes sizes;
+	if (fd < 0)
+		return fail_errno(error, errno, "cannot open directory '%s'", folder);
+	for (guint i = 0; i < names->len; i++) {
+		const char *name = names->pdata[i];
+		if (!pool_file_name_counts(name))
+			continue;
+		g_autoptr(PoolVolume) known = pool_state_find(state, name);
+		PoolVolume *volume = pool_file_read(fd, folder, name, NULL);
+		if (volume)
+			pool_state_put(state, volume);
+		else if (known)
+			pool_state_drop(state, name);
+	}
+	if (!pool_files_sizes(folder, &sizes, error))
+		return FALSE;
+	pool_state_set_sizes(state, &sizes);
+	return TRUE;
+}
+
+/* ---- making folders ---- */
+
+gboolean pool_apply_permissions(int fd, const char *path, const StoragePermissions *permissions,
+				GError **error)
+{
+	guint mode;
+	if (!permissions)
+		return TRUE;
+	uid_t owner = (uid_t)opt_int_or(permissions->owner, -1);
+	gid_t group = (gid_t)opt_int_or(permissions->group, -1);
+	if ((owner != (uid_t)-1 || group != (gid_t)-1) && fchown(fd, owner, group) < 0)
+		return fail_errno(error, errno, "the owner of %s cannot be set to %d:%d", path, (int)owner,
+				  (int)group);
+	if (permissions->mode && storage_mode(permissions->mode, &mode) && fchmod(fd, mode) < 0)
+		return fail_errno(error, errno, "the mode of %s cannot be set to %s", path,
+				  permissions->mode);
+	return TRUE;
+}
+
+gboolean pool_folder_make(const Pool *pool, GError **error)
+{
+	const char *path = pool_path(pool);
+	g_autofree char *parent = g_path_get_dirname(path);
+	gboolean made = g_mkdir_with_parents(parent, 0755) == 0 && mkdir(path, 0711) == 0;
+	if (!made && errno != EEXIST)
+		return fail_errno(error, errno, "cannot create path '%s'", path);
+	autofd int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || (made && fchmod(fd, 0711) < 0)) /* whatever the umask is */
+		return fail_errno(error, errno, "cannot open directory '%s'", path);
+	return pool_apply_permissions(fd, path, pool->target->permissions, error);
+}

@@ -1,0 +1,133 @@
+/* See tool.h. */
+#include "pool/tool.h"
+
+#include <jansson.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/error.h"
+#include "host/spawn.h"
+
+#define PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+/* Debian's packages, for messages. */
+static const struct {
+	const char *tool, *package;
+} packages[] = {
+	{ "mount", "mount" },		{ "umount", "mount" },
+	{ "mkfs.ext4", "e2fsprogs" },	{ "mkfs.xfs", "xfsprogs" },
+	{ "mkfs.vfat", "dosfstools" },	{ "blkid", "util-linux" },
+	{ "wipefs", "util-linux" },	{ "sfdisk", "fdisk" },
+	{ "partx", "util-linux" },	{ "lvs", "lvm2" },
+	{ "vgs", "lvm2" },		{ "iscsiadm", "open-iscsi" },
+	{ "showmount", "nfs-common" },	{ "mount.nfs", "nfs-common" },
+	{ "mount.cifs", "cifs-utils" }, { "mount.glusterfs", "glusterfs-client" },
+	{ "gluster", "glusterfs-server" }, { "rbd", "ceph-common" },
+	{ "zfs", "zfsutils-linux" },	{ "zpool", "zfsutils-linux" },
+	{ "dmsetup", "dmsetup" },	{ "iscsi-ls", "libiscsi-bin" },
+	{ "multipath", "multipath-tools" },
+};
+
+static const char *package_of(const char *tool)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(packages); i++)
+		if (g_str_equal(packages[i].tool, tool))
+			return packages[i].package;
+	return tool;
+}
+
+char *pool_tool_find(const char *name, GError **error)
+{
+	g_auto(GStrv) folders = g_strsplit(PATH, ":", -1);
+	for (char **folder = folders; *folder; folder++) {
+		g_autofree char *path = g_build_filename(*folder, name, NULL);
+		if (g_file_test(path, G_FILE_TEST_IS_EXECUTABLE))
+			return g_steal_pointer(&path);
+	}
+	fail(error, LODGE_ERROR_UNSUPPORTED, "the tool %s is missing on this host: install the package %s",
+	     name, package_of(name));
+	return NULL;
+}
+
+gboolean pool_tools_are_there(GError **error, const char *name, ...)
+{
+	va_list more;
+	gboolean ok = TRUE;
+	va_start(more, name);
+	for (; name && ok; name = va_arg(more, const char *)) {
+		g_autofree char *path = pool_tool_find(name, error);
+		ok = path != NULL;
+	}
+	va_end(more);
+	return ok;
+}
+
+/* What a tool said, on one line, for messages. */
+static char *words(const char *said)
+{
+	g_autofree char *valid = g_utf8_make_valid(said, MIN((gssize)strlen(said), 2000));
+	char *line = g_strdup(g_strstrip(valid));
+	g_strdelimit(line, "\n\r\t", ' ');
+	return line;
+}
+
+gboolean pool_tool_run(const char *about, const char *const *argv, int ms, char **out, GError **error)
+{
+	static const char *const env[] = { "PATH=" PATH, "LC_ALL=C", "LVM_SUPPRESS_FD_WARNINGS=1", NULL };
+	g_autofree char *program = pool_tool_find(argv[0], error), *said = NULL;
+	int status = 0;
+	if (!program) {
+		g_prefix_error(error, "%s: ", about);
+		return FALSE;
+	}
+	g_autofree const char **own = g_memdup2(argv, (g_strv_length((char **)argv) + 1) * sizeof(*argv));
+	own[0] = program;
+	Spawn how = { .argv = own, .env = env, .umask = OPT_UINT(022) };
+	if (!spawn_run(&how, ms, &said, &status, error)) {
+		g_prefix_error(error, "%s: ", about);
+		return FALSE;
+	}
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+		g_autofree char *line = words(said);
+		return fail(error, LODGE_ERROR_SYSTEM, "%s: %s says: %s", about, argv[0],
+			    *line ? line : "nothing, and failed");
+	}
+	if (out)
+		*out = g_steal_pointer(&said);
+	return TRUE;
+}
+
+static const char **collect(va_list list)
+{
+	GPtrArray *argv = g_ptr_array_new();
+	for (const char *word; (word = va_arg(list, const char *));)
+		g_ptr_array_add(argv, (gpointer)word);
+	g_ptr_array_add(argv, NULL);
+	return (const char **)g_ptr_array_free(argv, FALSE);
+}
+
+gboolean pool_tool(const char *about, char **out, GError **error, ...)
+{
+	va_list list;
+	va_start(list, error);
+	g_autofree const char **argv = collect(list);
+	va_end(list);
+	return pool_tool_run(about, argv, POOL_TOOL_MS, out, error);
+}
+
+json_t *pool_tool_json(const char *about, GError **error, ...)
+{
+	va_list list;
+	json_error_t why;
+	g_autofree char *said = NULL;
+	va_start(list, error);
+	g_autofree const char **argv = collect(list);
+	va_end(list);
+	if (!pool_tool_run(about, argv, POOL_TOOL_MS, &said, error))
+		return NULL;
+	json_t *json = json_loads(said + strcspn(said, "{["), JSON_DISABLE_EOF_CHECK, &why);
+	if (!json)
+		fail(error, LODGE_ERROR_SYSTEM, "%s: %s did not answer in JSON: %s", about, argv[0],
+		     why.text);
+	return json;
+}
