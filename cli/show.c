@@ -35,9 +35,11 @@ static char *size_text(const Row *row, guint64 bytes)
 			return g_strdup_printf("%" G_GUINT64_FORMAT " %s", bytes / units[i].bytes,
 					       units[i].word);
 		if (!row->words && bytes >= units[i].bytes)
-			return g_strdup_printf("%.1f %s", (double)bytes / (double)units[i].bytes,
-					       units[i].word);
+			return g_strdup_printf("%.*f %s", row->digits ? (int)row->digits : 1,
+					       (double)bytes / (double)units[i].bytes, units[i].word);
 	}
+	if (row->digits) /* as virsh prints small ones */
+		return g_strdup_printf("%.*f B", (int)row->digits, (double)bytes);
 	return g_strdup_printf("%" G_GUINT64_FORMAT, bytes);
 }
 

@@ -81,7 +81,7 @@ int run_list(Cli *cli, const Op *op, const char *target, gpointer args)
 	g_auto(Reply) reply = { 0 };
 	if (!cli_call(cli, op, target, args, &reply, &error))
 		return cli_failed(error);
-	json_t *items = json_object_get(reply.json, "domains");
+	json_t *items = json_object_get(reply.json, op->result->rows[0].name);
 	const char *names[4] = { NULL };
 	guint n = 0;
 	if (flag(op, args, "id"))

@@ -92,6 +92,7 @@ static const struct {
 } special[] = {
 	{ "events", run_stream },
 	{ "list", run_list },
+	{ "pool-list", run_list },
 	{ "domblkinfo", run_blkinfo },
 	{ "host check", run_check },
 	{ "start", run_then_console },

@@ -1,10 +1,15 @@
 /* See connect.h. */
 #include "core/connect.h"
 #include "base/fd.h"
+#include "core/internal.h"
+#include "core/volumes.h"
 
-gboolean guest_resolve(G_GNUC_UNUSED CoreGuest *guest, G_GNUC_UNUSED Guest *live,
-		       G_GNUC_UNUSED Notes *notes, G_GNUC_UNUSED GError **error)
+gboolean guest_resolve(CoreGuest *guest, Guest *live, Notes *notes, GError **error)
 {
+	SHAPE_EACH (Disk, disk, live->disks)
+		if (disk->type == DISK_VOLUME && disk->source &&
+		    !core_volume_resolve(guest->core, disk, notes, error))
+			return FALSE;
 	return TRUE;
 }
 

@@ -226,19 +226,30 @@ static gboolean take_network(Core *core, Disk *disk, const CoreVolume *volume, G
 					    "volumes of pool '%s' cannot be disks", volume->snap->name));
 }
 
+static void take_format(Disk *disk, const PoolVolume *volume)
+{
+	const char *format = volume->format;
+	if (disk->driver_type || !format)
+		return;
+	disk->driver_type = (DiskFormat)enum_value(&disk_formats, g_str_equal(format, "iso") ? "raw" : format);
+}
+
 gboolean core_volume_resolve(Core *core, Disk *disk, G_GNUC_UNUSED Notes *notes, GError **error)
 {
-	const DiskSource *source = disk->source;
+	DiskSource *source = disk->source;
 	g_autoptr(CoreVolume) volume =
 		core_volume_find(core, source->pool, VOLUME_BY_NAME, source->volume, error);
 	if (!volume) {
 		g_prefix_error(error, "disk %s: ", disk->target);
 		return FALSE;
 	}
-	if (!disk->driver_type && volume->volume->format)
-		disk->driver_type =
-			(DiskFormat)enum_value(&disk_formats, g_str_equal(volume->volume->format, "iso") ?
-								      "raw" : volume->volume->format);
-	return volume->volume->type == VOLUME_NETWORK ? take_network(core, disk, volume, error) :
-							 take_path(disk, volume->volume);
+	take_format(disk, volume->volume);
+	gboolean ok = volume->volume->type == VOLUME_NETWORK ? take_network(core, disk, volume, error) :
+							       take_path(disk, volume->volume);
+	if (ok) { /* what runs says where its data is */
+		g_clear_pointer(&source->pool, g_free);
+		g_clear_pointer(&source->volume, g_free);
+		g_clear_pointer(&source->mode, g_free);
+	}
+	return ok;
 }
