@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "core/internal.h"
+#include "core/networks.h"
 #include "core/object_internal.h"
 #include "core/pools.h"
 #include "model/alias.h"
@@ -176,6 +177,7 @@ Core *core_new(const CoreConfig *config, GError **error)
 	core->paths = config->paths;
 	core->engine = config->engine;
 	core->engine_config = config->engine_config;
+	core->default_network = config->default_network;
 	core->next_id = 1;
 	core->kinds = config->kinds ? config->kinds : core_kinds;
 	core->by_name = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -296,6 +298,7 @@ static void autostart_guests(Core *core)
 void core_begin(Core *core)
 {
 	pools_first_start(core);
+	networks_first_start(core);
 	if (!core->boot)
 		return;
 	mark_boot(core);

@@ -25,6 +25,7 @@ struct Core {
 	gint index_wanted; /* atomic */
 	char *boot; /* the host's, where no daemon has begun since it was started; else NULL */
 	const struct CoreKind *const *kinds; /* by CoreKindId */
+	Tri default_network; /* CoreConfig's */
 	struct ObjectSet *objects[4];	     /* by CoreKindId; NULL: no such kind. See object.h */
 	GMutex index_lock; /* one writer at a time */
 };

@@ -5,6 +5,6 @@
 const CoreKind *const core_kinds[CORE_KINDS] = {
 	[CORE_SECRET] = NULL,
 	[CORE_NWFILTER] = NULL,
-	[CORE_NETWORK] = NULL,
+	[CORE_NETWORK] = &core_network_kind,
 	[CORE_POOL] = &core_pool_kind,
 };

@@ -4,3 +4,4 @@
 #include "core/object.h"
 
 extern const CoreKind core_pool_kind; /* pools.c */
+extern const CoreKind core_network_kind; /* networks.c */

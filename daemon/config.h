@@ -14,6 +14,7 @@ typedef struct Config {
 				 where they look for a libvirtd of this user */
 	char *qemu;    /* path of the emulator; NULL: searched */
 	Tri require_kvm;
+	Tri default_network;
 	int log_level; /* 1 + LogLevel */
 	LibvirtConfig libvirt;
 } Config;

@@ -210,6 +210,7 @@ static gboolean open_core(Daemon *daemon, GError **error)
 {
 	CoreConfig config = { .paths = daemon->paths,
 			      .engine = &qemu_engine,
+			      .default_network = daemon->config->default_network,
 			      .engine_config = { .paths = daemon->paths,
 						 .user = daemon->config->user,
 						 .qemu = daemon->config->qemu,

@@ -9,7 +9,7 @@
 #define MAX_LEASES 65536
 #define MAX_FILE (8u << 20) /* bytes */
 
-void lease_free(Lease *lease)
+void dhcp_lease_free(DhcpLease *lease)
 {
 	if (!lease)
 		return;
@@ -42,7 +42,7 @@ static char *mac_of_duid(const char *duid)
 	return llt || ll ? g_strdup(duid + length - 17) : NULL;
 }
 
-static Lease *parse_line(const char *line, gsize length)
+static DhcpLease *parse_line(const char *line, gsize length)
 {
 	g_autofree char *copy = g_strndup(line, length);
 	g_auto(GStrv) words = g_strsplit(g_strchomp(copy), " ", 6);
@@ -53,7 +53,7 @@ static Lease *parse_line(const char *line, gsize length)
 	gint64 expiry = g_ascii_strtoll(words[0], &end, 10);
 	if (*end || !*words[0] || expiry < 0 || !inet_from_text(words[2], AF_UNSPEC, &inet, NULL))
 		return NULL;
-	Lease *lease = g_new0(Lease, 1);
+	DhcpLease *lease = g_new0(DhcpLease, 1);
 	lease->expiry = expiry;
 	lease->v6 = inet.family == AF_INET6;
 	lease->ip = g_strdup(words[2]);
@@ -66,13 +66,13 @@ static Lease *parse_line(const char *line, gsize length)
 
 GPtrArray *leases_parse(const char *text, gsize length)
 {
-	GPtrArray *leases = g_ptr_array_new_with_free_func((GDestroyNotify)lease_free);
+	GPtrArray *leases = g_ptr_array_new_with_free_func((GDestroyNotify)dhcp_lease_free);
 	const char *end = text + length;
 	while (text < end && leases->len < MAX_LEASES) {
 		const char *newline = memchr(text, '\n', (gsize)(end - text));
 		const char *stop = newline ? newline : end;
 		/* What has no end yet is still being written. */
-		Lease *lease = newline ? parse_line(text, (gsize)(stop - text)) : NULL;
+		DhcpLease *lease = newline ? parse_line(text, (gsize)(stop - text)) : NULL;
 		if (lease)
 			g_ptr_array_add(leases, lease);
 		text = stop + 1;

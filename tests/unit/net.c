@@ -75,7 +75,7 @@ static void test_leases(void)
 {
 	g_autoptr(GPtrArray) leases = leases_parse(lease_text, strlen(lease_text));
 	g_assert_cmpuint(leases->len, ==, 3);
-	const Lease *first = leases->pdata[0], *second = leases->pdata[1], *third = leases->pdata[2];
+	const DhcpLease *first = leases->pdata[0], *second = leases->pdata[1], *third = leases->pdata[2];
 	g_assert_cmpint(first->expiry, ==, 1700000000);
 	g_assert_cmpstr(first->hostname, ==, "web1");
 	g_assert_cmpstr(first->clientid, ==, "ff:01:02");
