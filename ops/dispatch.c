@@ -2,7 +2,7 @@
  * and the arguments, finds the target, runs the verb where its row says, logs, and reports.
  * Neighbours: doors in wire/ above, core/ below. */
 #include "base/log.h"
-#include "core/core.h"
+#include "core/object.h"
 #include "ops/ops.h"
 
 #include <unistd.h>
@@ -45,6 +45,7 @@ void op_call_free(OpCall *call)
 	if (call->stream_fd >= 0)
 		close(call->stream_fd);
 	g_clear_pointer(&call->guest, core_guest_unref);
+	g_clear_pointer(&call->object, core_object_unref);
 	g_free(call->target);
 	notes_clear(&call->notes);
 	g_object_unref(call->cancel);
@@ -72,7 +73,9 @@ static void log_call(const Running *running)
 	if (!log_wants(writes ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG))
 		return;
 	double ms = (double)(g_get_monotonic_time() - running->since) / 1000.0;
-	g_autofree char *object = call->target ? g_strdup_printf("guest %s", call->target) : NULL;
+	const char *word = op_target(call->op->target)->name;
+	g_autofree char *object =
+		word && call->target ? g_strdup_printf("%s %s", word, call->target) : NULL;
 	log_line(writes ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, object,
 		 "%s by uid %u, pid %d (%s): %s, %.1f ms", call->op->name, call->caller.uid,
 		 call->caller.pid, call->caller.door,
@@ -126,6 +129,11 @@ static void run_later(Running *running)
 		op_finish(&running->call, error);
 }
 
+static Lane *target_lane(const OpCall *call)
+{
+	return call->guest ? core_guest_lane(call->guest) : core_object_lane(call->object);
+}
+
 static void run(Running *running)
 {
 	switch (running->call.op->lane) {
@@ -134,7 +142,7 @@ static void run(Running *running)
 		report(running);
 		break;
 	case OP_LANE:
-		lane_post(core_guest_lane(running->call.guest), run_on_thread, running);
+		lane_post(target_lane(&running->call), run_on_thread, running);
 		break;
 	case OP_BESIDE:
 		lane_beside(run_on_thread, running);
@@ -165,10 +173,15 @@ static gboolean check_args(OpCall *call, GError **error)
 
 static gboolean find_target(OpCall *call, GError **error)
 {
+	const char *target = call->target ? call->target : "";
+	int kind = op_target(call->op->target)->kind;
 	if (call->op->target == OP_ON_DAEMON)
 		return TRUE;
-	call->guest = core_find(call->core, call->target ? call->target : "", error);
-	return call->guest != NULL;
+	if (kind >= 0)
+		call->object = core_object_find(call->core, (CoreKindId)kind, target, error);
+	else
+		call->guest = core_find(call->core, target, error);
+	return call->guest || call->object;
 }
 
 void op_dispatch(OpCall *call)
