@@ -9,6 +9,8 @@
 typedef struct Consoles Consoles;
 typedef struct Events Events;
 typedef struct Agent Agent;
+typedef struct Meter Meter;
+typedef struct Job Job;
 
 struct Core {
 	gint refs; /* the owner's, and one of each guest */
@@ -43,6 +45,7 @@ struct CoreGuest {
 	StoreEntry *stored; /* changed on the lane, under lock; NULL: transient */
 	gint serial;	    /* atomic: counts starts, so that late news of an old run is known */
 	gint killed;	    /* atomic: destroy was asked for */
+	Job *job;	    /* made under lock, stays; NULL: none yet */
 	Agent *agent;	    /* made under lock, stays; NULL: never asked */
 
 	GMutex run_lock; /* held as long as kill() takes */
@@ -52,6 +55,7 @@ struct CoreGuest {
 	gboolean gone; /* undefined: out of the registry */
 
 	Consoles *consoles; /* main */
+	Meter *meter;	    /* main; NULL: never asked */
 };
 
 /* registry.c */
@@ -109,6 +113,12 @@ void agent_channel_changed(CoreGuest *guest, gint serial, const char *json);
 /* save.c: starts the guest from the file @path; @flags: SaveFlags. Lane. */
 gboolean guest_run_saved(CoreGuest *guest, const char *path, guint flags, Notes *notes,
 			 GError **error);
+
+/* job.c */
+void job_free(CoreGuest *guest);
+
+/* stats.c: what is known of its use; nobody may wait for it any more. */
+void meter_free(CoreGuest *guest);
 
 /* recover.c */
 /* Writes what a later daemon needs to take the guest up; @run NULL: it is being started. @note as in

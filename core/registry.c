@@ -19,6 +19,8 @@ void core_guest_unref(CoreGuest *guest)
 	store_entry_free(guest->stored);
 	consoles_free(guest);
 	agent_free(guest->agent);
+	meter_free(guest);
+	job_free(guest);
 	lane_unref(guest->lane);
 	g_cond_clear(&guest->off);
 	g_mutex_clear(&guest->lock);

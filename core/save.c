@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "core/internal.h"
+#include "core/job.h"
 #include "core/saved.h"
 #include "model/alias.h"
 
@@ -57,9 +58,15 @@ static gboolean write_file(CoreGuest *guest, const char *path, gboolean running,
 	autofd int fd = saved_create(path, guest->snap->live->guest, running, error);
 	if (fd < 0)
 		return FALSE;
-	if (engine->write(guest->run, ENGINE_MEMORY, fd, progress, error) && saved_finish(fd, path, error))
+	EngineProgress own;
+	g_autoptr(GError) why = NULL;
+	job_begin(guest, JOB_SAVE, TRUE, progress, &own);
+	gboolean ok = engine->write(guest->run, ENGINE_MEMORY, fd, &own, &why) && saved_finish(fd, path, &why);
+	job_end(guest, why);
+	if (ok)
 		return TRUE;
 	unlink(path);
+	g_propagate_error(error, g_steal_pointer(&why));
 	return FALSE;
 }
 

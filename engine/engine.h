@@ -12,6 +12,7 @@
 
 #include "base/paths.h"
 #include "engine/caps.h"
+#include "engine/stats.h"
 #include "model/guest.h"
 
 typedef enum GuestState { /* libvirt's virDomainState, numbers included */
@@ -69,11 +70,25 @@ typedef enum EngineSignal {
 typedef enum EngineWrite {
 	ENGINE_SCREENSHOT = 1, /* a PNG */
 	ENGINE_MEMORY,	       /* memory and devices of a guest whose CPUs stand still */
+	ENGINE_DUMP_ELF,       /* memory alone, for debuggers; it cannot be cancelled */
+	ENGINE_DUMP_KDUMP_ZLIB,
+	ENGINE_DUMP_KDUMP_LZO,
+	ENGINE_DUMP_KDUMP_SNAPPY,
+	ENGINE_DUMP_WINDOWS,
 } EngineWrite;
+
+/* How far a long write is. What the engine does not tell is 0. */
+typedef struct EngineWork {
+	guint64 total, processed, remaining;	 /* bytes */
+	guint64 constant_pages, normal_pages, normal_bytes;
+	guint64 iteration, page_size, bytes_per_s, dirty_pages_per_s;
+	guint64 setup_ms;
+} EngineWork;
 
 /* How a long write is followed and ended by who asked for it. */
 typedef struct EngineProgress {
 	void (*tell)(gpointer data, double fraction); /* 0..1, negative where unknown; may be NULL */
+	void (*work)(gpointer data, const EngineWork *work); /* the same in numbers; may be NULL */
 	gpointer data;
 	GCancellable *cancel; /* may be NULL */
 } EngineProgress;
@@ -98,10 +113,11 @@ typedef enum EngineAsk {
 	ENGINE_ASK_MONITOR = 1, /* a command of the hypervisor's own monitor, as JSON */
 	ENGINE_ASK_HUMAN,	/* one for people, as text */
 	ENGINE_ASK_KEYS,	/* press keys: QEMU's numbers, "HOLD-MS NUMBER NUMBER ..." */
-	ENGINE_ASK_STATS,	/* JSON: {"blocks": [{"alias", "rd_bytes", "wr_bytes", "rd_operations",
-				   "wr_operations", "flush_operations", "rd_total_time_ns", ...}],
-				   "vcpus": [{"index", "thread"}]} */
 	ENGINE_ASK_LIMITS,	/* bound a disk from now on: the disk as JSON of its shape; says "" */
+	ENGINE_ASK_BOUND,	/* bound its memory and processor time from now on: JSON of two guests, what
+				   ran until now and what does from now on; says "" */
+	ENGINE_ASK_PEEK,	/* bytes of its memory: "physical FROM SIZE" or "virtual FROM SIZE" of its
+				   first CPU; at most 4 MiB, as base64 */
 	ENGINE_ASK_PID,		/* the number of its process, for what the host counts; at once */
 } EngineAsk;
 
@@ -173,6 +189,7 @@ typedef struct Engine {
 	/* Ends the process at once. The only function that may run beside the lane, on any thread,
 	 * also twice; it touches nothing but the process handle. @graceful: SIGTERM first. */
 	gboolean (*kill)(EngineRun *run, gboolean graceful, GError **error);
+	EngineMeasureFn measure; /* see stats.h; NULL: nothing is counted */
 	/* Frees @run after the process ended and removes everything that start() made. */
 	void (*stop)(EngineRun *run);
 } Engine;

@@ -164,27 +164,63 @@ guint64 process_cpu_time(pid_t pid)
 	return (guint64)used.tv_sec * G_GUINT64_CONSTANT(1000000000) + (guint64)used.tv_nsec;
 }
 
-gboolean process_thread_time(pid_t pid, pid_t tid, guint64 *used, int *processor)
+/* A small file of /proc into @text; FALSE where there is none. */
+static gboolean read_proc(pid_t pid, pid_t tid, const char *name, char *text, gsize room)
 {
-	g_autofree char *path = g_strdup_printf("/proc/%d/task/%d/stat", (int)pid, (int)tid);
-	g_autofree char *text = NULL;
-	if (!g_file_get_contents(path, &text, NULL, NULL) || !strrchr(text, ')'))
+	char path[64];
+	if (tid > 0)
+		g_snprintf(path, sizeof path, "/proc/%d/task/%d/%s", (int)pid, (int)tid, name);
+	else
+		g_snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
+	autofd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, room - 1);
+	if (n <= 0)
+		return FALSE;
+	text[n] = '\0';
+	return TRUE;
+}
+
+/* The @n-th number behind @text, separated by blanks. */
+static guint64 field(const char *text, guint n)
+{
+	for (; n && text; n--) {
+		text = strchr(text, ' ');
+		text += text != NULL;
+	}
+	return text ? g_ascii_strtoull(text, NULL, 10) : 0;
+}
+
+gboolean process_use(pid_t pid, pid_t tid, ProcessUse *use)
+{
+	char text[1024];
+	const guint64 tick = G_GUINT64_CONSTANT(1000000000) / (guint64)sysconf(_SC_CLK_TCK);
+	if (pid <= 0 || !read_proc(pid, tid, "stat", text, sizeof text) || !strrchr(text, ')'))
 		return FALSE;
 	/* behind the name: state is field 3, utime and stime 14 and 15, processor 39 */
-	g_auto(GStrv) fields = g_strsplit(strrchr(text, ')') + 2, " ", -1);
-	if (g_strv_length(fields) < 37)
+	const char *from = strrchr(text, ')') + 1;
+	*use = (ProcessUse){ .user_ns = field(from, 12) * tick, .system_ns = field(from, 13) * tick,
+			     .processor = (int)field(from, 37) };
+	if (tid > 0 && read_proc(pid, tid, "schedstat", text, sizeof text)) {
+		use->run_ns = g_ascii_strtoull(text, NULL, 10);
+		use->delay_ns = field(text, 1);
+	}
+	return TRUE;
+}
+
+gboolean process_thread_time(pid_t pid, pid_t tid, guint64 *used, int *processor)
+{
+	ProcessUse use;
+	if (!process_use(pid, tid, &use))
 		return FALSE;
-	guint64 ticks = g_ascii_strtoull(fields[11], NULL, 10) + g_ascii_strtoull(fields[12], NULL, 10);
-	*used = ticks * (G_GUINT64_CONSTANT(1000000000) / (guint64)sysconf(_SC_CLK_TCK));
-	*processor = (int)g_ascii_strtoll(fields[36], NULL, 10);
+	*used = use.user_ns + use.system_ns;
+	*processor = use.processor;
 	return TRUE;
 }
 
 guint64 process_resident(pid_t pid)
 {
-	g_autofree char *path = g_strdup_printf("/proc/%d/statm", (int)pid);
-	g_autofree char *text = NULL;
-	if (pid <= 0 || !g_file_get_contents(path, &text, NULL, NULL) || !strchr(text, ' '))
+	char text[256];
+	if (pid <= 0 || !read_proc(pid, 0, "statm", text, sizeof text))
 		return 0;
-	return g_ascii_strtoull(strchr(text, ' '), NULL, 10) * (guint64)sysconf(_SC_PAGESIZE);
+	return field(text, 1) * (guint64)sysconf(_SC_PAGESIZE);
 }

@@ -35,6 +35,18 @@ guint64 process_cpu_time(pid_t pid);
  * where it is gone. Reads a file below /proc. Any thread. */
 gboolean process_thread_time(pid_t pid, pid_t tid, guint64 *used, int *processor);
 
+/* What a process or one of its threads used so far. */
+typedef struct ProcessUse {
+	guint64 user_ns, system_ns;
+	guint64 delay_ns; /* it was ready and had to wait for a processor; 0: not told */
+	guint64 run_ns;	  /* on a processor, exactly; 0: not told */
+	int processor;	  /* that it ran on last */
+} ProcessUse;
+
+/* Of the thread @tid of @pid, or with @tid 0 of the whole process. FALSE where it is gone. Reads one or
+ * two small files below /proc and never waits. Any thread. */
+gboolean process_use(pid_t pid, pid_t tid, ProcessUse *use);
+
 /* Bytes of memory that the process holds now; 0 where it is gone. Any thread. */
 guint64 process_resident(pid_t pid);
 

@@ -747,25 +747,39 @@ static gboolean on_limit(gpointer data)
 	return call ? G_SOURCE_REMOVE : G_SOURCE_CONTINUE;
 }
 
+/* Locked. */
+static guint limit_new(Qmp *qmp, guint64 id, int timeout_ms)
+{
+	Limit *limit = g_new(Limit, 1);
+	*limit = (Limit){ .qmp = hold(qmp), .id = id, .timeout_ms = timeout_ms };
+	return g_timeout_add_full(G_PRIORITY_DEFAULT, (guint)timeout_ms, on_limit, limit, limit_free);
+}
+
+void qmp_batch_async(Qmp *qmp, QmpItem *items, guint n, int timeout_ms, QmpReplyFn fn,
+		     const gpointer *users)
+{
+	guint64 id = take_ids(qmp, n);
+	g_autofree gsize *ends = g_new(gsize, n);
+	g_autoptr(GString) text = write_items(items, n, id, ends);
+	g_autoptr(GError) refused = NULL;
+	g_mutex_lock(&qmp->lock);
+	gboolean sent = may_send(qmp, items[0].command, text->len, &refused);
+	for (guint i = 0; i < n; i++) {
+		Call call = { .id = id + i, .command = g_strdup(items[i].command), .fn = fn,
+			      .user = users[i], .timer = limit_new(qmp, id + i, timeout_ms) };
+		if (sent)
+			expect(qmp, call);
+		else
+			settle(qmp, g_memdup2(&call, sizeof call), NULL, refused);
+	}
+	if (sent)
+		put(qmp, text->str, text->len, -1);
+	g_mutex_unlock(&qmp->lock);
+}
+
 void qmp_call_async(Qmp *qmp, const char *command, json_t *arguments, int timeout_ms, QmpReplyFn fn,
 		    gpointer user)
 {
-	Call call = {
-		.id = take_ids(qmp, 1), .command = g_strdup(command), .fn = fn, .user = user
-	};
-	g_autoptr(GString) text = g_string_new(NULL);
-	write_command(text, command, arguments, call.id);
-	Limit *limit = g_new(Limit, 1);
-	*limit = (Limit){ .qmp = hold(qmp), .id = call.id, .timeout_ms = timeout_ms };
-	g_autoptr(GError) refused = NULL;
-	g_mutex_lock(&qmp->lock);
-	call.timer = g_timeout_add_full(G_PRIORITY_DEFAULT, (guint)timeout_ms, on_limit, limit,
-					limit_free);
-	if (may_send(qmp, command, text->len, &refused)) {
-		expect(qmp, call);
-		put(qmp, text->str, text->len, -1);
-	} else {
-		settle(qmp, g_memdup2(&call, sizeof call), NULL, refused);
-	}
-	g_mutex_unlock(&qmp->lock);
+	QmpItem item = { .command = command, .arguments = arguments };
+	qmp_batch_async(qmp, &item, 1, timeout_ms, fn, &user);
 }

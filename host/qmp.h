@@ -85,6 +85,11 @@ typedef void (*QmpReplyFn)(json_t *result, const GError *error, gpointer user);
 void qmp_call_async(Qmp *qmp, const char *command, json_t *arguments, int timeout_ms, QmpReplyFn fn,
 		    gpointer user);
 
+/* The same for all @items in one write; @fn runs once for each, with its own of @users. Results and
+ * errors of the items stay unset. Any thread. */
+void qmp_batch_async(Qmp *qmp, QmpItem *items, guint n, int timeout_ms, QmpReplyFn fn,
+		     const gpointer *users);
+
 /* QEMU's version from its greeting as major * 10000 + minor * 100 + micro (70200 and some); 0
  * before the first answer. Any thread. */
 guint qmp_version(Qmp *qmp);

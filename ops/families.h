@@ -12,14 +12,17 @@ extern const OpFamily op_family_guest_life;  /* guest_life.c: define, start, des
 extern const OpFamily op_family_guest_power; /* guest_power.c: shutdown, reboot */
 extern const OpFamily op_family_guest_show;  /* guest_show.c: list, info, dumpxml, ... */
 extern const OpFamily op_family_guest_save;  /* guest_save.c: save, restore, managedsave */
+extern const OpFamily op_family_guest_job;   /* guest_job.c: dump, domjobinfo, ... */
 extern const OpFamily op_family_guest_watch; /* guest_watch.c: console, wait, events */
 extern const OpFamily op_family_guest_agent; /* guest_agent.c: domfsfreeze, domtime, ... */
 extern const OpFamily op_family_guest_inside; /* guest_inside.c: domifaddr, guestinfo, ... */
 extern const OpFamily op_family_guest_ids;   /* guest_ids.c: lookup, ids */
 extern const OpFamily op_family_guest_tell;  /* guest_tell.c: metadata, send-key, domstats, ... */
+extern const OpFamily op_family_guest_domstats; /* guest_domstats.c: domstats */
 extern const OpFamily op_family_guest_devices; /* guest_devices.c: domblklist, domiflist, ... */
 extern const OpFamily op_family_guest_stats; /* guest_stats.c: dommemstat, disk-stats, vcpuinfo */
 extern const OpFamily op_family_guest_cpus;    /* guest_cpus.c: cpu-stats, vcpupin, ... */
+extern const OpFamily op_family_guest_bounds;  /* guest_bounds.c: memtune, schedinfo, ... */
 extern const OpFamily op_family_guest_tune;    /* guest_tune.c: setmem, memtune, ... */
 extern const OpFamily op_family_guest_disk_limits; /* guest_disk_limits.c: blkdeviotune */
 extern const OpFamily op_family_node;	     /* node.c: host node, host cpustats, ... */

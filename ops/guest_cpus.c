@@ -5,6 +5,7 @@
 #include "host/process.h"
 #include "model/guest_parts.h"
 #include "ops/families.h"
+#include "ops/params.h"
 #include "ops/tune.h"
 
 #include <errno.h>
@@ -16,14 +17,6 @@
 #define ON_GUEST(method_, perm_)                                                                   \
 	.family = "Limits", .target = OP_ON_GUEST, .method = method_, .perm = perm_, .lane = OP_LANE
 
-typedef struct Text {
-	ShapeHead head;
-	char *text;
-} Text;
-
-static const Row text_rows[] = { STRING(Text, text, NULL, .flags = ROW_VERBATIM) };
-static const Shape text_shape = SHAPE("processor-use", Text, text_rows);
-
 static GuestSnap *running(OpCall *call, GError **error)
 {
 	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
@@ -34,23 +27,6 @@ static GuestSnap *running(OpCall *call, GError **error)
 }
 
 /* ---- threads ---- */
-
-/* Seconds that a process used. */
-static gboolean process_use(pid_t pid, double *user, double *kernel)
-{
-	g_autofree char *path = g_strdup_printf("/proc/%d/stat", pid);
-	g_autofree char *text = NULL;
-	if (!g_file_get_contents(path, &text, NULL, NULL))
-		return FALSE;
-	const char *behind = strrchr(text, ')'); /* the name may have blanks */
-	g_auto(GStrv) fields = behind ? g_strsplit(behind + 1, " ", -1) : NULL;
-	if (!fields || g_strv_length(fields) < 14)
-		return FALSE;
-	double tick = (double)sysconf(_SC_CLK_TCK);
-	*user = g_ascii_strtod(fields[12], NULL) / tick;
-	*kernel = g_ascii_strtod(fields[13], NULL) / tick;
-	return TRUE;
-}
 
 /* The threads of the guest's CPUs, in order: an array of pid_t that the caller owns. */
 static GArray *vcpu_threads(OpCall *call, GError **error)
@@ -69,15 +45,20 @@ static GArray *vcpu_threads(OpCall *call, GError **error)
 static gboolean cpu_stats(OpCall *call, GError **error)
 {
 	g_autoptr(GuestSnap) snap = running(call, error);
-	double user, kernel;
+	Params *result = call->result;
+	ProcessUse use;
 	if (!snap)
 		return FALSE;
-	if (!process_use(snap->pid, &user, &kernel))
+	if (!process_use(snap->pid, 0, &use))
 		return fail(error, LODGE_ERROR_SYSTEM, "cannot read what process %d uses", snap->pid);
-	((Text *)call->result)->text = g_strdup_printf(
-		"Total:\n\tcpu_time     %17.9f seconds\n\tuser_time    %17.9f seconds\n"
-		"\tsystem_time  %17.9f seconds\n",
-		(double)process_cpu_time(snap->pid) / 1e9, user, kernel);
+	param_add(&result->params, PARAM_ULLONG, "cpu_time", (gint64)process_cpu_time(snap->pid));
+	param_add(&result->params, PARAM_ULLONG, "user_time", (gint64)use.user_ns);
+	param_add(&result->params, PARAM_ULLONG, "system_time", (gint64)use.system_ns);
+	GString *out = g_string_new("Total:\n");
+	SHAPE_EACH (Param, param, result->params)
+		g_string_append_printf(out, "\t%-12s %17.9f seconds\n", param->name,
+				       (double)param->number.v / 1e9);
+	result->text = g_string_free(out, FALSE);
 	return TRUE;
 }
 
@@ -104,8 +85,7 @@ static const Shape vcpupin_args = SHAPE("vcpupin-args", PinArgs, vcpupin_rows);
 static const Row emulatorpin_rows[] = { PIN_ROWS };
 static const Shape emulatorpin_args = SHAPE("emulatorpin-args", PinArgs, emulatorpin_rows);
 
-/* @text has been checked: "0-3,^2". */
-static gboolean cpuset_of(const char *text, cpu_set_t *set, GError **error)
+gboolean tune_cpuset(const char *text, cpu_set_t *set, GError **error)
 {
 	CPU_ZERO(set);
 	for (const char *c = text; *c; c += *c == ',') {
@@ -130,7 +110,7 @@ static gboolean cpuset_of(const char *text, cpu_set_t *set, GError **error)
 static gboolean pin_thread(pid_t tid, const char *cpulist, GError **error)
 {
 	cpu_set_t set;
-	if (!cpuset_of(cpulist, &set, error))
+	if (!tune_cpuset(cpulist, &set, error))
 		return FALSE;
 	return sched_setaffinity(tid, sizeof set, &set) == 0 ||
 	       fail_errno(error, errno, "cannot move thread %d to processors %s", tid, cpulist);
@@ -226,7 +206,7 @@ static gboolean change_pins(OpCall *call, gboolean (*now)(OpCall *, const PinArg
 	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
 	gboolean live = args->live || (!args->config && snap->live);
 	cpu_set_t set;
-	if (!tune_may_write(call, error) || !cpuset_of(args->cpulist, &set, error))
+	if (!tune_may_write(call, error) || !tune_cpuset(args->cpulist, &set, error))
 		return FALSE;
 	if (live && !snap->live)
 		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", snap->name);
@@ -244,6 +224,7 @@ static char *every_cpu(void)
 static gboolean vcpupin(OpCall *call, GError **error)
 {
 	const PinArgs *args = call->args;
+	Params *result = call->result;
 	if (args->cpulist && !args->vcpu.set)
 		return fail(error, LODGE_ERROR_INVALID, "say which of its CPUs");
 	if (args->cpulist)
@@ -257,16 +238,20 @@ static gboolean vcpupin(OpCall *call, GError **error)
 	for (guint64 i = 0; i < opt_uint_or(guest->vcpus, 1); i++) {
 		const CpuPin *pin = pin_of(guest->cputune, i);
 		const char *set = pin && pin->cpuset ? pin->cpuset : guest->vcpu_cpuset;
-		if (!args->vcpu.set || args->vcpu.v == i)
-			g_string_append_printf(out, " %-4" G_GUINT64_FORMAT "   %s\n", i, set ? set : all);
+		if (args->vcpu.set && args->vcpu.v != i)
+			continue;
+		g_autofree char *number = g_strdup_printf("%" G_GUINT64_FORMAT, i);
+		param_add_text(&result->params, number, set ? set : all);
+		g_string_append_printf(out, " %-4s   %s\n", number, set ? set : all);
 	}
-	((Text *)call->result)->text = g_string_free(out, FALSE);
+	result->text = g_string_free(out, FALSE);
 	return TRUE;
 }
 
 static gboolean emulatorpin(OpCall *call, GError **error)
 {
 	const PinArgs *args = call->args;
+	Params *result = call->result;
 	if (args->cpulist)
 		return change_pins(call, pin_emulator_now, edit_emulatorpin, error);
 	g_autoptr(Definition) definition = core_guest_definition(call->guest, args->config, error);
@@ -276,21 +261,23 @@ static gboolean emulatorpin(OpCall *call, GError **error)
 	const char *set = guest->cputune && guest->cputune->emulatorpin ? guest->cputune->emulatorpin :
 									  guest->vcpu_cpuset;
 	g_autofree char *all = every_cpu();
-	((Text *)call->result)->text = g_strdup_printf(
+	param_add_text(&result->params, "emulator", set ? set : all);
+	result->text = g_strdup_printf(
 		"emulator: CPU Affinity\n----------------------------------\n       *: %s\n",
 		set ? set : all);
 	return TRUE;
 }
 
 static const Op ops[] = {
-	{ .name = "cpu-stats", .route = "/v1/guests/{guest}/cpu-stats", ON_GUEST("GET", OP_PERM_READ),
-	  .result = &text_shape, .show = OP_SHOW_TEXT, .doc = "Show the processor time a guest used",
+	{ .name = "cpu-stats", .family = "Limits", .route = "/v1/guests/{guest}/cpu-stats",
+	  .target = OP_ON_GUEST, .method = "GET", .perm = OP_PERM_READ, .lane = OP_READ,
+	  .result = &params_shape, .show = OP_SHOW_TEXT, .doc = "Show the processor time a guest used",
 	  .fn = cpu_stats },
 	{ .name = "vcpupin", .route = "/v1/guests/{guest}/vcpupin", ON_GUEST("POST", OP_PERM_READ),
-	  .args = &vcpupin_args, .result = &text_shape, .show = OP_SHOW_TEXT,
+	  .args = &vcpupin_args, .result = &params_shape, .show = OP_SHOW_TEXT,
 	  .doc = "Show or change where a guest's CPUs may run", .fn = vcpupin },
 	{ .name = "emulatorpin", .route = "/v1/guests/{guest}/emulatorpin", ON_GUEST("POST", OP_PERM_READ),
-	  .args = &emulatorpin_args, .result = &text_shape, .show = OP_SHOW_TEXT,
+	  .args = &emulatorpin_args, .result = &params_shape, .show = OP_SHOW_TEXT,
 	  .doc = "Show or change where the rest of a guest's QEMU may run", .fn = emulatorpin },
 };
 

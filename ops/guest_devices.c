@@ -1,13 +1,14 @@
 /* Verbs that show a guest's disks, interfaces, screens and terminals, and what QEMU and the host count
  * for them. Names, options and texts are virsh's, so that scripts that parse them go on working.
  * Neighbours: guest_show.c shows the guest as a whole; guest_tune.c changes what it may use. */
-#include "core/core.h"
+#include "core/stats.h"
 #include "base/fd.h"
+#include "host/netdev.h"
 #include "image/format.h"
 #include "image/qcow2.h"
 #include "ops/families.h"
+#include "ops/params.h"
 
-#include <jansson.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -257,18 +258,32 @@ static gboolean domblkinfo(OpCall *call, GError **error)
 
 /* ---- counters ---- */
 
-/* What QEMU answers to a command without arguments; a new reference to its "return". */
-static json_t *ask(OpCall *call, const char *command, GError **error)
+typedef gboolean (*FillFn)(OpCall *call, const Guest *live, const GuestUse *use, GError **error);
+
+typedef struct Filling {
+	OpCall *call;
+	FillFn fill;
+} Filling;
+
+static void on_use(const GuestUse *use, const GError *error, gpointer data)
 {
-	g_autofree char *text = g_strdup_printf("{\"execute\":\"%s\"}", command);
-	g_autofree char *answer = core_guest_ask(call->guest, ENGINE_ASK_MONITOR, text, error);
-	json_t *json = answer ? json_loads(answer, 0, NULL) : NULL;
-	json_t *result = json_incref(json_object_get(json, "return"));
-	json_decref(json);
-	if (answer && !result)
-		fail(error, LODGE_ERROR_ENGINE, "guest \"%s\": QEMU refused %s: %s", call->target, command,
-		     answer);
-	return result;
+	Filling *filling = data;
+	OpCall *call = filling->call;
+	GError *why = NULL;
+	g_autoptr(Definition) live = use ? running(call, &why) : NULL;
+	if (live)
+		filling->fill(call, live->guest, use, &why);
+	op_finish(call, why || live ? why : g_error_copy(error));
+	g_free(filling);
+}
+
+/* For OP_LATER verbs: asks for @what and has @fill answer. */
+static gboolean fill_later(OpCall *call, guint what, FillFn fill)
+{
+	Filling *filling = g_new(Filling, 1);
+	*filling = (Filling){ call, fill };
+	core_guest_use(call->guest, what, on_use, filling);
+	return TRUE;
 }
 
 typedef struct DeviceArgs {
@@ -285,70 +300,68 @@ static const Row blkstat_rows[] = {
 static const Shape blkstat_args = SHAPE("domblkstat-args", DeviceArgs, blkstat_rows);
 
 static const struct {
-	const char *name, *qemu, *human;
+	const char *name;
+	EngineBlockCounter counter;
+	const char *human;
 } block_counters[] = {
-	{ "rd_req", "rd_operations", "number of read operations:" },
-	{ "rd_bytes", "rd_bytes", "number of bytes read:" },
-	{ "wr_req", "wr_operations", "number of write operations:" },
-	{ "wr_bytes", "wr_bytes", "number of bytes written:" },
-	{ "flush_operations", "flush_operations", "number of flush operations:" },
-	{ "rd_total_times", "rd_total_time_ns", "total duration of reads (ns):" },
-	{ "wr_total_times", "wr_total_time_ns", "total duration of writes (ns):" },
-	{ "flush_total_times", "flush_total_time_ns", "total duration of flushes (ns):" },
+	{ "rd_req", BLOCK_READS, "number of read operations:" },
+	{ "rd_bytes", BLOCK_READ_BYTES, "number of bytes read:" },
+	{ "wr_req", BLOCK_WRITES, "number of write operations:" },
+	{ "wr_bytes", BLOCK_WRITTEN_BYTES, "number of bytes written:" },
+	{ "flush_operations", BLOCK_FLUSHES, "number of flush operations:" },
+	{ "rd_total_times", BLOCK_READ_NS, "total duration of reads (ns):" },
+	{ "wr_total_times", BLOCK_WRITE_NS, "total duration of writes (ns):" },
+	{ "flush_total_times", BLOCK_FLUSH_NS, "total duration of flushes (ns):" },
 };
 
-/* Whether the entry of query-blockstats is about the device @alias. */
-static gboolean is_alias(json_t *entry, const char *alias)
+static void add_counters(const EngineBlock *block, guint64 *sums)
 {
-	const char *path = json_string_value(json_object_get(entry, "qdev"));
-	const char *slash = path && *path == '/' ? strstr(path, alias) : path;
-	size_t n = strlen(alias);
-	return slash && strncmp(slash, alias, n) == 0 && (slash[n] == '\0' || slash[n] == '/');
+	const EngineLayer *layer = &g_array_index(block->layers, EngineLayer, 0);
+	for (guint k = 0; k < G_N_ELEMENTS(block_counters); k++)
+		sums[k] += layer->counters[block_counters[k].counter];
 }
 
-static gboolean add_counters(json_t *entries, const char *alias, gint64 *sums)
+static char *show_counters(const DeviceArgs *args, const Disk *disk, const guint64 *sums)
 {
-	for (size_t i = 0; i < json_array_size(entries); i++) {
-		json_t *entry = json_array_get(entries, i);
-		json_t *stats = json_object_get(entry, "stats");
-		if (alias && !is_alias(entry, alias))
-			continue;
-		for (guint k = 0; k < G_N_ELEMENTS(block_counters); k++)
-			sums[k] += json_integer_value(json_object_get(stats, block_counters[k].qemu));
-		if (alias)
-			return TRUE;
-	}
-	return !alias;
-}
-
-static gboolean domblkstat(OpCall *call, GError **error)
-{
-	const DeviceArgs *args = call->args;
-	g_autoptr(Definition) definition = running(call, error);
-	gint64 sums[G_N_ELEMENTS(block_counters)] = { 0 };
-	const Disk *disk = definition && args->device ?
-				   disk_named(definition->guest, args->device, error) : NULL;
-	if (!definition || (args->device && !disk))
-		return FALSE;
-	json_t *entries = ask(call, "query-blockstats", error);
-	gboolean found = entries && add_counters(entries, disk ? disk->info.alias : NULL, sums);
-	json_decref(entries);
-	if (!found)
-		return entries ? fail(error, LODGE_ERROR_ENGINE, "guest \"%s\": QEMU counts nothing for %s",
-				      definition->guest->name, args->device) : FALSE;
 	GString *out = g_string_new(NULL);
 	if (args->human)
 		g_string_append_printf(out, "Device: %s\n", disk ? disk->target : "");
 	for (guint i = 0; i < G_N_ELEMENTS(block_counters); i++)
 		if (args->human)
-			g_string_append_printf(out, " %-32s%" G_GINT64_FORMAT "\n",
+			g_string_append_printf(out, " %-32s%" G_GUINT64_FORMAT "\n",
 					       block_counters[i].human, sums[i]);
 		else
-			g_string_append_printf(out, "%s%s%s %" G_GINT64_FORMAT "\n",
+			g_string_append_printf(out, "%s%s%s %" G_GUINT64_FORMAT "\n",
 					       disk ? disk->target : "", disk ? " " : "",
 					       block_counters[i].name, sums[i]);
-	((Text *)call->result)->text = g_string_free(out, FALSE);
+	return g_string_free(out, FALSE);
+}
+
+static gboolean fill_blkstat(OpCall *call, const Guest *live, const GuestUse *use, GError **error)
+{
+	const DeviceArgs *args = call->args;
+	guint64 sums[G_N_ELEMENTS(block_counters)] = { 0 };
+	const Disk *disk = args->device ? disk_named(live, args->device, error) : NULL;
+	gboolean found = !args->device;
+	if (args->device && !disk)
+		return FALSE;
+	for (guint i = 0; i < use->engine->blocks->len; i++) {
+		const EngineBlock *block = g_ptr_array_index(use->engine->blocks, i);
+		if (!block->layers->len || (disk && g_strcmp0(block->alias, disk->info.alias)))
+			continue;
+		add_counters(block, sums);
+		found = TRUE;
+	}
+	if (!found)
+		return fail(error, LODGE_ERROR_ENGINE, "guest \"%s\": QEMU counts nothing for %s", live->name,
+			    args->device);
+	((Text *)call->result)->text = show_counters(args, disk, sums);
 	return TRUE;
+}
+
+static gboolean domblkstat(OpCall *call, G_GNUC_UNUSED GError **error)
+{
+	return fill_later(call, ENGINE_STATS_BLOCKS, fill_blkstat);
 }
 
 static const Row ifstat_rows[] = {
@@ -371,63 +384,112 @@ static const Interface *nic_named(const Guest *guest, const char *name, GError *
 /* What the guest receives is what the host's side sends. */
 static gboolean domifstat(OpCall *call, GError **error)
 {
-	static const struct { const char *name, *file; } counters[] = {
-		{ "rx_bytes", "tx_bytes" },   { "rx_packets", "tx_packets" },
-		{ "rx_errs", "tx_errors" },   { "rx_drop", "tx_dropped" },
-		{ "tx_bytes", "rx_bytes" },   { "tx_packets", "rx_packets" },
-		{ "tx_errs", "rx_errors" },   { "tx_drop", "rx_dropped" },
+	static const struct {
+		const char *name;
+		size_t member;
+	} counters[] = {
+		{ "rx_bytes", offsetof(NetdevUse, tx_bytes) }, { "rx_packets", offsetof(NetdevUse, tx_packets) },
+		{ "rx_errs", offsetof(NetdevUse, tx_errs) },   { "rx_drop", offsetof(NetdevUse, tx_drop) },
+		{ "tx_bytes", offsetof(NetdevUse, rx_bytes) }, { "tx_packets", offsetof(NetdevUse, rx_packets) },
+		{ "tx_errs", offsetof(NetdevUse, rx_errs) },   { "tx_drop", offsetof(NetdevUse, rx_drop) },
 	};
+	Params *result = call->result;
 	g_autoptr(Definition) definition = running(call, error);
 	const Interface *nic = definition ? nic_named(definition->guest,
 				((const DeviceArgs *)call->args)->device, error) : NULL;
 	if (!nic)
 		return FALSE;
 	g_autoptr(GString) out = g_string_new(NULL);
+	g_autoptr(GHashTable) all = netdev_use();
+	const NetdevUse *use = g_hash_table_lookup(all, nic->target);
+	if (!use)
+		return fail(error, LODGE_ERROR_SYSTEM, "the host has no interface %s", nic->target);
 	for (guint i = 0; i < G_N_ELEMENTS(counters); i++) {
-		g_autofree char *path = g_strdup_printf("/sys/class/net/%s/statistics/%s", nic->target,
-							counters[i].file);
-		g_autofree char *value = NULL;
-		if (!g_file_get_contents(path, &value, NULL, NULL))
-			return fail(error, LODGE_ERROR_SYSTEM, "cannot read %s", path);
-		g_string_append_printf(out, "%s %s %s\n", nic->target, counters[i].name,
-				       g_strchomp(value));
+		guint64 value = *(const guint64 *)((const char *)use + counters[i].member);
+		param_add(&result->params, PARAM_LLONG, counters[i].name, (gint64)value);
+		g_string_append_printf(out, "%s %s %" G_GUINT64_FORMAT "\n", nic->target, counters[i].name,
+				       value);
 	}
-	((Text *)call->result)->text = g_strdup(out->str);
+	result->text = g_strdup(out->str);
 	return TRUE;
 }
 
 /* ---- domcontrol, domblkerror ---- */
 
-static gboolean domcontrol(OpCall *call, GError **error)
+/* Whether the engine answers. */
+static void on_control(const GuestUse *use, G_GNUC_UNUSED const GError *error, gpointer data)
 {
-	g_autoptr(Definition) definition = running(call, error);
-	if (!definition)
-		return FALSE;
-	json_t *answer = ask(call, "query-status", NULL);
-	((Text *)call->result)->text = g_strdup(answer ? "ok" : "error");
-	json_decref(answer);
+	OpCall *call = data;
+	GError *why = NULL;
+	g_autoptr(Definition) live = running(call, &why);
+	if (live)
+		((Text *)call->result)->text = g_strdup(use && !use->late ? "ok" : "error");
+	op_finish(call, why);
+}
+
+static gboolean domcontrol(OpCall *call, G_GNUC_UNUSED GError **error)
+{
+	core_guest_use(call->guest, ENGINE_STATS_VCPUS, on_control, call);
 	return TRUE;
 }
 
-static gboolean domblkerror(OpCall *call, GError **error)
+/* What is wrong with disks, a word for each that has an error. */
+typedef struct DiskError {
+	ShapeHead head;
+	char *disk, *error;
+	OptInt number; /* virDomainDiskErrorCode */
+} DiskError;
+
+static const Row error_rows[] = {
+	STRING(DiskError, disk, NULL, .doc = "Disk"),
+	STRING(DiskError, error, NULL, .doc = "Error"),
+	INT(DiskError, number, NULL),
+};
+static const Shape error_shape = SHAPE("disk-error", DiskError, error_rows);
+
+typedef struct DiskErrors {
+	ShapeHead head;
+	char *text;
+	GPtrArray *errors;
+} DiskErrors;
+
+static const Row errors_rows[] = {
+	STRING(DiskErrors, text, NULL, .flags = ROW_VERBATIM),
+	LIST(DiskErrors, errors, NULL, error_shape),
+};
+static const Shape errors_shape = SHAPE("disk-errors", DiskErrors, errors_rows);
+
+static void add_error(DiskErrors *result, const char *target, gboolean no_space)
 {
-	g_autoptr(Definition) definition = running(call, error);
-	json_t *entries = definition ? ask(call, "query-block", error) : NULL;
-	g_autoptr(GString) out = g_string_new(NULL);
-	if (!entries)
-		return FALSE;
-	SHAPE_EACH (Disk, disk, definition->guest->disks)
-		for (size_t i = 0; disk->info.alias && i < json_array_size(entries); i++) {
-			json_t *entry = json_array_get(entries, i);
-			const char *status = json_string_value(json_object_get(entry, "io-status"));
-			if (is_alias(entry, disk->info.alias) && status && !g_str_equal(status, "ok"))
-				g_string_append_printf(out, "%s: %s\n", disk->target,
-						       g_str_equal(status, "nospace") ? "no space" :
-										       "unspecified error");
+	DiskError *one = shape_new(&error_shape);
+	one->disk = g_strdup(target);
+	one->error = g_strdup(no_space ? "no space" : "unspecified error");
+	one->number = OPT_INT(no_space ? 2 : 1);
+	shape_append(&result->errors, &error_shape, one);
+}
+
+static gboolean fill_blkerror(OpCall *call, const Guest *live, const GuestUse *use,
+			      G_GNUC_UNUSED GError **error)
+{
+	DiskErrors *result = call->result;
+	GString *out = g_string_new(NULL);
+	SHAPE_EACH (Disk, disk, live->disks)
+		for (guint i = 0; disk->info.alias && i < use->engine->blocks->len; i++) {
+			const EngineBlock *block = g_ptr_array_index(use->engine->blocks, i);
+			if (g_str_equal(block->alias, disk->info.alias) && !g_str_equal(block->status, "ok"))
+				add_error(result, disk->target, g_str_equal(block->status, "nospace"));
 		}
-	json_decref(entries);
-	((Text *)call->result)->text = g_strdup(out->len ? out->str : "No errors found\n");
+	SHAPE_EACH (DiskError, one, result->errors)
+		g_string_append_printf(out, "%s: %s\n", one->disk, one->error);
+	if (!out->len)
+		g_string_append(out, "No errors found\n");
+	result->text = g_string_free(out, FALSE);
 	return TRUE;
+}
+
+static gboolean domblkerror(OpCall *call, G_GNUC_UNUSED GError **error)
+{
+	return fill_later(call, ENGINE_STATS_BLOCKS, fill_blkerror);
 }
 
 /* ---- vncdisplay, domdisplay, ttyconsole ---- */
@@ -585,16 +647,16 @@ static const Op ops[] = {
 	  ON_GUEST(OP_PERM_READ, OP_BESIDE), .args = &blkinfo_args, .result = &sizes_list,
 	  .show = OP_SHOW_CUSTOM, .doc = "Show how large a guest's disks are", .fn = domblkinfo },
 	{ .name = "domblkstat", .route = "/v1/guests/{guest}/disks/stats",
-	  ON_GUEST(OP_PERM_READ, OP_LANE), .args = &blkstat_args, .result = &text_shape,
+	  ON_GUEST(OP_PERM_READ, OP_LATER), .args = &blkstat_args, .result = &text_shape,
 	  .show = OP_SHOW_TEXT, .doc = "Show what a guest read and wrote", .fn = domblkstat },
 	{ .name = "domblkerror", .route = "/v1/guests/{guest}/disks/errors",
-	  ON_GUEST(OP_PERM_READ, OP_LANE), .result = &text_shape, .show = OP_SHOW_TEXT,
+	  ON_GUEST(OP_PERM_READ, OP_LATER), .result = &errors_shape, .show = OP_SHOW_TEXT,
 	  .doc = "Show which of a guest's disks failed", .fn = domblkerror },
 	{ .name = "domifstat", .route = "/v1/guests/{guest}/interfaces/stats",
-	  ON_GUEST(OP_PERM_READ, OP_BESIDE), .args = &ifstat_args, .result = &text_shape,
+	  ON_GUEST(OP_PERM_READ, OP_BESIDE), .args = &ifstat_args, .result = &params_shape,
 	  .show = OP_SHOW_TEXT, .doc = "Show what a guest received and sent", .fn = domifstat },
 	{ .name = "domcontrol", .route = "/v1/guests/{guest}/control",
-	  ON_GUEST(OP_PERM_READ, OP_LANE), .result = &text_shape, .show = OP_SHOW_TEXT,
+	  ON_GUEST(OP_PERM_READ, OP_LATER), .result = &text_shape, .show = OP_SHOW_TEXT,
 	  .doc = "Show whether a guest's QEMU can be spoken to", .fn = domcontrol },
 	{ .name = "vncdisplay", .route = "/v1/guests/{guest}/vncdisplay",
 	  ON_GUEST(OP_PERM_READ, OP_READ), .result = &text_shape, .show = OP_SHOW_TEXT,

@@ -2,6 +2,7 @@
  * Neighbours: guest_tune.c bounds memory and CPUs; engine/ knows QEMU's words for the limits. */
 #include "model/guest_parts.h"
 #include "ops/families.h"
+#include "ops/params.h"
 #include "ops/tune.h"
 
 #include <stdlib.h>
@@ -9,14 +10,6 @@
 #define ON_GUEST                                                                                   \
 	.family = "Limits", .target = OP_ON_GUEST, .method = "POST", .perm = OP_PERM_READ,         \
 	.lane = OP_LANE
-
-typedef struct Text {
-	ShapeHead head;
-	char *text;
-} Text;
-
-static const Row text_rows[] = { STRING(Text, text, NULL, .flags = ROW_VERBATIM) };
-static const Shape text_shape = SHAPE("disk-limits", Text, text_rows);
 
 /* ---- blkdeviotune ---- */
 
@@ -38,7 +31,7 @@ typedef struct IotuneArgs {
 #define COUNT(m, text) UINT(IotuneArgs, m, NULL, .max = 1000000000000000, .doc = text)
 
 static const Row iotune_rows[] = {
-	STRING(IotuneArgs, device, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED,
+	STRING(IotuneArgs, device, NULL, .flags = ROW_POSITIONAL,
 	       .doc = "target or source of a disk, such as vda"),
 	BYTES(total_bytes_sec, "bytes per second, both ways; 0: no limit"),
 	BYTES(read_bytes_sec, "bytes read per second"),
@@ -143,20 +136,24 @@ static gboolean limit_now(OpCall *call, const Guest *live, GError **error)
 	return answer != NULL;
 }
 
+/* Without a disk, what could be said of one. */
 static gboolean show_iotune(OpCall *call, const IotuneArgs *args, GError **error)
 {
+	Params *result = call->result;
 	g_autoptr(Definition) definition = core_guest_definition(call->guest, args->config, error);
-	const Disk *disk = definition ? disk_of(definition->guest, args->device, error) : NULL;
-	if (!disk)
+	const Disk *disk = definition && args->device ? disk_of(definition->guest, args->device, error) : NULL;
+	if (!definition || (args->device && !disk))
 		return FALSE;
-	GString *out = g_string_new(NULL);
 	for (guint i = FIRST_LIMIT; i <= LAST_LIMIT; i++) {
 		const Row *own = own_row(&disk_tune_shape, iotune_rows[i].name);
-		g_autofree char *value = disk->tune ? row_to_text(own, disk->tune) : NULL;
-		g_string_append_printf(out, "%-15s: %s\n", iotune_rows[i].name,
-				       value ? value : iotune_rows[i].kind == ROW_STRING ? "" : "0");
+		g_autofree char *value = disk && disk->tune ? row_to_text(own, disk->tune) : NULL;
+		if (iotune_rows[i].kind == ROW_STRING)
+			param_add_text(&result->params, iotune_rows[i].name, value);
+		else
+			param_add(&result->params, PARAM_ULLONG, iotune_rows[i].name,
+				  value ? g_ascii_strtoll(value, NULL, 10) : 0);
 	}
-	((Text *)call->result)->text = g_string_free(out, FALSE);
+	result->text = params_table(result->params);
 	return TRUE;
 }
 
@@ -165,6 +162,8 @@ static gboolean blkdeviotune(OpCall *call, GError **error)
 	const IotuneArgs *args = call->args;
 	if (!changes(args))
 		return show_iotune(call, args, error);
+	if (!args->device)
+		return fail(error, LODGE_ERROR_INVALID, "say which disk, such as vda");
 	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
 	gboolean live = args->live || (!args->config && snap->live);
 	if (!tune_may_write(call, error))
@@ -177,7 +176,7 @@ static gboolean blkdeviotune(OpCall *call, GError **error)
 
 static const Op ops[] = {
 	{ .name = "blkdeviotune", .route = "/v1/guests/{guest}/disks/limits", ON_GUEST,
-	  .args = &iotune_args, .result = &text_shape, .show = OP_SHOW_TEXT,
+	  .args = &iotune_args, .result = &params_shape, .show = OP_SHOW_TEXT,
 	  .doc = "Show or change what a guest's disk may do", .fn = blkdeviotune },
 };
 

@@ -1,20 +1,40 @@
 /* Verbs that ask QEMU and the host what one guest uses. */
-#include "core/core.h"
-#include "host/process.h"
+#include "core/stats.h"
 #include "ops/families.h"
 
-#include <jansson.h>
 #include <sched.h>
 #include <string.h>
 
 #define GUEST_READ(lane_)                                                                          \
 	.family = "Guests", .target = OP_ON_GUEST, .method = "GET", .perm = OP_PERM_READ, .lane = lane_
 
-/* What the engine says, a new reference; NULL where it does not run. Lane. */
-static json_t *ask(OpCall *call, GError **error)
+/* ---- shared ---- */
+
+/* Fills the result of @call from @use. */
+typedef gboolean (*FillFn)(OpCall *call, const GuestUse *use, GError **error);
+
+typedef struct Filling {
+	OpCall *call;
+	FillFn fill;
+} Filling;
+
+static void on_use(const GuestUse *use, const GError *error, gpointer data)
 {
-	g_autofree char *text = core_guest_ask(call->guest, ENGINE_ASK_STATS, "", error);
-	return text ? json_loads(text, 0, NULL) : NULL;
+	Filling *filling = data;
+	GError *why = use ? NULL : g_error_copy(error);
+	if (use)
+		filling->fill(filling->call, use, &why);
+	op_finish(filling->call, why);
+	g_free(filling);
+}
+
+/* For OP_LATER verbs: asks for @what and has @fill answer. */
+static gboolean fill_later(OpCall *call, guint what, FillFn fill)
+{
+	Filling *filling = g_new(Filling, 1);
+	*filling = (Filling){ call, fill };
+	core_guest_use(call->guest, what, on_use, filling);
+	return TRUE;
 }
 
 /* ---- usage: asked for most often, and so nothing but numbers ---- */
@@ -51,26 +71,60 @@ static gboolean usage(OpCall *call, G_GNUC_UNUSED GError **error)
 
 /* ---- dommemstat ---- */
 
+/* Members in the order of virDomainMemoryStatTags; virsh shows them so. */
 typedef struct Memory {
 	ShapeHead head;
-	OptUint actual, rss;
+	OptUint swap_in, swap_out, major_fault, minor_fault, unused, available, actual, rss, usable;
+	OptUint last_update, disk_caches, hugetlb_pgalloc, hugetlb_pgfail;
 } Memory;
 
+#define BYTES(m) SIZE(Memory, m, NULL, .words = "KiB", .doc = #m)
+#define COUNT(m) UINT(Memory, m, NULL, .doc = #m)
+
 static const Row memory_rows[] = {
-	SIZE(Memory, actual, NULL, .words = "KiB", .doc = "actual"),
-	SIZE(Memory, rss, NULL, .words = "KiB", .doc = "rss"),
+	BYTES(swap_in), BYTES(swap_out), COUNT(major_fault), COUNT(minor_fault), BYTES(unused),
+	BYTES(available), BYTES(actual), BYTES(rss), BYTES(usable), COUNT(last_update),
+	BYTES(disk_caches), COUNT(hugetlb_pgalloc), COUNT(hugetlb_pgfail),
 };
 static const Shape memory_shape = SHAPE("guest-memory", Memory, memory_rows);
 
-static gboolean memstat(OpCall *call, GError **error)
+static gboolean fill_memory(OpCall *call, const GuestUse *use, G_GNUC_UNUSED GError **error)
 {
 	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
 	Memory *result = call->result;
-	if (!snap->live)
-		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", snap->name);
-	const Guest *live = snap->live->guest;
-	result->actual = live->current_memory.set ? live->current_memory : OPT_UINT(snap->memory);
-	result->rss = OPT_UINT(process_resident(snap->pid));
+	const OptUint *told = use->engine->balloon;
+	*result = (Memory){ .swap_in = told[BALLOON_SWAP_IN], .swap_out = told[BALLOON_SWAP_OUT],
+			    .major_fault = told[BALLOON_MAJOR_FAULTS],
+			    .minor_fault = told[BALLOON_MINOR_FAULTS], .unused = told[BALLOON_FREE],
+			    .available = told[BALLOON_TOTAL], .actual = told[BALLOON_ACTUAL],
+			    .usable = told[BALLOON_USABLE], .last_update = told[BALLOON_LAST_UPDATE],
+			    .disk_caches = told[BALLOON_DISK_CACHES],
+			    .hugetlb_pgalloc = told[BALLOON_HUGE_ALLOCATED],
+			    .hugetlb_pgfail = told[BALLOON_HUGE_FAILED] };
+	if (!result->actual.set)
+		result->actual = OPT_UINT(snap->memory);
+	result->rss = OPT_UINT(use->resident);
+	return TRUE;
+}
+
+/* Where the engine says nothing, the host still knows something. */
+static void on_memory(const GuestUse *use, const GError *error, gpointer data)
+{
+	OpCall *call = data;
+	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
+	Memory *result = call->result;
+	if (use) {
+		fill_memory(call, use, NULL);
+	} else if (snap->live) {
+		result->actual = OPT_UINT(opt_uint_or(snap->live->guest->current_memory, snap->memory));
+		result->rss = OPT_UINT(process_resident(snap->pid));
+	}
+	op_finish(call, use || snap->live ? NULL : g_error_copy(error));
+}
+
+static gboolean memstat(OpCall *call, G_GNUC_UNUSED GError **error)
+{
+	core_guest_use(call->guest, ENGINE_STATS_BALLOON, on_memory, call);
 	return TRUE;
 }
 
@@ -82,8 +136,8 @@ typedef struct BlockArgs {
 } BlockArgs;
 
 static const Row block_arg_rows[] = {
-	STRING(BlockArgs, device, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED,
-	       .doc = "target or source of a disk, such as vda"),
+	STRING(BlockArgs, device, NULL, .flags = ROW_POSITIONAL | ROW_EMPTY_OK,
+	       .doc = "target or source of a disk, such as vda; nothing: all together"),
 };
 static const Shape block_args = SHAPE("disk-stats-args", BlockArgs, block_arg_rows);
 
@@ -113,35 +167,42 @@ static const Disk *find_disk(const Guest *live, const char *name)
 	return NULL;
 }
 
-/* The members have the names of QEMU's statistics. */
-static void fill(Block *block, json_t *stats)
+/* The counters in the order of the rows. */
+static void fill_block(Block *block, const EngineBlock *counted)
 {
-	for (guint i = 0; i < G_N_ELEMENTS(block_rows); i++) {
+	static const EngineBlockCounter order[] = {
+		BLOCK_READS, BLOCK_READ_BYTES, BLOCK_WRITES, BLOCK_WRITTEN_BYTES,
+		BLOCK_FLUSHES, BLOCK_READ_NS, BLOCK_WRITE_NS, BLOCK_FLUSH_NS,
+	};
+	const EngineLayer *layer = &g_array_index(counted->layers, EngineLayer, 0);
+	G_STATIC_ASSERT(G_N_ELEMENTS(order) == G_N_ELEMENTS(block_rows));
+	for (guint i = 0; i < G_N_ELEMENTS(order); i++) {
 		OptUint *member = (OptUint *)((guint8 *)block + block_rows[i].offset);
-		json_int_t value = json_integer_value(json_object_get(stats, block_rows[i].name));
-		*member = OPT_UINT((guint64)MAX(value, 0));
+		member->v += layer->counters[order[i]];
+		member->set = TRUE;
 	}
 }
 
-static gboolean blkstat(OpCall *call, GError **error)
+/* With no name, of all disks together. */
+static gboolean fill_blkstat(OpCall *call, const GuestUse *use, GError **error)
 {
 	const char *name = ((const BlockArgs *)call->args)->device;
 	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
-	json_t *stats = ask(call, error), *block;
-	size_t i;
-	const Disk *disk = stats && snap->live ? find_disk(snap->live->guest, name) : NULL;
-	gboolean found = FALSE;
-	json_array_foreach (json_object_get(stats, "blocks"), i, block) {
-		const char *alias = json_string_value(json_object_get(block, "alias"));
-		if (!disk || g_strcmp0(alias, disk->info.alias))
+	gboolean all = !name || !*name, found = all;
+	const Disk *disk = snap->live && !all ? find_disk(snap->live->guest, name) : NULL;
+	for (guint i = 0; i < use->engine->blocks->len; i++) {
+		const EngineBlock *block = g_ptr_array_index(use->engine->blocks, i);
+		if (!block->layers->len || (!all && (!disk || g_strcmp0(block->alias, disk->info.alias))))
 			continue;
-		fill(call->result, block);
+		fill_block(call->result, block);
 		found = TRUE;
 	}
-	if (stats && !found)
-		fail(error, LODGE_ERROR_INVALID, "guest \"%s\" has no disk \"%s\"", snap->name, name);
-	json_decref(stats);
-	return found;
+	return found || fail(error, LODGE_ERROR_INVALID, "guest \"%s\" has no disk \"%s\"", snap->name, name);
+}
+
+static gboolean blkstat(OpCall *call, G_GNUC_UNUSED GError **error)
+{
+	return fill_later(call, ENGINE_STATS_BLOCKS, fill_blkstat);
 }
 
 /* ---- vcpuinfo ---- */
@@ -181,39 +242,37 @@ static char *affinity_of(pid_t tid)
 	return text;
 }
 
-static gboolean vcpuinfo(OpCall *call, GError **error)
+static gboolean fill_vcpuinfo(OpCall *call, const GuestUse *use, G_GNUC_UNUSED GError **error)
 {
-	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
 	VcpuList *result = call->result;
-	json_t *stats = ask(call, error), *vcpu;
-	size_t i;
-	json_array_foreach (json_object_get(stats, "vcpus"), i, vcpu) {
-		pid_t tid = (pid_t)json_integer_value(json_object_get(vcpu, "thread"));
-		guint64 used = 0;
-		int processor = 0;
-		process_thread_time(snap->pid, tid, &used, &processor);
+	for (guint i = 0; i < use->vcpus->len; i++) {
+		const VcpuUse *vcpu = &g_array_index(use->vcpus, VcpuUse, i);
 		VcpuInfo *info = shape_new(&vcpu_shape);
-		info->number = OPT_UINT((guint64)json_integer_value(json_object_get(vcpu, "index")));
-		info->time = OPT_UINT(used);
-		info->cpu = OPT_UINT((guint64)processor);
-		info->affinity = affinity_of(tid);
+		info->number = OPT_UINT(vcpu->index);
+		info->time = OPT_UINT(vcpu->use.user_ns + vcpu->use.system_ns);
+		info->cpu = OPT_UINT((guint64)vcpu->use.processor);
+		info->affinity = affinity_of(vcpu->thread);
 		shape_append(&result->vcpus, &vcpu_shape, info);
 	}
-	json_decref(stats);
-	return stats != NULL;
+	return TRUE;
+}
+
+static gboolean vcpuinfo(OpCall *call, G_GNUC_UNUSED GError **error)
+{
+	return fill_later(call, ENGINE_STATS_VCPUS, fill_vcpuinfo);
 }
 
 static const Op ops[] = {
 	{ .name = "usage", .route = "/v1/guests/{guest}/usage", GUEST_READ(OP_READ),
 	  .result = &usage_shape, .show = OP_SHOW_FIELDS, .doc = "Show a guest's state, CPUs and memory",
 	  .fn = usage },
-	{ .name = "dommemstat", .route = "/v1/guests/{guest}/memory", GUEST_READ(OP_READ),
+	{ .name = "dommemstat", .route = "/v1/guests/{guest}/memory", GUEST_READ(OP_LATER),
 	  .result = &memory_shape, .show = OP_SHOW_FIELDS, .doc = "Show what memory a guest holds",
 	  .fn = memstat },
-	{ .name = "disk-stats", .route = "/v1/guests/{guest}/disk-stats", GUEST_READ(OP_LANE),
+	{ .name = "disk-stats", .route = "/v1/guests/{guest}/disk-stats", GUEST_READ(OP_LATER),
 	  .args = &block_args, .result = &block_shape, .show = OP_SHOW_FIELDS,
 	  .doc = "Show what a guest read from a disk and wrote to it", .fn = blkstat },
-	{ .name = "vcpuinfo", .route = "/v1/guests/{guest}/vcpus", GUEST_READ(OP_LANE),
+	{ .name = "vcpuinfo", .route = "/v1/guests/{guest}/vcpus", GUEST_READ(OP_LATER),
 	  .result = &vcpu_list, .show = OP_SHOW_TABLE, .doc = "Show the time a guest's CPUs used",
 	  .fn = vcpuinfo },
 };

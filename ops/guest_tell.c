@@ -1,6 +1,5 @@
 /* Verbs that ask a running guest or its QEMU, and that keep what people and programs write about it. */
 #include "core/core.h"
-#include "host/process.h"
 #include "model/metadata.h"
 #include "ops/families.h"
 
@@ -283,117 +282,6 @@ static gboolean monitor(OpCall *call, GError **error)
 	return answer != NULL;
 }
 
-/* ---- domstats ---- */
-
-typedef struct Device {
-	ShapeHead head;
-	char *name, *path;
-} Device;
-
-static const Row device_rows[] = {
-	STRING(Device, name, NULL, .doc = "Name"),
-	STRING(Device, path, NULL, .doc = "Path"),
-};
-static const Shape device_shape = SHAPE("stats-device", Device, device_rows);
-
-typedef struct Stats {
-	ShapeHead head;
-	char *name, *uuid;
-	OptInt id;
-	GuestState state;
-	GuestReason reason;
-	OptUint cpu_time, balloon_current, balloon_maximum, vcpu_current, vcpu_maximum;
-	GPtrArray *blocks, *nets; /* Device */
-	Tri persistent;
-} Stats;
-
-static const Row stats_rows[] = {
-	STRING(Stats, name, NULL, .doc = "Name"),
-	UUID(Stats, uuid, NULL),
-	INT(Stats, id, NULL, .doc = "Id"),
-	ENUM(Stats, state, NULL, guest_states, .doc = "State"),
-	ENUM(Stats, reason, NULL, guest_reasons, .doc = "Reason"),
-	UINT(Stats, cpu_time, NULL, .doc = "CPU time, ns"),
-	SIZE(Stats, balloon_current, NULL, .doc = "Memory"),
-	SIZE(Stats, balloon_maximum, NULL, .doc = "Max memory"),
-	UINT(Stats, vcpu_current, NULL, .doc = "CPU(s)"),
-	UINT(Stats, vcpu_maximum, NULL, .doc = "Max CPU(s)"),
-	TRI(Stats, persistent, NULL),
-	LIST(Stats, blocks, NULL, device_shape),
-	LIST(Stats, nets, NULL, device_shape),
-};
-static const Shape stats_shape = SHAPE("stats", Stats, stats_rows);
-
-typedef struct StatsList {
-	ShapeHead head;
-	GPtrArray *domains;
-} StatsList;
-
-static const Row stats_list_rows[] = { LIST(StatsList, domains, NULL, stats_shape) };
-static const Shape stats_list = SHAPE("stats-list", StatsList, stats_list_rows);
-
-typedef struct StatsArgs {
-	ShapeHead head;
-	gboolean inactive, all;
-} StatsArgs;
-
-static const Row stats_arg_rows[] = {
-	FLAG(StatsArgs, all, NULL, .doc = "also of guests that do not run"),
-	FLAG(StatsArgs, inactive, NULL, .doc = "only of guests that do not run"),
-};
-static const Shape stats_args = SHAPE("domstats-args", StatsArgs, stats_arg_rows);
-
-static void add_device(GPtrArray **list, const char *name, const char *path)
-{
-	Device *device = shape_new(&device_shape);
-	device->name = g_strdup(name);
-	device->path = g_strdup(path);
-	shape_append(list, &device_shape, device);
-}
-
-static void add_live(Stats *stats, const Guest *live)
-{
-	stats->balloon_current = live->current_memory.set ? live->current_memory : live->memory;
-	stats->vcpu_maximum = OPT_UINT(opt_uint_or(live->vcpus, 1));
-	SHAPE_EACH (Disk, disk, live->disks)
-		add_device(&stats->blocks, disk->target, disk_source_name(disk));
-	SHAPE_EACH (Interface, interface, live->interfaces)
-		add_device(&stats->nets, interface->target, NULL);
-}
-
-static Stats *stats_new(const GuestSnap *snap)
-{
-	Stats *stats = shape_new(&stats_shape);
-	stats->name = g_strdup(snap->name);
-	stats->uuid = g_strdup(snap->uuid);
-	if (snap->id >= 0)
-		stats->id = OPT_INT(snap->id);
-	stats->persistent = snap->persistent ? TRI_YES : TRI_NO;
-	stats->state = snap->state;
-	stats->reason = snap->reason;
-	stats->balloon_maximum = OPT_UINT(snap->memory);
-	stats->balloon_current = OPT_UINT(snap->memory);
-	stats->vcpu_current = OPT_UINT(snap->vcpus);
-	stats->vcpu_maximum = OPT_UINT(snap->vcpus);
-	if (snap->pid > 0)
-		stats->cpu_time = OPT_UINT(process_cpu_time(snap->pid));
-	if (snap->live)
-		add_live(stats, snap->live->guest);
-	return stats;
-}
-
-static gboolean domstats(OpCall *call, G_GNUC_UNUSED GError **error)
-{
-	const StatsArgs *args = call->args;
-	StatsList *result = call->result;
-	guint flags = (args->inactive && !args->all ? 0 : CORE_LIST_ACTIVE) |
-		      (args->inactive || args->all ? CORE_LIST_INACTIVE : 0);
-	g_autoptr(GPtrArray) snaps = core_list(call->core, flags);
-	for (guint i = 0; i < snaps->len; i++)
-		shape_append(&result->domains, &stats_shape, stats_new(g_ptr_array_index(snaps, i)));
-	return TRUE;
-}
-
 static const Op ops[] = {
 	{ .name = "desc", .route = "/v1/guests/{guest}/desc", ON_GUEST("POST", OP_PERM_WRITE, OP_LANE),
 	  .args = &desc_args, .show = OP_SHOW_MESSAGE, .said = "Domain description updated successfully",
@@ -419,9 +307,6 @@ static const Op ops[] = {
 	{ .name = "qemu-monitor-command", .route = "/v1/guests/{guest}/monitor",
 	  ON_GUEST("POST", OP_PERM_WRITE, OP_LANE), .args = &monitor_args, .result = &text_shape,
 	  .show = OP_SHOW_TEXT, .doc = "Say something to QEMU's monitor", .fn = monitor },
-	{ .name = "domstats", .family = "Guests", .method = "GET", .route = "/v1/stats",
-	  .perm = OP_PERM_READ, .lane = OP_READ, .args = &stats_args, .result = &stats_list,
-	  .show = OP_SHOW_TABLE, .doc = "Show what guests use", .fn = domstats },
 };
 
 const OpFamily op_family_guest_tell = { ops, G_N_ELEMENTS(ops) };

@@ -1,6 +1,6 @@
-/* Verbs that change what a guest may use: memory, CPUs, limits of disks. Each without a value shows what
- * stands. --config changes the definition; --live, where a verb has it, what runs. Names, options and
- * texts are virsh's. Neighbours: guest_devices.c and guest_cpus.c show what is used. */
+/* Verbs that change how much a guest has: memory and CPUs. --config changes the definition; --live, where a verb has it, what runs. Names, options and
+ * texts are virsh's. Neighbours: guest_bounds.c bounds what it may use; guest_devices.c and
+ * guest_cpus.c show what is used. */
 #include "core/core.h"
 #include "model/guest_parts.h"
 #include "ops/families.h"
@@ -17,14 +17,6 @@
 #define LIVE_ROW(T) FLAG(T, live, NULL, .doc = "of what runs")
 
 /* ---- shared ---- */
-
-typedef struct Text {
-	ShapeHead head;
-	char *text;
-} Text;
-
-static const Row text_rows[] = { STRING(Text, text, NULL, .flags = ROW_VERBATIM) };
-static const Shape text_shape = SHAPE("limits", Text, text_rows);
 
 typedef struct Edit {
 	GuestEditFn fn;
@@ -56,6 +48,26 @@ static gboolean edit_config(OpCall *call, gboolean config, GuestEditFn fn, GErro
 	return tune_edit(call, FALSE, TRUE, fn, call->args, error);
 }
 
+gboolean tune_change(OpCall *call, gboolean live, gboolean config, GuestEditFn fn, TuneNowFn now,
+		     GError **error)
+{
+	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
+	live = live || (!config && snap->live);
+	if (!tune_may_write(call, error))
+		return FALSE;
+	if (live && !snap->live)
+		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", snap->name);
+	if (live && !now)
+		return fail(error, LODGE_ERROR_UNSUPPORTED, "guest \"%s\" runs, and this does not change while "
+			    "it does; --config changes what its next start will use", snap->name);
+	if (live) {
+		g_autoptr(Guest) wanted = guest_copy(snap->live->guest);
+		if (!fn(wanted, call->args, error) || !now(call, snap->live->guest, wanted, error))
+			return FALSE;
+	}
+	return tune_edit(call, live, config || !live, fn, call->args, error);
+}
+
 gboolean tune_may_write(OpCall *call, GError **error)
 {
 	return !call->caller.read_only ||
@@ -77,16 +89,6 @@ json_t *tune_ask(OpCall *call, const char *command, json_t *arguments, GError **
 	json_decref(json);
 	json_decref(message);
 	return result;
-}
-
-static void add_line(GString *out, const char *name, const char *format, ...) G_GNUC_PRINTF(3, 4);
-static void add_line(GString *out, const char *name, const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	g_autofree char *value = g_strdup_vprintf(format, args);
-	va_end(args);
-	g_string_append_printf(out, "%-15s: %s\n", name, value);
 }
 
 /* ---- setmem, setmaxmem ---- */
@@ -210,237 +212,45 @@ static gboolean setvcpus(OpCall *call, GError **error)
 	return edit_config(call, ((const VcpuArgs *)call->args)->config, edit_vcpus, error);
 }
 
-/* ---- memtune ---- */
+/* ---- memstat-period ---- */
 
-typedef struct MemtuneArgs {
+typedef struct PeriodArgs {
 	ShapeHead head;
-	char *hard_limit, *soft_limit, *swap_hard_limit, *min_guarantee;
-	gboolean config;
-} MemtuneArgs;
+	OptUint period;
+	gboolean config, live;
+} PeriodArgs;
 
-#define LIMIT(m) STRING(MemtuneArgs, m, NULL, .doc = "in KiB where no unit is said; -1: no limit")
-static const Row memtune_rows[] = {
-	LIMIT(hard_limit), LIMIT(soft_limit), LIMIT(swap_hard_limit), LIMIT(min_guarantee),
-	CONFIG_ROW(MemtuneArgs),
+static const Row period_rows[] = {
+	UINT(PeriodArgs, period, NULL, .max = G_MAXINT32, .flags = ROW_POSITIONAL | ROW_REQUIRED,
+	     .doc = "seconds from one time to the next; 0: it does not tell"),
+	CONFIG_ROW(PeriodArgs), LIVE_ROW(PeriodArgs),
 };
-static const Shape memtune_args = SHAPE("memtune-args", MemtuneArgs, memtune_rows);
+static const Shape period_args = SHAPE("memstat-period-args", PeriodArgs, period_rows);
 
-static const struct {
-	const char *name;
-	size_t given, member;
-} limits[] = {
-	{ "hard_limit", offsetof(MemtuneArgs, hard_limit), offsetof(MemoryTune, hard_limit) },
-	{ "soft_limit", offsetof(MemtuneArgs, soft_limit), offsetof(MemoryTune, soft_limit) },
-	{ "swap_hard_limit", offsetof(MemtuneArgs, swap_hard_limit), offsetof(MemoryTune, swap_hard_limit) },
-	{ "min_guarantee", offsetof(MemtuneArgs, min_guarantee), offsetof(MemoryTune, min_guarantee) },
-};
-
-static const char *given_limit(const MemtuneArgs *args, guint i)
+static gboolean edit_period(Guest *guest, gpointer data, GError **error)
 {
-	return *(char *const *)((const char *)args + limits[i].given);
-}
-
-/* "4G", "1024 MiB", "1024"; without a unit KiB. */
-static gboolean parse_size(const char *text, guint64 *bytes, GError **error)
-{
-	gsize digits = strspn(text, "0123456789");
-	g_autofree char *number = g_strndup(text, digits);
-	const char *unit = text + digits + strspn(text + digits, " ");
-	return size_from_text(number, *unit ? unit : NULL, "KiB", bytes, error);
-}
-
-static gboolean edit_memtune(Guest *guest, gpointer data, GError **error)
-{
-	const MemtuneArgs *args = data;
-	if (!guest->memtune)
-		guest->memtune = shape_new(&memory_tune_shape);
-	for (guint i = 0; i < G_N_ELEMENTS(limits); i++) {
-		OptUint *member = (OptUint *)((char *)guest->memtune + limits[i].member);
-		const char *text = given_limit(args, i);
-		guint64 bytes;
-		if (!text)
-			continue;
-		if (g_str_equal(text, "-1")) {
-			*member = (OptUint){ 0 };
-			continue;
-		}
-		if (!parse_size(text, &bytes, error)) {
-			g_prefix_error(error, "%s: ", limits[i].name);
-			return FALSE;
-		}
-		*member = OPT_UINT(bytes);
-	}
+	if (!guest->memballoon || !g_strcmp0(guest->memballoon->model, "none"))
+		return fail(error, LODGE_ERROR_UNSUPPORTED, "guest \"%s\" has no memory balloon, which tells "
+			    "what it uses", guest->name);
+	guest->memballoon->stats_period = ((const PeriodArgs *)data)->period;
 	return TRUE;
 }
 
-static gboolean show_memtune(OpCall *call, gboolean config, GError **error)
+static gboolean period_now(OpCall *call, G_GNUC_UNUSED const Guest *before, const Guest *wanted,
+			   GError **error)
 {
-	g_autoptr(Definition) definition = core_guest_definition(call->guest, config, error);
-	if (!definition)
-		return FALSE;
-	const MemoryTune *tune = definition->guest->memtune;
-	GString *out = g_string_new(NULL);
-	for (guint i = 0; i < G_N_ELEMENTS(limits); i++) {
-		OptUint value = tune ? *(const OptUint *)((const char *)tune + limits[i].member) :
-				       (OptUint){ 0 };
-		if (value.set)
-			add_line(out, limits[i].name, "%" G_GUINT64_FORMAT, value.v / 1024);
-		else if (!g_str_equal(limits[i].name, "min_guarantee")) /* a guarantee is nothing, not all */
-			add_line(out, limits[i].name, "unlimited");
-	}
-	((Text *)call->result)->text = g_string_free(out, FALSE);
-	return TRUE;
+	g_autofree char *path = g_strconcat("/machine/peripheral/", wanted->memballoon->info.alias, NULL);
+	json_t *set = json_pack("{s:s, s:s, s:I}", "path", path, "property", "guest-stats-polling-interval",
+				"value", (json_int_t)wanted->memballoon->stats_period.v);
+	json_t *done = tune_ask(call, "qom-set", set, error);
+	json_decref(done);
+	return done != NULL;
 }
 
-static gboolean memtune(OpCall *call, GError **error)
+static gboolean memstat_period(OpCall *call, GError **error)
 {
-	const MemtuneArgs *args = call->args;
-	for (guint i = 0; i < G_N_ELEMENTS(limits); i++)
-		if (given_limit(args, i))
-			return tune_may_write(call, error) &&
-			       edit_config(call, args->config, edit_memtune, error);
-	return show_memtune(call, args->config, error);
-}
-
-/* ---- schedinfo ---- */
-
-typedef struct SchedArgs {
-	ShapeHead head;
-	GPtrArray *set;
-	gboolean config;
-} SchedArgs;
-
-static const Row sched_rows[] = {
-	STRINGS(SchedArgs, set, NULL, .flags = ROW_POSITIONAL | ROW_REST,
-		.doc = "NAME=VALUE, such as cpu_shares=2048"),
-	CONFIG_ROW(SchedArgs),
-};
-static const Shape sched_args = SHAPE("schedinfo-args", SchedArgs, sched_rows);
-
-static const struct {
-	const char *name;
-	size_t member;
-	gboolean is_signed;
-} sched_members[] = {
-	{ "cpu_shares", offsetof(CpuTune, shares), FALSE },
-	{ "vcpu_period", offsetof(CpuTune, period), FALSE },
-	{ "vcpu_quota", offsetof(CpuTune, quota), TRUE },
-	{ "emulator_period", offsetof(CpuTune, emulator_period), FALSE },
-	{ "emulator_quota", offsetof(CpuTune, emulator_quota), TRUE },
-	{ "global_period", offsetof(CpuTune, global_period), FALSE },
-	{ "global_quota", offsetof(CpuTune, global_quota), TRUE },
-	{ "iothread_period", offsetof(CpuTune, iothread_period), FALSE },
-	{ "iothread_quota", offsetof(CpuTune, iothread_quota), TRUE },
-};
-
-static gboolean set_sched(CpuTune *tune, const char *pair, GError **error)
-{
-	gsize n = strcspn(pair, "=");
-	for (guint i = 0; i < G_N_ELEMENTS(sched_members); i++) {
-		const char *name = sched_members[i].name;
-		char *member = (char *)tune + sched_members[i].member;
-		gint64 value;
-		if (strlen(name) != n || strncmp(name, pair, n) != 0 || pair[n] != '=')
-			continue;
-		gboolean is_signed = sched_members[i].is_signed;
-		if (!g_ascii_string_to_signed(pair + n + 1, 10, is_signed ? -1 : 0, G_MAXINT64 / 1000,
-					      &value, NULL))
-			return fail(error, LODGE_ERROR_INVALID, "%s: \"%s\" is no number that it can have",
-				    name, pair + n + 1);
-		if (is_signed)
-			*(OptInt *)member = OPT_INT(value);
-		else
-			*(OptUint *)member = OPT_UINT((guint64)value);
-		return TRUE;
-	}
-	return fail(error, LODGE_ERROR_INVALID, "\"%s\" is not NAME=VALUE of the scheduler; schedinfo "
-		    "without words shows the names", pair);
-}
-
-static gboolean edit_sched(Guest *guest, gpointer data, GError **error)
-{
-	const SchedArgs *args = data;
-	if (!guest->cputune)
-		guest->cputune = shape_new(&cpu_tune_shape);
-	for (guint i = 0; i < args->set->len; i++)
-		if (!set_sched(guest->cputune, g_ptr_array_index(args->set, i), error))
-			return FALSE;
-	return TRUE;
-}
-
-static gboolean schedinfo(OpCall *call, GError **error)
-{
-	const SchedArgs *args = call->args;
-	gboolean changes = shape_len(args->set) > 0;
-	if (changes && (!tune_may_write(call, error) || !edit_config(call, args->config, edit_sched, error)))
-		return FALSE;
-	g_autoptr(Definition) definition = core_guest_definition(call->guest, args->config, error);
-	if (!definition)
-		return FALSE;
-	const CpuTune *tune = definition->guest->cputune;
-	GString *out = g_string_new(NULL);
-	add_line(out, "Scheduler", "%s", "posix");
-	for (guint i = 0; i < G_N_ELEMENTS(sched_members); i++) {
-		const char *member = tune ? (const char *)tune + sched_members[i].member : NULL;
-		gint64 value = !member ? 0 : sched_members[i].is_signed ?
-			opt_int_or(*(const OptInt *)member, 0) :
-			(gint64)opt_uint_or(*(const OptUint *)member, 0);
-		add_line(out, sched_members[i].name, "%" G_GINT64_FORMAT, value);
-	}
-	((Text *)call->result)->text = g_string_free(out, FALSE);
-	return TRUE;
-}
-
-/* ---- numatune ---- */
-
-typedef struct NumaArgs {
-	ShapeHead head;
-	int mode;
-	char *nodeset;
-	gboolean config;
-} NumaArgs;
-
-static const EnumTable numa_modes = ENUM_TABLE("mode", "strict", "preferred", "interleave", "restrictive");
-
-static const Row numa_rows[] = {
-	ENUM(NumaArgs, mode, NULL, numa_modes, .doc = "how strictly"),
-	CPUSET(NumaArgs, nodeset, NULL, .doc = "the host's NUMA nodes: 0-1,3"),
-	CONFIG_ROW(NumaArgs),
-};
-static const Shape numa_args = SHAPE("numatune-args", NumaArgs, numa_rows);
-
-static gboolean edit_numa(Guest *guest, gpointer data, G_GNUC_UNUSED GError **error)
-{
-	const NumaArgs *args = data;
-	if (!guest->numatune)
-		guest->numatune = shape_new(&numa_tune_shape);
-	NumaTune *tune = guest->numatune;
-	if (args->mode || !tune->mode) {
-		g_free(tune->mode);
-		tune->mode = g_strdup(args->mode ? enum_name(&numa_modes, args->mode) : "strict");
-	}
-	if (args->nodeset) {
-		g_free(tune->nodeset);
-		tune->nodeset = g_strdup(args->nodeset);
-		g_clear_pointer(&tune->placement, g_free);
-	}
-	return tune->nodeset || fail(error, LODGE_ERROR_INVALID, "say the nodes: --nodeset 0");
-}
-
-static gboolean numatune(OpCall *call, GError **error)
-{
-	const NumaArgs *args = call->args;
-	if (args->mode || args->nodeset)
-		return tune_may_write(call, error) && edit_config(call, args->config, edit_numa, error);
-	g_autoptr(Definition) definition = core_guest_definition(call->guest, args->config, error);
-	if (!definition)
-		return FALSE;
-	const NumaTune *tune = definition->guest->numatune;
-	GString *out = g_string_new(NULL);
-	add_line(out, "numa_mode", "%s", tune && tune->mode ? tune->mode : "strict");
-	add_line(out, "numa_nodeset", "%s", tune && tune->nodeset ? tune->nodeset : "");
-	((Text *)call->result)->text = g_string_free(out, FALSE);
-	return TRUE;
+	const PeriodArgs *args = call->args;
+	return tune_change(call, args->live, args->config, edit_period, period_now, error);
 }
 
 static const Op ops[] = {
@@ -453,15 +263,9 @@ static const Op ops[] = {
 	{ .name = "setvcpus", .route = "/v1/guests/{guest}/vcpus", ON_GUEST(OP_PERM_WRITE, OP_LANE),
 	  .args = &vcpus_args, .show = OP_SHOW_MESSAGE, .said = "",
 	  .doc = "Change how many CPUs a guest has", .fn = setvcpus },
-	{ .name = "memtune", .route = "/v1/guests/{guest}/memtune", ON_GUEST(OP_PERM_READ, OP_LANE),
-	  .args = &memtune_args, .result = &text_shape, .show = OP_SHOW_TEXT,
-	  .doc = "Show or change the limits of a guest's memory", .fn = memtune },
-	{ .name = "schedinfo", .route = "/v1/guests/{guest}/schedinfo", ON_GUEST(OP_PERM_READ, OP_LANE),
-	  .args = &sched_args, .result = &text_shape, .show = OP_SHOW_TEXT,
-	  .doc = "Show or change a guest's share of processor time", .fn = schedinfo },
-	{ .name = "numatune", .route = "/v1/guests/{guest}/numatune", ON_GUEST(OP_PERM_READ, OP_LANE),
-	  .args = &numa_args, .result = &text_shape, .show = OP_SHOW_TEXT,
-	  .doc = "Show or change the NUMA nodes of a guest's memory", .fn = numatune },
+	{ .name = "memstat-period", .route = "/v1/guests/{guest}/memory/period",
+	  ON_GUEST(OP_PERM_WRITE, OP_LANE), .args = &period_args, .show = OP_SHOW_MESSAGE, .said = "",
+	  .doc = "Change how often a guest tells what memory it uses", .fn = memstat_period },
 };
 
 const OpFamily op_family_guest_tune = { ops, G_N_ELEMENTS(ops) };

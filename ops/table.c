@@ -6,10 +6,10 @@
 
 static const OpFamily *const families[] = {
 	&op_family_guest_life, &op_family_guest_power, &op_family_guest_show, &op_family_guest_save,
-	&op_family_guest_watch, &op_family_run,
+	&op_family_guest_job, &op_family_guest_watch, &op_family_run,
 	&op_family_guest_agent, &op_family_guest_inside,
-	&op_family_guest_ids, &op_family_guest_tell, &op_family_guest_stats,
-	&op_family_guest_devices, &op_family_guest_cpus, &op_family_guest_tune,
+	&op_family_guest_ids, &op_family_guest_tell, &op_family_guest_stats, &op_family_guest_domstats,
+	&op_family_guest_devices, &op_family_guest_cpus, &op_family_guest_tune, &op_family_guest_bounds,
 	&op_family_guest_disk_limits,
 	&op_family_node, &op_family_capabilities,
 	&op_family_pool, &op_family_pool_show, &op_family_volume, &op_family_volume_work,

@@ -149,13 +149,9 @@ static char *press_keys(EngineRun *run, const char *text, GError **error)
 	return result ? g_strdup("") : NULL;
 }
 
-/* ---- statistics ---- */
-
 #define PERIPHERAL "/machine/peripheral/"
 
-/* "virtio-disk0" of "/machine/peripheral/virtio-disk0/virtio-backend", where QEMU does not give the
- * alias itself; the caller frees it. */
-static char *alias_of(const char *path)
+char *qemu_alias_of(const char *path)
 {
 	if (path && *path != '/')
 		return g_strdup(path);
@@ -163,48 +159,6 @@ static char *alias_of(const char *path)
 		return NULL;
 	path += strlen(PERIPHERAL);
 	return g_strndup(path, strcspn(path, "/"));
-}
-
-static json_t *blocks_of(json_t *answer)
-{
-	json_t *blocks = json_array(), *block;
-	size_t i;
-	json_array_foreach (answer, i, block) {
-		g_autofree char *alias = alias_of(json_string_value(json_object_get(block, "qdev")));
-		json_t *stats = json_object_get(block, "stats");
-		if (!alias || !stats)
-			continue;
-		json_t *copy = json_copy(stats);
-		json_object_set_new(copy, "alias", json_string(alias));
-		json_array_append_new(blocks, copy);
-	}
-	return blocks;
-}
-
-static json_t *vcpus_of(json_t *answer)
-{
-	json_t *vcpus = json_array(), *vcpu;
-	size_t i;
-	json_array_foreach (answer, i, vcpu)
-		json_array_append_new(vcpus, json_pack("{s:O, s:O}", "index",
-						       json_object_get(vcpu, "cpu-index"), "thread",
-						       json_object_get(vcpu, "thread-id")));
-	return vcpus;
-}
-
-static char *statistics(EngineRun *run, GError **error)
-{
-	QmpItem items[] = { { .command = "query-blockstats" }, { .command = "query-cpus-fast" } };
-	if (!qmp_batch(run->qmp, items, G_N_ELEMENTS(items), QMP_MS, error)) {
-		qmp_items_clear(items, G_N_ELEMENTS(items));
-		return NULL;
-	}
-	json_t *stats = json_pack("{s:o, s:o}", "blocks", blocks_of(items[0].result), "vcpus",
-				  vcpus_of(items[1].result));
-	qmp_items_clear(items, G_N_ELEMENTS(items));
-	char *text = json_dumps(stats, JSON_COMPACT);
-	json_decref(stats);
-	return text;
 }
 
 /* ---- limits ---- */
@@ -231,8 +185,10 @@ char *run_ask(EngineRun *run, EngineAsk what, const char *text, GError **error)
 		return press_keys(run, text, error);
 	case ENGINE_ASK_LIMITS:
 		return limit_disk(run, text, error);
-	case ENGINE_ASK_STATS:
-		return statistics(run, error);
+	case ENGINE_ASK_BOUND:
+		return run_rebound(run, text, error);
+	case ENGINE_ASK_PEEK:
+		return run_peek(run, text, error);
 	case ENGINE_ASK_PID:
 		return g_strdup_printf("%d", (int)run->pid);
 	default:

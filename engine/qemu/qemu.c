@@ -75,6 +75,8 @@ static gboolean screenshot(EngineRun *run, int fd, GError **error)
 static gboolean write_what(EngineRun *run, EngineWrite what, int fd, const EngineProgress *progress,
 			   GError **error)
 {
+	if (what >= ENGINE_DUMP_ELF)
+		return run_dump(run, what, fd, progress, error);
 	return what == ENGINE_MEMORY ? run_save(run, fd, progress, error)
 				     : screenshot(run, fd, error);
 }
@@ -91,6 +93,7 @@ const Engine qemu_engine = {
 	.ask = run_ask,
 	.screen = run_screen,
 	.describe = run_describe,
+	.measure = run_measure,
 	.kill = end,
 	.stop = stop,
 };

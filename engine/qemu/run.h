@@ -69,6 +69,14 @@ char *run_ask(EngineRun *run, EngineAsk what, const char *text, GError **error);
 int run_screen(EngineRun *run, const Graphics *graphics, gboolean no_password, GError **error);
 gboolean run_describe(const char *path, EngineCaps *caps, GError **error);
 
+/* The alias in "/machine/peripheral/virtio-disk0/virtio-backend", where QEMU does not give it itself;
+ * NULL: none. The caller frees it. */
+char *qemu_alias_of(const char *path);
+
+/* stats.c; see engine/stats.h */
+void run_measure(EngineRun *run, const Guest *live, guint what, int timeout_ms, EngineStatsFn fn,
+		 gpointer data);
+
 /* start.c, adopt.c */
 EngineRun *run_start(Guest *live, const EngineStart *how, const EngineSink *sink, Notes *notes,
 		     GError **error);
@@ -81,6 +89,15 @@ void run_open_consoles(EngineRun *run, const Guest *live);
 /* save.c: memory and devices to @fd, and from it into a QEMU that was told to expect them. */
 gboolean run_save(EngineRun *run, int fd, const EngineProgress *progress, GError **error);
 gboolean run_load(EngineRun *run, int fd, GError **error);
+
+/* bound.c: has the guest's control group know what @live's memtune and cputune say; @before (NULL: none)
+ * is what said so until now. UNSUPPORTED where the host has no such groups. */
+gboolean run_bound(EngineRun *run, const Guest *before, const Guest *live, GError **error);
+char *run_rebound(EngineRun *run, const char *text, GError **error);
+
+/* dump.c: memory for debuggers, and a piece of it as base64 that the caller frees. */
+gboolean run_dump(EngineRun *run, EngineWrite what, int fd, const EngineProgress *progress, GError **error);
+char *run_peek(EngineRun *run, const char *text, GError **error);
 
 /* channel.c: from what query-chardev answered, or asking it. */
 void run_fill_channels(const EngineRun *run, Guest *live, json_t *chardevs);

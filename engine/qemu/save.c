@@ -9,14 +9,29 @@
 
 typedef enum Migration { MIGRATION_GOES_ON, MIGRATION_DONE, MIGRATION_FAILED } Migration;
 
+static guint64 number(json_t *object, const char *key)
+{
+	return (guint64)MAX(json_integer_value(json_object_get(object, key)), 0);
+}
+
 /* MigrationStatus of qapi/migration.json; what is not here goes on. */
-static Migration status_of(json_t *info, double *fraction, char **why)
+static Migration status_of(json_t *info, EngineWork *work, double *fraction, char **why)
 {
 	const char *status = json_string_value(json_object_get(info, "status"));
 	json_t *ram = json_object_get(info, "ram");
 	double total = (double)json_integer_value(json_object_get(ram, "total"));
 	double left = (double)json_integer_value(json_object_get(ram, "remaining"));
 	*fraction = total > 0 ? (total - left) / total : -1;
+	*work = (EngineWork){ .total = number(ram, "total"), .processed = number(ram, "transferred"),
+			      .remaining = number(ram, "remaining"),
+			      .constant_pages = number(ram, "duplicate"),
+			      .normal_pages = number(ram, "normal"),
+			      .normal_bytes = number(ram, "normal-bytes"),
+			      .iteration = number(ram, "dirty-sync-count"),
+			      .page_size = number(ram, "page-size"),
+			      .bytes_per_s = (guint64)(json_number_value(json_object_get(ram, "mbps")) * 125000),
+			      .dirty_pages_per_s = number(ram, "dirty-pages-rate"),
+			      .setup_ms = number(info, "setup-time") };
 	if (!g_strcmp0(status, "completed"))
 		return MIGRATION_DONE;
 	if (g_strcmp0(status, "failed") && g_strcmp0(status, "cancelled"))
@@ -43,8 +58,11 @@ static gboolean follow(EngineRun *run, const EngineProgress *progress, GError **
 			return FALSE;
 		double fraction = 0;
 		g_autofree char *why = NULL;
-		Migration now = status_of(info, &fraction, &why);
+		EngineWork work;
+		Migration now = status_of(info, &work, &fraction, &why);
 		json_decref(info);
+		if (progress && progress->work)
+			progress->work(progress->data, &work);
 		if (now == MIGRATION_DONE)
 			return TRUE;
 		if (now == MIGRATION_FAILED)

@@ -383,6 +383,9 @@ EngineRun *run_start(Guest *live, const EngineStart *how, const EngineSink *sink
 	gboolean kvm = FALSE;
 	run_clean(run); /* what an earlier run may have left */
 	run->cgroup = cgroup_make(qemu_host.cgroups, live->uuid, NULL);
+	g_autoptr(GError) unbounded = NULL;
+	if (!run_bound(run, NULL, live, &unbounded)) /* as asked, as far as this host can */
+		notes_add(notes, "%s", unbounded->message);
 	guest_assign_aliases(live);
 	if (make_run_dir(run, error) && choose_accel(live, &kvm, notes, error) &&
 	    run_prepare(run, live, how->reset_nvram, notes, error) &&

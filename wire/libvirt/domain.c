@@ -1,5 +1,6 @@
 /* What rows cannot say about guests: lists in libvirt's forms, reasons of states, streams.
  * Neighbours: procs.c has the rows; the verbs are in ops/guest_*.c. */
+#include "ops/reason.h"
 #include "wire/libvirt/internal.h"
 
 #include <string.h>
@@ -18,31 +19,11 @@ gboolean lv_after_active(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
 	return TRUE;
 }
 
-/* libvirt numbers the reasons of each state by themselves; the words are those of `domstate`. */
-static const char *const reasons[][16] = {
-	[1] = { "unknown", "booted", "migrated", "restored", "from snapshot", "unpaused",
-		"migration canceled", "save canceled", "wakeup", "crashed", "post-copy" },
-	[3] = { "unknown", "user", "migrated", "saving", "dumping", "I/O error", "watchdog",
-		"from snapshot", "shutting down", "creating snapshot", "crashed", "starting up" },
-	[4] = { "unknown", "user" },
-	[5] = { "unknown", "shutdown", "destroyed", "crashed", "migrated", "saved", "failed",
-		"from snapshot", "daemon" },
-	[6] = { "unknown", "panicked" },
-};
-
-int lv_reason(int state, const char *word)
-{
-	for (int i = 0; word && state >= 0 && state < (int)G_N_ELEMENTS(reasons) && i < 16; i++)
-		if (!g_strcmp0(reasons[state][i], word))
-			return i;
-	return 0;
-}
-
 gboolean lv_after_state(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
 {
 	int state = LV_RESULT(int, op, "state");
 	lv_put(call, "state")->i = state;
-	lv_put(call, "reason")->i = lv_reason(state, lv_word(op->op->result, op->result, "reason"));
+	lv_put(call, "reason")->i = reason_number(state, lv_word(op->op->result, op->result, "reason"));
 	return TRUE;
 }
 
@@ -67,6 +48,42 @@ gboolean lv_before_save(LvCall *call, G_GNUC_UNUSED OpCall *op, GError **error)
 		return TRUE;
 	return lv_fail(error, LV_ERR_CONFIG_UNSUPPORTED,
 		       "a guest is saved with its own definition: give another one to restore");
+}
+
+/* VIR_MEMORY_VIRTUAL and _PHYSICAL: one of both. */
+gboolean lv_before_peek(LvCall *call, OpCall *op, GError **error)
+{
+	guint64 flags = lv_arg(call, "flags")->u;
+	if (flags != 1 && flags != 2)
+		return lv_fail(error, LV_ERR_INVALID_ARG,
+			       "flags must be VIR_MEMORY_VIRTUAL or VIR_MEMORY_PHYSICAL");
+	LV_ARG(int, op, "kind") = flags == 1 ? 2 : 1;
+	return TRUE;
+}
+
+gboolean lv_after_piece(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	gsize length = 0;
+	g_autofree guchar *bytes = g_base64_decode(LV_RESULT(char *, op, "data"), &length);
+	guint8 *copy = wire_alloc(&call->arena, MAX(length, 1));
+	memcpy(copy, bytes, length);
+	lv_put(call, "buffer")->bytes = copy;
+	lv_put(call, "buffer")->n = (guint)length;
+	return TRUE;
+}
+
+/* virDomainCoreDumpFormat: 0 is the usual one, which other formats replace in memory-only dumps. */
+gboolean lv_before_dump(LvCall *call, OpCall *op, GError **error)
+{
+	guint64 format = lv_arg(call, "dumpformat")->u;
+	if (format > 4)
+		return lv_fail(error, LV_ERR_INVALID_ARG, "unknown core dump format '%u'", (guint)format);
+	if (format && !(lv_arg(call, "flags")->u & 16))
+		return lv_fail(error, LV_ERR_CONFIG_UNSUPPORTED,
+			       "kdump-compressed format is only supported with memory-only dump");
+	if (format)
+		LV_ARG(int, op, "format") = (int)format + 1;
+	return TRUE;
 }
 
 /* VIR_DOMAIN_METADATA_DESCRIPTION, _TITLE and _ELEMENT. */

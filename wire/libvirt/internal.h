@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ops/events.h"
+#include "ops/params.h"
 #include "wire/libvirt/codec.h"
 #include "wire/libvirt/layer.h"
 #include "wire/libvirt/libvirt.h"
@@ -353,6 +354,14 @@ gboolean lv_after_memstats(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_cpumap(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_models(LvCall *call, OpCall *op, GError **error);
 
+/* tune.c */
+gboolean lv_after_scheduler(LvCall *call, OpCall *op, GError **error);
+gboolean lv_before_numa(LvCall *call, OpCall *op, GError **error);
+gboolean lv_before_rates(LvCall *call, OpCall *op, GError **error);
+gboolean lv_before_cpu_stats(LvCall *call, OpCall *op, GError **error);
+gboolean lv_before_pin(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_pins(LvCall *call, OpCall *op, GError **error);
+
 /* stats.c */
 gboolean lv_before_stats(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_stats(LvCall *call, OpCall *op, GError **error);
@@ -379,8 +388,6 @@ gboolean lv_after_piece(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_dump(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_save(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_metadata(LvCall *call, OpCall *op, GError **error);
-/* virsh's number of the reason @word of @state. */
-int lv_reason(int state, const char *word);
 gboolean lv_before_keys(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_autostart(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_active(LvCall *call, OpCall *op, GError **error);
@@ -395,3 +402,22 @@ gboolean lv_after_ids(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_stream(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_fd(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_screenshot(LvCall *call, OpCall *op, GError **error);
+/* params.c: typed parameters */
+/* A verb's list (Param) as @value, at most @most of it. */
+void lv_put_params(LvCall *call, WireValue *value, const GPtrArray *params, guint most);
+/* The same as the reply's "params" and "nparams", where it has that, as many as the call asks for. */
+void lv_reply_params(LvCall *call, const GPtrArray *params);
+/* The result's "params" is the reply. */
+gboolean lv_after_params(LvCall *call, OpCall *op, GError **error);
+/* The call's "params" are arguments of the verb with the same names; one at least. */
+gboolean lv_before_params(LvCall *call, OpCall *op, GError **error);
+/* The same, where there may be none. */
+gboolean lv_take_params(LvCall *call, OpCall *op, GError **error);
+/* They are words of the verb's argument "set". */
+gboolean lv_before_pairs(LvCall *call, OpCall *op, GError **error);
+
+gboolean lv_after_netstats(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_disk_errors(LvCall *call, OpCall *op, GError **error);
+gboolean lv_before_peek(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_piece(LvCall *call, OpCall *op, GError **error);
+gboolean lv_before_dump(LvCall *call, OpCall *op, GError **error);

@@ -36,6 +36,12 @@ static const LvProc rows[] = {
 	  "rd_req:i64 rd_bytes:i64 wr_req:i64 wr_bytes:i64 errs:i64", .op = "disk-stats",
 	  .take = "device=path", .after = lv_after_errs,
 	  .give = "rd_req=rd_operations rd_bytes=rd_bytes wr_req=wr_operations wr_bytes=wr_bytes" },
+	{ 65, "domain_interface_stats", "dom:domain device:str",
+	  "rx_bytes:i64 rx_packets:i64 rx_errs:i64 rx_drop:i64 tx_bytes:i64 tx_packets:i64 tx_errs:i64 "
+	  "tx_drop:i64", .op = "domifstat", .take = "device=device", .after = lv_after_netstats,
+	  .missing = LV_ERR_INVALID_ARG },
+	{ 263, "domain_get_disk_errors", "dom:domain maxerrors:u32 flags:u32",
+	  "errors:domain_disk_error<256> nerrors:i32", .op = "domblkerror", .after = lv_after_disk_errors },
 	{ 150, "domain_is_active", DOM, "active:i32", .op = "ids", .after = lv_after_active },
 	{ 151, "domain_is_persistent", DOM, "persistent:i32", .op = "info",
 	  .give = "persistent=persistent" },
@@ -116,6 +122,30 @@ static const LvProc rows[] = {
 	  .give = "xml=text" },
 	{ 388, "domain_managed_save_get_xml_desc", DOM_FLAGS, "xml:str", .op = "managedsave-dumpxml",
 	  .flags = 1, .give = "xml=text" },
+
+	/* ---- long work, pieces ---- */
+	{ 53, "domain_core_dump", "dom:domain to:str flags:u32", "", .op = "dump", .flags = 0x1f,
+	  .take = "path=to crash=flags&1 live=flags&2 reset=flags&8 memory_only=flags&16" },
+	{ 103, "domain_block_peek", "dom:domain path:str offset:u64 size:u32 flags:u32",
+	  "buffer:opaque<4194304>", .op = "block-peek", .take = "device=path offset=offset size=size",
+	  .after = lv_after_piece },
+	{ 104, "domain_memory_peek", "dom:domain offset:u64 size:u32 flags:u32", "buffer:opaque<4194304>",
+	  .op = "memory-peek", .take = "offset=offset size=size", .before = lv_before_peek,
+	  .flags = 3, .after = lv_after_piece },
+	{ 163, "domain_get_job_info", DOM,
+	  "type:i32 timeElapsed:u64 timeRemaining:u64 dataTotal:u64 dataProcessed:u64 dataRemaining:u64 "
+	  "memTotal:u64 memProcessed:u64 memRemaining:u64 fileTotal:u64 fileProcessed:u64 "
+	  "fileRemaining:u64", .op = "domjobinfo",
+	  .give = "type=type timeElapsed=elapsed dataTotal=total dataProcessed=processed "
+		  "dataRemaining=remaining memTotal=total memProcessed=processed memRemaining=remaining" },
+	{ 164, "domain_abort_job", DOM, "", .op = "domjobabort" },
+	{ 298, "domain_get_job_stats", DOM_FLAGS, "type:i32 params:typed_param<64>", .op = "domjobinfo",
+	  .flags = 3, .take = "completed=flags&1 keep_completed=flags&2", .give = "type=type",
+	  .after = lv_after_params },
+	{ 334, "domain_core_dump_with_format", "dom:domain to:str dumpformat:u32 flags:u32", "",
+	  .op = "dump", .flags = 0x1f, .before = lv_before_dump,
+	  .take = "path=to crash=flags&1 live=flags&2 reset=flags&8 memory_only=flags&16" },
+	{ 442, "domain_abort_job_flags", DOM_FLAGS, "", .op = "domjobabort" },
 
 	/* ---- streams ---- */
 	{ 201, "domain_open_console", "dom:domain dev_name:str? flags:u32", "", .op = "console",

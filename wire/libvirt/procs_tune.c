@@ -2,6 +2,12 @@
  * How to read a row: internal.h, LvProc; signatures: codec.h; the list of tables: procs.c. */
 #include "wire/libvirt/internal.h"
 
+#define GET_PARAMS "dom:domain nparams:i32 flags:u32"
+#define PARAMS(most) "params:typed_param<" #most "> nparams:i32"
+#define SET_PARAMS(most) "dom:domain params:typed_param<" #most "> flags:u32"
+#define SET_FLAGS .flags = 3, .take = "live=flags&1 config=flags&2", .before = lv_before_params
+#define GET_FLAGS .flags = 7, .take = "live=flags&1 config=flags&2", .after = lv_after_params
+
 /* clang-format off */
 static const LvProc set_max_memory_flags = {
 	204, "domain_set_memory_flags", "dom:domain memory:u64 flags:u32", "", .op = "setmaxmem", .flags = 6,
@@ -20,6 +26,58 @@ static const LvProc rows[] = {
 	{ 204, "domain_set_memory_flags", "dom:domain memory:u64 flags:u32", "", .op = "setmem",
 	  .flags = 3, .take = "size=memory*1024 live=flags&1 config=flags&2", .other_flag = 4,
 	  .other = &set_max_memory_flags },
+
+	/* ---- bounds: typed parameters ---- */
+	{ 56, "domain_get_scheduler_type", DOM, "type:str nparams:i32", .op = "schedinfo",
+	  .after = lv_after_scheduler },
+	{ 57, "domain_get_scheduler_parameters", "dom:domain nparams:i32", "params:typed_param<16>",
+	  .op = "schedinfo", .after = lv_after_params },
+	{ 58, "domain_set_scheduler_parameters", "dom:domain params:typed_param<16>", "",
+	  .op = "schedinfo", .before = lv_before_pairs },
+	{ 197, "domain_set_memory_parameters", SET_PARAMS(16), "", .op = "memtune", SET_FLAGS },
+	{ 198, "domain_get_memory_parameters", GET_PARAMS, PARAMS(16), .op = "memtune", GET_FLAGS },
+	{ 205, "domain_set_blkio_parameters", SET_PARAMS(16), "", .op = "blkiotune", SET_FLAGS },
+	{ 206, "domain_get_blkio_parameters", GET_PARAMS, PARAMS(16), .op = "blkiotune", GET_FLAGS },
+	{ 219, "domain_set_scheduler_parameters_flags", SET_PARAMS(16), "", .op = "schedinfo", .flags = 3,
+	  .take = "live=flags&1 config=flags&2", .before = lv_before_pairs },
+	{ 223, "domain_get_scheduler_parameters_flags", GET_PARAMS, "params:typed_param<16>",
+	  .op = "schedinfo", GET_FLAGS },
+	{ 252, "domain_set_block_io_tune", "dom:domain disk:str params:typed_param<32> flags:u32", "",
+	  .op = "blkdeviotune", .flags = 3, .take = "device=disk live=flags&1 config=flags&2",
+	  .before = lv_before_params },
+	{ 253, "domain_get_block_io_tune", "dom:domain disk:str? nparams:i32 flags:u32", PARAMS(32),
+	  .op = "blkdeviotune", .flags = 7, .take = "device=disk live=flags&1 config=flags&2",
+	  .after = lv_after_params },
+	{ 254, "domain_set_numa_parameters", SET_PARAMS(16), "", .op = "numatune", .flags = 3,
+	  .take = "live=flags&1 config=flags&2", .before = lv_before_numa },
+	{ 255, "domain_get_numa_parameters", GET_PARAMS, PARAMS(16), .op = "numatune", GET_FLAGS },
+	{ 256, "domain_set_interface_parameters",
+	  "dom:domain device:str params:typed_param<16> flags:u32", "", .op = "domiftune", .flags = 3,
+	  .take = "interface=device live=flags&1 config=flags&2", .before = lv_before_rates },
+	{ 257, "domain_get_interface_parameters", "dom:domain device:str nparams:i32 flags:u32",
+	  PARAMS(16), .op = "domiftune", .flags = 7,
+	  .take = "interface=device live=flags&1 config=flags&2", .after = lv_after_params },
+	{ 262, "domain_get_cpu_stats", "dom:domain nparams:u32 start_cpu:i32 ncpus:u32 flags:u32",
+	  "params:typed_param<2048> nparams:i32", .op = "cpu-stats", .flags = 4,
+	  .before = lv_before_cpu_stats, .after = lv_after_params },
+	{ 308, "domain_set_memory_stats_period", "dom:domain period:i32 flags:u32", "",
+	  .op = "memstat-period", .flags = 3, .take = "period=period live=flags&1 config=flags&2" },
+
+	/* ---- where it may run ---- */
+	{ 26, "domain_pin_vcpu", "dom:domain vcpu:u32 cpumap:opaque<2048>", "", .op = "vcpupin",
+	  .take = "vcpu=vcpu", .before = lv_before_pin },
+	{ 225, "domain_pin_vcpu_flags", "dom:domain vcpu:u32 cpumap:opaque<2048> flags:u32", "",
+	  .op = "vcpupin", .flags = 3, .take = "vcpu=vcpu live=flags&1 config=flags&2",
+	  .before = lv_before_pin },
+	{ 230, "domain_get_vcpu_pin_info", "dom:domain ncpumaps:i32 maplen:i32 flags:u32",
+	  "cpumaps:opaque<8388608> num:i32", .op = "vcpupin", .flags = 3,
+	  .take = "live=flags&1 config=flags&2", .after = lv_after_pins },
+	{ 279, "domain_pin_emulator", "dom:domain cpumap:opaque<2048> flags:u32", "",
+	  .op = "emulatorpin", .flags = 3, .take = "live=flags&1 config=flags&2",
+	  .before = lv_before_pin },
+	{ 280, "domain_get_emulator_pin_info", "dom:domain maplen:i32 flags:u32",
+	  "cpumaps:opaque<8388608> ret:i32", .op = "emulatorpin", .flags = 3,
+	  .take = "live=flags&1 config=flags&2", .after = lv_after_pins },
 };
 /* clang-format on */
 

@@ -1,167 +1,48 @@
-/* Statistics of all guests as typed parameters, in groups that the client chooses.
- * Neighbours: procs.c has the row; the verb is in ops/guest_tell.c. */
+/* Statistics of all guests as typed parameters, in groups that the client chooses, and what rows cannot
+ * say about those of one guest. Neighbours: procs_domain.c has the rows; the verbs are in
+ * ops/guest_domstats.c and guest_stats.c; params.c sends the parameters. */
 #include "wire/libvirt/internal.h"
 
 #include <string.h>
 
-enum { /* virDomainStatsTypes: those that are answered; 0 asks for all */
-	STATS_STATE = 1 << 0,
-	STATS_CPU = 1 << 1,
-	STATS_BALLOON = 1 << 2,
-	STATS_VCPU = 1 << 3,
-	STATS_INTERFACE = 1 << 4,
-	STATS_BLOCK = 1 << 5,
+/* In the order of virDomainStatsTypes; 0 asks for all. */
+static const char *const groups[] = {
+	"state", "cpu_total", "balloon", "vcpu", "interface", "block",
+	"perf",	 "iothread",  "memory",	 "dirtyrate", "vm",
 };
-#define STATS_KNOWN 0x3f
+#define STATS_KNOWN ((1u << G_N_ELEMENTS(groups)) - 1)
+
+static const struct { /* virConnectGetAllDomainStatsFlags */
+	guint64 flag;
+	const char *argument;
+} flags_known[] = {
+	{ 1u << 0, "list_active" },	{ 1u << 1, "list_inactive" }, { 1u << 2, "list_persistent" },
+	{ 1u << 3, "list_transient" },	{ 1u << 4, "list_running" },  { 1u << 5, "list_paused" },
+	{ 1u << 6, "list_shutoff" },	{ 1u << 7, "list_other" },    { 1u << 29, "nowait" },
+	{ 1u << 30, "backing" },	{ 1u << 31, "enforce" },
+};
 #define ENFORCE 0x80000000 /* refuse groups that are not known */
-
-enum { ONLY_ACTIVE = 1, ONLY_INACTIVE = 2, ONLY_PERSISTENT = 4, ONLY_TRANSIENT = 8 };
-
-/* ---- parameters ---- */
-
-typedef struct Params {
-	LvCall *call;
-	const Shape *shape;
-	gpointer stats;
-	WireValue *items;
-	guint n, room;
-} Params;
-
-static WireValue *add(Params *params, WireParam type, const char *name)
-{
-	if (params->n == params->room) {
-		guint room = params->room ? params->room * 2 : 16;
-		WireValue *items = wire_alloc(&params->call->arena, room * sizeof *items);
-		if (params->n)
-			memcpy(items, params->items, params->n * sizeof *items);
-		params->items = items;
-		params->room = room;
-	}
-	WireValue *fields = wire_alloc(&params->call->arena, 2 * sizeof *fields);
-	fields[0].s = wire_strdup(&params->call->arena, name);
-	fields[1].n = type;
-	params->items[params->n++].items = fields;
-	return &fields[1];
-}
-
-static guint64 number(const Params *params, const char *member)
-{
-	return LV_MEMBER(OptUint, params->shape, params->stats, member).v;
-}
-
-static void put_state(Params *params)
-{
-	int state = LV_MEMBER(int, params->shape, params->stats, "state");
-	add(params, WIRE_PARAM_INT, "state.state")->i = state;
-	add(params, WIRE_PARAM_INT, "state.reason")->i =
-		lv_reason(state, lv_word(params->shape, params->stats, "reason"));
-}
-
-static void put_cpu(Params *params)
-{
-	if (LV_MEMBER(OptUint, params->shape, params->stats, "cpu_time").set)
-		add(params, WIRE_PARAM_ULLONG, "cpu.time")->u = number(params, "cpu_time");
-}
-
-static void put_balloon(Params *params)
-{
-	add(params, WIRE_PARAM_ULLONG, "balloon.current")->u = number(params, "balloon_current") / 1024;
-	add(params, WIRE_PARAM_ULLONG, "balloon.maximum")->u = number(params, "balloon_maximum") / 1024;
-}
-
-static void put_vcpu(Params *params)
-{
-	add(params, WIRE_PARAM_UINT, "vcpu.current")->u = number(params, "vcpu_current");
-	add(params, WIRE_PARAM_UINT, "vcpu.maximum")->u = number(params, "vcpu_maximum");
-}
-
-static void put_text(Params *params, const char *kind, guint i, const char *what, const char *text)
-{
-	g_autofree char *name = g_strdup_printf("%s.%u.%s", kind, i, what);
-	if (text)
-		add(params, WIRE_PARAM_STRING, name)->s = text;
-}
-
-static void put_devices(Params *params, const char *kind, const char *member)
-{
-	const GPtrArray *list = LV_MEMBER(GPtrArray *, params->shape, params->stats, member);
-	const Shape *shape = NULL;
-	for (guint i = 0; i < params->shape->n; i++)
-		if (g_str_equal(params->shape->rows[i].name, member))
-			shape = params->shape->rows[i].of;
-	g_autofree char *count = g_strdup_printf("%s.count", kind);
-	add(params, WIRE_PARAM_UINT, count)->u = shape_len(list);
-	for (guint i = 0; i < shape_len(list); i++) {
-		gpointer device = g_ptr_array_index(list, i);
-		put_text(params, kind, i, "name", LV_MEMBER(char *, shape, device, "name"));
-		put_text(params, kind, i, "path", LV_MEMBER(char *, shape, device, "path"));
-	}
-}
-
-static void put_nets(Params *params)
-{
-	put_devices(params, "net", "nets");
-}
-
-static void put_blocks(Params *params)
-{
-	put_devices(params, "block", "blocks");
-}
-
-static const struct {
-	guint group;
-	void (*put)(Params *params);
-} groups[] = {
-	{ STATS_STATE, put_state }, { STATS_CPU, put_cpu },	   { STATS_BALLOON, put_balloon },
-	{ STATS_VCPU, put_vcpu },   { STATS_INTERFACE, put_nets }, { STATS_BLOCK, put_blocks },
-};
 
 /* ---- the call ---- */
 
 gboolean lv_before_stats(LvCall *call, OpCall *op, GError **error)
 {
 	guint64 flags = lv_arg(call, "flags")->u, stats = lv_arg(call, "stats")->u;
-	gboolean active = flags & ONLY_ACTIVE, inactive = flags & ONLY_INACTIVE;
-	gboolean named = lv_arg(call, "doms")->n > 0;
+	const WireValue *doms = lv_arg(call, "doms");
 	if ((flags & ENFORCE) && (stats & ~(guint64)STATS_KNOWN))
 		return lv_fail(error, LV_ERR_CONFIG_UNSUPPORTED, "stats types 0x%x are not supported",
 			       (guint)(stats & ~(guint64)STATS_KNOWN));
-	LV_ARG(gboolean, op, "all") = named || active == inactive;
-	LV_ARG(gboolean, op, "inactive") = !named && inactive && !active;
-	return TRUE;
-}
-
-/* Whether the guest is among those that were named, or fits the flags where none was. */
-static gboolean is_wanted(LvCall *call, const Shape *shape, gpointer stats)
-{
-	const WireValue *doms = lv_arg(call, "doms");
-	guint64 flags = lv_arg(call, "flags")->u;
-	const char *uuid = LV_MEMBER(char *, shape, stats, "uuid");
-	for (guint i = 0; i < doms->n; i++) {
-		g_autofree char *other = lv_uuid_text(doms->items[i].items[1].bytes);
-		if (g_str_equal(uuid, other))
-			return TRUE;
-	}
-	gboolean persistent = LV_MEMBER(Tri, shape, stats, "persistent") == TRI_YES;
-	guint64 kept = flags & (ONLY_PERSISTENT | ONLY_TRANSIENT);
-	guint64 states = flags >> 4 & 0xf, state = (guint64)LV_MEMBER(int, shape, stats, "state");
-	guint64 bit = state == 1 ? 1 : state == 3 ? 2 : state == 5 ? 4 : 8;
-	return doms->n == 0 && (!kept || (kept & (persistent ? ONLY_PERSISTENT : ONLY_TRANSIENT))) &&
-	       (!states || (states & bit));
-}
-
-static void put_record(LvCall *call, const Shape *shape, gpointer stats, WireValue *record)
-{
-	guint64 wanted = lv_arg(call, "stats")->u;
-	Params params = { .call = call, .shape = shape, .stats = stats };
-	lv_put_domain(&call->arena, &record->items[0], LV_MEMBER(char *, shape, stats, "name"),
-		      LV_MEMBER(char *, shape, stats, "uuid"),
-		      (int)opt_int_or(LV_MEMBER(OptInt, shape, stats, "id"), -1));
 	for (guint i = 0; i < G_N_ELEMENTS(groups); i++)
-		if (!wanted || (wanted & groups[i].group))
-			groups[i].put(&params);
-	record->items[1].items = params.items;
-	record->items[1].n = params.n;
+		if (stats & 1u << i)
+			LV_ARG(gboolean, op, groups[i]) = TRUE;
+	for (guint i = 0; i < G_N_ELEMENTS(flags_known); i++)
+		if (flags & flags_known[i].flag)
+			LV_ARG(gboolean, op, flags_known[i].argument) = TRUE;
+	LV_ARG(gboolean, op, "all") = !(flags & 0xf3) || (flags & 3) == 3;
+	for (guint i = 0; i < doms->n; i++)
+		shape_append(&LV_ARG(GPtrArray *, op, "domains"), NULL,
+			     lv_uuid_text(doms->items[i].items[1].bytes));
+	return TRUE;
 }
 
 gboolean lv_after_stats(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
@@ -170,10 +51,14 @@ gboolean lv_after_stats(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
 	const GPtrArray *list = LV_RESULT(GPtrArray *, op, "domains");
 	WireValue *value = lv_put(call, "retStats");
 	WireValue *records = lv_put_list(call, value, shape_len(list), 2);
-	value->n = 0;
-	for (guint i = 0; i < shape_len(list); i++)
-		if (is_wanted(call, shape, g_ptr_array_index(list, i)))
-			put_record(call, shape, g_ptr_array_index(list, i), &records[value->n++]);
+	for (guint i = 0; i < shape_len(list); i++) {
+		gpointer stats = g_ptr_array_index(list, i);
+		lv_put_domain(&call->arena, &records[i].items[0], LV_MEMBER(char *, shape, stats, "name"),
+			      LV_MEMBER(char *, shape, stats, "uuid"),
+			      (int)opt_int_or(LV_MEMBER(OptInt, shape, stats, "id"), -1));
+		lv_put_params(call, &records[i].items[1], LV_MEMBER(GPtrArray *, shape, stats, "params"),
+			      G_MAXUINT);
+	}
 	return TRUE;
 }
 
@@ -188,15 +73,25 @@ gboolean lv_after_errs(LvCall *call, G_GNUC_UNUSED OpCall *op, G_GNUC_UNUSED GEr
 
 gboolean lv_after_memory(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
 {
-	static const struct { /* virDomainMemoryStatTags */
-		gint64 tag;
+	static const struct {
 		const char *member;
-	} known[] = { { 6, "actual" }, { 7, "rss" } };
-	guint n = (guint)MIN(lv_arg(call, "maxStats")->u, G_N_ELEMENTS(known));
-	WireValue *stats = lv_put_list(call, lv_put(call, "stats"), n, 2);
-	for (guint i = 0; i < n; i++) {
-		stats[i].items[0].i = known[i].tag;
-		stats[i].items[1].u = LV_RESULT(OptUint, op, known[i].member).v / 1024;
+		guint divisor;
+	} tags[] = { /* in the order of virDomainMemoryStatTags */
+		{ "swap_in", 1024 },	 { "swap_out", 1024 }, { "major_fault", 1 },
+		{ "minor_fault", 1 },	 { "unused", 1024 },   { "available", 1024 },
+		{ "actual", 1024 },	 { "rss", 1024 },      { "usable", 1024 },
+		{ "last_update", 1 },	 { "disk_caches", 1024 }, { "hugetlb_pgalloc", 1 },
+		{ "hugetlb_pgfail", 1 },
+	};
+	guint most = (guint)MIN(lv_arg(call, "maxStats")->u, G_N_ELEMENTS(tags));
+	WireValue *value = lv_put(call, "stats"), *stats = lv_put_list(call, value, most, 2);
+	value->n = 0;
+	for (guint i = 0; i < G_N_ELEMENTS(tags) && value->n < most; i++) {
+		OptUint told = LV_RESULT(OptUint, op, tags[i].member);
+		if (!told.set)
+			continue;
+		stats[value->n].items[0].i = i;
+		stats[value->n++].items[1].u = told.v / tags[i].divisor;
 	}
 	return TRUE;
 }
@@ -213,13 +108,35 @@ gboolean lv_after_block(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
 		{ "flush_operations", "flush_operations" },
 		{ "flush_total_times", "flush_total_time_ns" },
 	};
-	Params params = { .call = call };
-	gint64 most = lv_arg(call, "nparams")->i; /* 0: how many are there? */
-	for (guint i = 0; i < G_N_ELEMENTS(known) && (gint64)i < most; i++)
-		add(&params, WIRE_PARAM_LLONG, known[i][0])->u = LV_RESULT(OptUint, op, known[i][1]).v;
-	lv_put(call, "params")->items = params.items;
-	lv_put(call, "params")->n = params.n;
-	lv_put(call, "nparams")->i = params.n ? params.n : G_N_ELEMENTS(known);
+	Params *all = shape_new(&params_shape);
+	for (guint i = 0; i < G_N_ELEMENTS(known); i++)
+		param_add(&all->params, PARAM_LLONG, known[i][0], (gint64)LV_RESULT(OptUint, op, known[i][1]).v);
+	lv_reply_params(call, all->params);
+	shape_free(&params_shape, all);
+	return TRUE;
+}
+
+/* The eight counters stand in the order of the reply. */
+gboolean lv_after_netstats(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	SHAPE_EACH (Param, param, LV_RESULT(GPtrArray *, op, "params"))
+		call->reply[param_i].i = param->number.v;
+	return TRUE;
+}
+
+gboolean lv_after_disk_errors(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	const GPtrArray *list = LV_RESULT(GPtrArray *, op, "errors");
+	const Shape *shape = op->op->result->rows[1].of;
+	guint64 most = lv_arg(call, "maxerrors")->u; /* 0: how many can there be? */
+	guint n = (guint)MIN(most, shape_len(list));
+	WireValue *errors = lv_put_list(call, lv_put(call, "errors"), n, 2);
+	for (guint i = 0; i < n; i++) {
+		gpointer one = g_ptr_array_index(list, i);
+		errors[i].items[0].s = LV_MEMBER(char *, shape, one, "disk");
+		errors[i].items[1].i = LV_MEMBER(OptInt, shape, one, "number").v;
+	}
+	lv_put(call, "nerrors")->i = most ? n : shape_len(list);
 	return TRUE;
 }
 

@@ -1,0 +1,115 @@
+/* What rows cannot say about bounds and processors: bit maps, and parameters of other forms than the
+ * verbs'. Neighbours: procs_tune.c has the rows; params.c typed parameters; the verbs are in
+ * ops/guest_bounds.c and guest_cpus.c. */
+#include "ops/tune.h"
+#include "wire/libvirt/internal.h"
+
+#include <string.h>
+
+gboolean lv_after_scheduler(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	lv_put(call, "type")->s = "posix";
+	lv_put(call, "nparams")->i = shape_len(LV_RESULT(GPtrArray *, op, "params"));
+	return TRUE;
+}
+
+/* virDomainNumatuneMemMode counts from 0, and the names of the parameters are not the verb's. */
+gboolean lv_before_numa(LvCall *call, OpCall *op, GError **error)
+{
+	const WireValue *params = lv_arg(call, "params");
+	for (guint i = 0; i < params->n; i++) {
+		const WireValue *fields = params->items[i].items;
+		gboolean text = fields[1].n == WIRE_PARAM_STRING;
+		const Row *row = NULL;
+		for (guint k = 0; k < op->op->args->n; k++)
+			if (g_str_equal(op->op->args->rows[k].name, "nodeset"))
+				row = &op->op->args->rows[k];
+		if (g_str_equal(fields[0].s, "numa_mode") && !text && fields[1].i >= 0 && fields[1].i < 4)
+			LV_ARG(int, op, "mode") = (int)fields[1].i + 1;
+		else if (!g_str_equal(fields[0].s, "numa_nodeset") || !text)
+			return lv_fail(error, LV_ERR_INVALID_ARG, "parameter '%s' not supported", fields[0].s);
+		else if (!shape_arg_from_text(row, op->args, fields[1].s, error))
+			return FALSE;
+	}
+	return params->n > 0 || lv_fail(error, LV_ERR_INVALID_ARG, "there are no parameters");
+}
+
+/* "inbound.average", ... become "AVERAGE,PEAK,BURST,FLOOR". */
+gboolean lv_before_rates(LvCall *call, OpCall *op, GError **error)
+{
+	static const char *const ways[] = { "inbound", "outbound" };
+	static const char *const rates[] = { "average", "peak", "burst", "floor" };
+	guint64 numbers[2][4] = { 0 };
+	gboolean given[2] = { FALSE };
+	const WireValue *params = lv_arg(call, "params");
+	for (guint i = 0; i < params->n; i++) {
+		const WireValue *fields = params->items[i].items;
+		gboolean known = FALSE;
+		for (guint k = 0; k < 8; k++) {
+			g_autofree char *name = g_strdup_printf("%s.%s", ways[k / 4], rates[k % 4]);
+			if (!g_str_equal(name, fields[0].s))
+				continue;
+			known = given[k / 4] = TRUE;
+			numbers[k / 4][k % 4] = fields[1].u;
+		}
+		if (!known || fields[1].n != WIRE_PARAM_UINT)
+			return lv_fail(error, LV_ERR_INVALID_ARG, "parameter '%s' not supported", fields[0].s);
+	}
+	for (guint i = 0; i < 2; i++)
+		if (given[i])
+			LV_ARG(char *, op, ways[i]) =
+				g_strdup_printf("%u,%u,%u,%u", (guint)numbers[i][0], (guint)numbers[i][1],
+						(guint)numbers[i][2], (guint)numbers[i][3]);
+	return given[0] || given[1] || lv_fail(error, LV_ERR_INVALID_ARG, "there are no parameters");
+}
+
+/* Of all together (start_cpu -1); the host does not count a guest's time by processor. */
+gboolean lv_before_cpu_stats(LvCall *call, G_GNUC_UNUSED OpCall *op, GError **error)
+{
+	return lv_arg(call, "start_cpu")->i == -1 ||
+	       lv_fail(error, LV_ERR_CONFIG_UNSUPPORTED,
+		       "the time of each of the host's processors is not counted: ask for the total");
+}
+
+/* ---- bit maps of processors ---- */
+
+gboolean lv_before_pin(LvCall *call, OpCall *op, GError **error)
+{
+	const WireValue *map = lv_arg(call, "cpumap");
+	GString *list = g_string_new(NULL);
+	for (guint i = 0; i < map->n * 8; i++)
+		if (map->bytes[i / 8] & 1u << i % 8)
+			g_string_append_printf(list, "%s%u", list->len ? "," : "", i);
+	LV_ARG(char *, op, "cpulist") = g_string_free(list, FALSE);
+	return *LV_ARG(char *, op, "cpulist") ||
+	       lv_fail(error, LV_ERR_INVALID_ARG, "the map names no processor");
+}
+
+static void put_set(guint8 *bytes, guint length, const char *list)
+{
+	cpu_set_t set;
+	if (!tune_cpuset(list, &set, NULL))
+		return;
+	for (guint i = 0; i < length * 8 && i < CPU_SETSIZE; i++)
+		if (CPU_ISSET(i, &set))
+			bytes[i / 8] |= (guint8)(1u << i % 8);
+}
+
+/* One map for each of the result's parameters. */
+gboolean lv_after_pins(LvCall *call, OpCall *op, GError **error)
+{
+	const GPtrArray *pins = LV_RESULT(GPtrArray *, op, "params");
+	gboolean vcpus = wire_field(wire_type(call->proc->args), "ncpumaps") >= 0;
+	gint64 length = lv_arg(call, "maplen")->i, most = vcpus ? lv_arg(call, "ncpumaps")->i : 1;
+	if (length < 0 || length > 2048 || most < 0)
+		return lv_fail(error, LV_ERR_INVALID_ARG, "there is no room for that");
+	guint n = (guint)MIN((gint64)shape_len(pins), most), size = n * (guint)length;
+	guint8 *maps = wire_alloc(&call->arena, MAX(size, 1));
+	for (guint i = 0; i < n; i++)
+		put_set(maps + i * (guint)length, (guint)length,
+			((const Param *)g_ptr_array_index(pins, i))->text);
+	lv_put(call, "cpumaps")->bytes = maps;
+	lv_put(call, "cpumaps")->n = size;
+	lv_put(call, vcpus ? "num" : "ret")->i = n;
+	return TRUE;
+}
