@@ -109,6 +109,23 @@ static void fill_iothreads(Guest *guest)
 		guest->iothreads = OPT_UINT(shape_len(guest->iothread_ids));
 }
 
+static void fill_numatune(NumaTune *tune)
+{
+	if (tune->nodeset || tune->placement)
+		fill_text(&tune->mode, "strict");
+}
+
+/* An adjustment counts from UTC or the local time; without a number it only says that it may change. */
+static void fill_clock(Clock *clock)
+{
+	gboolean counted = clock->adjustment && !g_str_equal(clock->adjustment, "reset");
+	if (!counted || (g_strcmp0(clock->offset, "utc") && g_strcmp0(clock->offset, "localtime")))
+		return;
+	fill_text(&clock->basis, clock->offset);
+	g_free(clock->offset);
+	clock->offset = g_strdup("variable");
+}
+
 static void fill_vcpus(Guest *guest)
 {
 	if (!guest->vcpus.set)
@@ -202,6 +219,9 @@ gboolean guest_fill_defaults(Guest *guest, G_GNUC_UNUSED Notes *notes, GError **
 	fill_cpu(guest);
 	if (!guest->clock)
 		guest->clock = shape_new(&clock_shape);
+	fill_clock(guest->clock);
+	if (guest->numatune)
+		fill_numatune(guest->numatune);
 	fill_actions(guest);
 	if (guest->features && guest->features->hyperv)
 		fill_text(&guest->features->hyperv->mode, "custom");

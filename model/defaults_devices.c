@@ -178,8 +178,30 @@ static void pair_console(Guest *guest)
 	}
 }
 
+static void fill_backends(Guest *guest)
+{
+	GPtrArray *const all[] = { guest->serials, guest->parallels, guest->consoles, guest->channels };
+	for (guint i = 0; i < G_N_ELEMENTS(all); i++)
+		SHAPE_EACH (Chardev, chardev, all[i])
+			fill_backend(chardev->type, &chardev->backend);
+	SHAPE_EACH (Rng, rng, guest->rngs)
+		if (rng->backend_type)
+			fill_backend(enum_value(&chardev_types, rng->backend_type), &rng->backend);
+	SHAPE_EACH (Redirdev, redirdev, guest->redirdevs)
+		fill_backend(redirdev->type, &redirdev->backend);
+	SHAPE_EACH (Smartcard, card, guest->smartcards)
+		if (card->type)
+			fill_backend(enum_value(&chardev_types, card->type), &card->backend);
+}
+
 static gboolean fill_chardevs(Guest *guest, GError **error)
 {
+	GPtrArray *const all[] = { guest->serials, guest->parallels, guest->consoles,
+				   guest->channels };
+	for (guint i = 0; i < G_N_ELEMENTS(all); i++)
+		SHAPE_EACH (Chardev, chardev, all[i])
+			if (!chardev->type)
+				chardev->type = CHARDEV_PTY;
 	SHAPE_EACH (Chardev, console, guest->consoles) {
 		if (!console->target_port.set && !(console_i == 0 && is_port_console(console)))
 			console->target_port = OPT_UINT(console_i);
@@ -195,19 +217,7 @@ static gboolean fill_chardevs(Guest *guest, GError **error)
 		fill_text(&channel->target_type, "virtio");
 		forget_socket(channel);
 	}
-	GPtrArray *const all[] = { guest->serials, guest->parallels, guest->consoles,
-				   guest->channels };
-	for (guint i = 0; i < G_N_ELEMENTS(all); i++)
-		SHAPE_EACH (Chardev, chardev, all[i])
-			fill_backend(chardev->type, &chardev->backend);
-	SHAPE_EACH (Rng, rng, guest->rngs)
-		if (rng->backend_type)
-			fill_backend(enum_value(&chardev_types, rng->backend_type), &rng->backend);
-	SHAPE_EACH (Redirdev, redirdev, guest->redirdevs)
-		fill_backend(redirdev->type, &redirdev->backend);
-	SHAPE_EACH (Smartcard, card, guest->smartcards)
-		if (card->type)
-			fill_backend(enum_value(&chardev_types, card->type), &card->backend);
+	fill_backends(guest);
 	return TRUE;
 }
 
@@ -261,8 +271,11 @@ static gboolean listens_to_nothing(const Graphics *g)
 
 static void fill_ports(Graphics *g)
 {
-	if (listens_to_nothing(g))
+	if (listens_to_nothing(g)) {
+		g->autoport = TRI_ABSENT;
+		g->port = g->tls_port = (OptInt){ 0 };
 		return;
+	}
 	gboolean none = !g->port.set && !g->tls_port.set;
 	if (g->port.set && g->port.v == -1)
 		g->autoport = TRI_YES;
@@ -375,6 +388,8 @@ static void fill_tpm(Tpm *tpm)
 	if (!g_strcmp0(tpm->backend_type, "emulator"))
 		fill_text(&tpm->backend_version,
 			  g_str_equal(tpm->model, "tpm-tis") ? "1.2" : "2.0");
+	if (!g_strcmp0(tpm->backend_type, "passthrough"))
+		fill_text(&tpm->device_path, "/dev/tpm0");
 }
 
 static void fill_hostdev(Hostdev *hostdev)
@@ -417,8 +432,11 @@ static void fill_small(Guest *guest)
 		fill_hostdev(hostdev);
 	SHAPE_EACH (Shmem, shmem, guest->shmems)
 		fill_shmem(shmem);
-	if (guest->vsock)
+	if (guest->vsock) {
 		fill_text(&guest->vsock->model, "virtio");
+		if (!guest->vsock->cid.set)
+			guest->vsock->cid_auto = TRI_YES;
+	}
 	fill_balloon(guest);
 }
 

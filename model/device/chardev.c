@@ -32,7 +32,7 @@ static const Row backend_rows[] = {
 const Shape chardev_backend_shape = SHAPE("chardev-backend", ChardevBackend, backend_rows);
 
 static const Row rows[] = {
-	ENUM(Chardev, type, "@type", chardev_types, .flags = ROW_REQUIRED, .doc = "the host's side"),
+	ENUM(Chardev, type, "@type", chardev_types, .dflt = "pty", .doc = "the host's side"),
 	STRING(Chardev, tty, "@tty", .flags = ROW_LIVE, .doc = "terminal on the host"),
 	INLINE(Chardev, backend, "", ChardevBackend, chardev_backend_shape),
 	STRING(Chardev, target_type, "target/@type",
