@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "core/object.h"
 #include "ops/ops.h"
+#include "ops/transfer.h"
 
 #include <unistd.h>
 
@@ -44,6 +45,7 @@ void op_call_free(OpCall *call)
 		shape_free(call->op->result, call->result);
 	if (call->stream_fd >= 0)
 		close(call->stream_fd);
+	op_transfer_drop(call->transfer);
 	g_clear_pointer(&call->guest, core_guest_unref);
 	g_clear_pointer(&call->object, core_object_unref);
 	g_free(call->target);

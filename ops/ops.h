@@ -104,6 +104,8 @@ struct OpCall {
 	gpointer result;  /* of op->result; made by dispatch.c before fn runs */
 	Notes notes;	  /* warnings for the caller */
 	int stream_fd;	  /* OP_SHOW_STREAM: one end of a socketpair; -1 otherwise */
+	gboolean takes_transfer; /* set by a door that takes .transfer instead of .stream_fd */
+	struct OpTransfer *transfer; /* see transfer.h; taken by the door */
 	GCancellable *cancel;
 	/* Long verbs tell how far they are; set by the door or NULL; called on any thread.
 	 * @fraction is 0..1, negative where unknown; @text is one line. Use op_progress(). */

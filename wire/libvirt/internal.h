@@ -285,6 +285,8 @@ gboolean lv_fail(GError **error, LvErrorCode code, const char *format, ...) G_GN
 void lv_stream_open(LvCall *call, int fd);
 /* The same with bytes (taken) that are there already. */
 void lv_stream_open_bytes(LvCall *call, GBytes *bytes);
+/* The same with the bytes of a volume (taken); @holes: they travel as such. */
+void lv_stream_open_transfer(LvCall *call, struct OpTransfer *transfer, gboolean holes);
 /* A packet of a stream. */
 void lv_stream_packet(LvClient *client, const LvHeader *header, XdrIn in);
 /* Room for more: streams of @client may read on. */

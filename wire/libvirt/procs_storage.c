@@ -107,6 +107,13 @@ static const LvProc rows[] = {
 	  .flags = 7, .take = "allocate=flags&1 delta=flags&2 shrink=flags&4",
 	  .before = lv_before_volume_resize, NO_VOL },
 
+	{ 208, "storage_vol_upload", "vol:storage_vol offset:u64 length:u64 flags:u32", "",
+	  .op = "vol-upload", .flags = 1, .take = "offset=offset length=length sparse=flags&1",
+	  .before = lv_before_transfer, .after = lv_after_transfer, NO_VOL },
+	{ 209, "storage_vol_download", "vol:storage_vol offset:u64 length:u64 flags:u32", "",
+	  .op = "vol-download", .flags = 1, .take = "offset=offset length=length sparse=flags&1",
+	  .before = lv_before_transfer, .after = lv_after_transfer, NO_VOL },
+
 	/* ---- events ---- */
 	{ 368, "connect_storage_pool_event_register_any", "eventID:i32 pool:storage_pool?",
 	  "callbackID:i32", .fn = lv_pool_event_register },

@@ -189,3 +189,17 @@ gboolean lv_after_volume_info(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **e
 		physical.set ? physical.v : LV_RESULT(OptUint, op, "allocation").v;
 	return TRUE;
 }
+
+/* ---- bytes ---- */
+
+gboolean lv_before_transfer(LvCall *call, OpCall *op, GError **error)
+{
+	op->takes_transfer = TRUE;
+	return lv_before_volume(call, op, error);
+}
+
+gboolean lv_after_transfer(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	lv_stream_open_transfer(call, g_steal_pointer(&op->transfer), lv_arg(call, "flags")->u & 1);
+	return TRUE;
+}

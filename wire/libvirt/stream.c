@@ -6,7 +6,7 @@
  * client's finish, one with "error" its abort: both are confirmed by an empty one with "ok".
  * Neighbours: client.c has the packets; the far end is a verb's stream_fd. */
 #include "base/fd.h"
-#include "wire/libvirt/internal.h"
+#include "wire/libvirt/transfer.h"
 
 #include <glib-unix.h>
 #include <string.h>
@@ -20,6 +20,8 @@ struct LvStream {
 	gsize sent;    /* of bytes */
 	guint in_source, out_source;
 	GByteArray *ahead; /* from the client, for the far end */
+	gboolean upload;   /* the transfer is one */
+	LvTransfer *transfer; /* of a volume, instead of an fd; or NULL */
 	gboolean blocks;   /* counted in client->blocked */
 	gboolean ended;	   /* its end was sent */
 };
@@ -43,6 +45,7 @@ static void stream_free(gpointer data)
 	fd_clear(&stream->fd);
 	g_clear_pointer(&stream->bytes, g_bytes_unref);
 	g_byte_array_unref(stream->ahead);
+	lv_transfer_free(stream->transfer);
 	g_free(stream);
 }
 
@@ -72,6 +75,8 @@ static void stream_resume(LvStream *stream)
 	    lv_waiting(stream->client) < LV_STREAM_CHUNK)
 		stream->in_source = g_unix_fd_add(stream->fd, G_IO_IN, on_readable, stream);
 	LvClient *client = stream->client;
+	if (stream->transfer && !stream->upload && !stream->ended)
+		lv_transfer_want(stream->transfer, lv_waiting(client));
 	while (stream->bytes && !stream->ended && client->server &&
 	       lv_waiting(client) < LV_STREAM_CHUNK) {
 		gsize size;
@@ -158,6 +163,111 @@ static void take_data(LvStream *stream, XdrIn in)
 	}
 }
 
+/* ---- volumes ---- */
+
+static void block(LvStream *stream)
+{
+	if (!stream->blocks)
+		stream->client->blocked++;
+	stream->blocks = TRUE;
+}
+
+static void hole_packet(LvStream *stream, guint64 length)
+{
+	LvHeader header = stream->header;
+	header.type = LV_HOLE;
+	header.status = LV_CONTINUE;
+	gsize begin = lv_message_begin(stream->client, &header);
+	xdr_put_u64(&stream->client->out, length);
+	xdr_put_u32(&stream->client->out, 0); /* flags: none are known */
+	lv_message_end(stream->client, begin);
+}
+
+static void on_volume_data(gpointer data, const guint8 *bytes, gsize n, guint64 hole)
+{
+	LvStream *stream = data;
+	LvClient *client = stream->client;
+	if (stream->ended)
+		return;
+	stream->ended = n == 0 && hole == 0;
+	lv_client_ref(client);
+	if (hole)
+		hole_packet(stream, hole);
+	else
+		packet(stream, LV_CONTINUE, bytes, n);
+	if (client->server)
+		lv_streams_resume(client);
+	lv_client_unref(client);
+}
+
+static void on_volume_room(gpointer data)
+{
+	LvStream *stream = data;
+	if (!stream->blocks)
+		return;
+	unblock(stream);
+	lv_client_resume(stream->client); /* may free the stream */
+}
+
+/* Takes the stream from its client. */
+static void end_stream(LvStream *stream)
+{
+	LvClient *client = lv_client_ref(stream->client);
+	if (client->server)
+		g_ptr_array_remove(client->streams, stream);
+	if (client->server)
+		lv_client_resume(client);
+	lv_client_unref(client);
+}
+
+static void on_volume_finished(gpointer data)
+{
+	LvStream *stream = data;
+	LvClient *client = lv_client_ref(stream->client);
+	packet(stream, LV_OK, NULL, 0);
+	if (client->server)
+		end_stream(stream);
+	lv_client_unref(client);
+}
+
+static void on_volume_failed(gpointer data, const GError *error)
+{
+	LvStream *stream = data;
+	LvClient *client = lv_client_ref(stream->client);
+	LvHeader header = stream->header;
+	header.type = LV_STREAM;
+	lv_send_gerror(client, &header, NULL, error);
+	if (client->server)
+		end_stream(stream);
+	lv_client_unref(client);
+}
+
+static const LvTransferDoor volume_door = { on_volume_data, on_volume_room, on_volume_finished,
+					    on_volume_failed };
+
+static void transfer_hole(LvStream *stream, XdrIn in)
+{
+	guint64 length;
+	guint32 flags;
+	if (xdr_get_u64(&in, &length) && xdr_get_u32(&in, &flags) && length <= G_MAXINT64)
+		lv_transfer_take_hole(stream->transfer, length);
+}
+
+/* What the client sends for a volume: bytes, a hole, or its finish. */
+static void transfer_packet(LvStream *stream, const LvHeader *header, XdrIn in)
+{
+	if (header->status != LV_CONTINUE && stream->upload)
+		lv_transfer_finish(stream->transfer);
+	else if (header->status != LV_CONTINUE)
+		on_volume_finished(stream);
+	else if (!stream->upload)
+		return; /* nothing is expected from who reads */
+	else if (header->type == LV_HOLE)
+		transfer_hole(stream, in);
+	else if (!lv_transfer_take(stream->transfer, in.at, xdr_left(&in)))
+		block(stream);
+}
+
 /* ---- packets ---- */
 
 static LvStream *find(const LvClient *client, const LvHeader *header)
@@ -180,6 +290,8 @@ void lv_stream_packet(LvClient *client, const LvHeader *header, XdrIn in)
 		if (header->status != LV_CONTINUE)
 			lv_send_error(client, header, LV_ERR_RPC, LV_FROM_STREAMS,
 				      "there is no such stream any more");
+	} else if (stream->transfer && header->status != LV_ERROR) {
+		transfer_packet(stream, header, in);
 	} else if (header->type == LV_HOLE) {
 		lv_send_error(client, header, LV_ERR_RPC, LV_FROM_STREAMS,
 			      "this stream has no holes");
@@ -227,4 +339,13 @@ void lv_stream_open_bytes(LvCall *call, GBytes *bytes)
 {
 	stream_new(call)->bytes = bytes;
 	g_idle_add(begin_bytes, lv_client_ref(call->client));
+}
+
+void lv_stream_open_transfer(LvCall *call, struct OpTransfer *transfer, gboolean holes)
+{
+	LvStream *stream = stream_new(call);
+	stream->upload = op_transfer_is_upload(transfer);
+	stream->transfer = lv_transfer_new(transfer, holes, &volume_door, stream);
+	if (!stream->upload) /* behind the reply */
+		g_idle_add(begin_bytes, lv_client_ref(call->client));
 }

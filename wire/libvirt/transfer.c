@@ -1,0 +1,170 @@
+/* The bytes of volumes as streams of libvirt's protocol: packets and holes, read and written on the
+ * transfer's lane, so that no disk holds up the loop. What is under way is bounded both ways.
+ * Neighbours: stream.c has the packets; ops/transfer.h the bytes. */
+#include "wire/libvirt/transfer.h"
+
+#include <string.h>
+
+#define AHEAD_MAX (4u << 20) /* bytes from the client that are not written yet; then it is not read */
+#define READS_MAX 4	     /* chunks read that were not sent yet */
+
+struct LvTransfer {
+	gint refs; /* atomic: the stream's, and one of each task */
+	OpTransfer *op;	  /* the lane's; NULL once it has ended */
+	gboolean holes;
+	gint failed; /* atomic */
+	Lane *lane;
+
+	/* main */
+	const LvTransferDoor *door;
+	gpointer stream; /* NULL: the client does not want it any more */
+	gsize ahead;
+	guint reads;
+	gboolean ended;
+};
+
+static void transfer_unref(LvTransfer *transfer)
+{
+	if (!g_atomic_int_dec_and_test(&transfer->refs))
+		return;
+	lane_unref(transfer->lane);
+	g_free(transfer);
+}
+
+typedef struct Task {
+	LvTransfer *transfer;
+	guint8 *bytes; /* owned */
+	gsize n;
+	guint64 hole;
+	gboolean abandoned, end;
+	GError *error;
+} Task;
+
+static void task_free(Task *task)
+{
+	transfer_unref(task->transfer);
+	g_free(task->bytes);
+	g_clear_error(&task->error);
+	g_free(task);
+}
+
+static void post(LvTransfer *transfer, LaneFn fn, Task task)
+{
+	g_atomic_int_inc(&transfer->refs);
+	task.transfer = transfer;
+	lane_post(transfer->lane, fn, g_memdup2(&task, sizeof(task)));
+}
+
+LvTransfer *lv_transfer_new(OpTransfer *op, gboolean holes, const LvTransferDoor *door, gpointer stream)
+{
+	LvTransfer *transfer = g_new0(LvTransfer, 1);
+	*transfer = (LvTransfer){ .refs = 1, .op = op, .holes = holes, .door = door, .stream = stream,
+				  .lane = lane_ref(op_transfer_lane(op)) };
+	return transfer;
+}
+
+/* ---- upload ---- */
+
+/* Main: a task has been carried out. */
+static void written(gpointer data)
+{
+	Task *task = data;
+	LvTransfer *transfer = task->transfer;
+	transfer->ahead -= task->n;
+	if (transfer->stream && task->error)
+		transfer->door->failed(transfer->stream, task->error);
+	else if (transfer->stream && task->end)
+		transfer->door->finished(transfer->stream);
+	else if (transfer->stream && transfer->ahead < AHEAD_MAX / 2)
+		transfer->door->room(transfer->stream);
+	task_free(task);
+}
+
+static void write_task(gpointer data)
+{
+	Task *task = data;
+	LvTransfer *transfer = task->transfer;
+	if (transfer->op && !transfer->failed) {
+		gboolean ok = task->hole ? op_transfer_hole(transfer->op, task->hole, &task->error) :
+					   op_transfer_write(transfer->op, task->bytes, task->n, &task->error);
+		if (!ok)
+			g_atomic_int_set(&transfer->failed, TRUE);
+	}
+	lane_to_main(written, task);
+}
+
+static void end_task(gpointer data)
+{
+	Task *task = data;
+	LvTransfer *transfer = task->transfer;
+	OpTransfer *op = g_steal_pointer(&transfer->op);
+	if (op)
+		op_transfer_end(op, task->abandoned || transfer->failed, &task->error);
+	lane_to_main(written, task);
+}
+
+gboolean lv_transfer_take(LvTransfer *transfer, const guint8 *bytes, gsize n)
+{
+	transfer->ahead += n;
+	post(transfer, write_task,
+	     (Task){ .bytes = g_memdup2(bytes, n), .n = n });
+	return transfer->ahead < AHEAD_MAX;
+}
+
+void lv_transfer_take_hole(LvTransfer *transfer, guint64 length)
+{
+	post(transfer, write_task, (Task){ .hole = length });
+}
+
+void lv_transfer_finish(LvTransfer *transfer)
+{
+	if (transfer->ended)
+		return;
+	transfer->ended = TRUE;
+	post(transfer, end_task, (Task){ .end = TRUE });
+}
+
+void lv_transfer_free(LvTransfer *transfer)
+{
+	if (!transfer)
+		return;
+	transfer->stream = NULL;
+	if (!transfer->ended)
+		post(transfer, end_task, (Task){ .abandoned = TRUE });
+	transfer->ended = TRUE;
+	transfer_unref(transfer);
+}
+
+/* ---- download ---- */
+
+static void have_read(gpointer data)
+{
+	Task *task = data;
+	LvTransfer *transfer = task->transfer;
+	transfer->reads--;
+	if (transfer->stream && task->error)
+		transfer->door->failed(transfer->stream, task->error);
+	else if (transfer->stream)
+		transfer->door->data(transfer->stream, task->bytes, task->n, task->hole);
+	task_free(task);
+}
+
+static void read_task(gpointer data)
+{
+	Task *task = data;
+	LvTransfer *transfer = task->transfer;
+	task->bytes = g_malloc(LV_STREAM_CHUNK);
+	gssize n = transfer->op ? op_transfer_read(transfer->op, transfer->holes, task->bytes,
+						   LV_STREAM_CHUNK, &task->hole, &task->error) : 0;
+	task->n = n > 0 ? (gsize)n : 0;
+	lane_to_main(have_read, task);
+}
+
+void lv_transfer_want(LvTransfer *transfer, gsize waiting)
+{
+	while (!transfer->ended && transfer->reads < READS_MAX &&
+	       waiting + transfer->reads * LV_STREAM_CHUNK < READS_MAX * LV_STREAM_CHUNK) {
+		transfer->reads++;
+		post(transfer, read_task, (Task){ 0 });
+	}
+}

@@ -1,0 +1,28 @@
+/* See transfer.c. Main loop's thread, all of it. */
+#pragma once
+
+#include "ops/transfer.h"
+#include "wire/libvirt/internal.h"
+
+typedef struct LvTransfer LvTransfer;
+
+/* What the stream hears, with the stream that was given; it may free the transfer meanwhile. */
+typedef struct LvTransferDoor {
+	/* Download: data, a hole (@n is 0), or the end (both are 0). @bytes are lent. */
+	void (*data)(gpointer stream, const guint8 *bytes, gsize n, guint64 hole);
+	void (*room)(gpointer stream);	   /* upload: there is room for more */
+	void (*finished)(gpointer stream); /* after lv_transfer_finish() */
+	void (*failed)(gpointer stream, const GError *error);
+} LvTransferDoor;
+
+/* Takes @op. */
+LvTransfer *lv_transfer_new(OpTransfer *op, gboolean holes, const LvTransferDoor *door, gpointer stream);
+/* Upload: FALSE where the client should not send more for now. */
+gboolean lv_transfer_take(LvTransfer *transfer, const guint8 *bytes, gsize n);
+void lv_transfer_take_hole(LvTransfer *transfer, guint64 length);
+/* Download: reads on, if no more than @waiting bytes wait for the client. */
+void lv_transfer_want(LvTransfer *transfer, gsize waiting);
+/* All is there: ends well. */
+void lv_transfer_finish(LvTransfer *transfer);
+/* Nobody hears of it any more; what is not finished is abandoned. NULL is fine. */
+void lv_transfer_free(LvTransfer *transfer);
