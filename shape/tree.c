@@ -131,7 +131,7 @@ const TreeNode *tree_kid(const TreeNode *node, const char *name)
 {
 	for (guint i = 0; i < node->kids->len; i++) {
 		const TreeNode *kid = g_ptr_array_index(node->kids, i);
-		if (kid->name[0] == name[0] && g_str_equal(kid->name, name))
+		if (kid->name[0] == name[0] && !strcmp(kid->name, name))
 			return kid;
 	}
 	return NULL;
@@ -141,7 +141,7 @@ const TreeRow *tree_row(const GArray *rows, const char *name, gconstpointer obje
 {
 	for (guint i = 0; i < rows->len; i++) {
 		const TreeRow *entry = &g_array_index(rows, TreeRow, i);
-		if (name && !g_str_equal(name, entry->name))
+		if (name && (name[0] != entry->name[0] || strcmp(name, entry->name)))
 			continue;
 		if (row_applies(entry->owner, entry->row, (const char *)object + entry->base))
 			return entry;

@@ -11,6 +11,8 @@
 #include <string.h>
 
 #define XML_LIMIT (4 * 1024 * 1024)
+#define KEEP_LENGTH (64 * 1024) /* bytes of a document after which a parser is kept */
+#define KEEP_NAMES 2000		/* in its dictionary; a definition has about 100 */
 
 /* Namespaces whose elements have rows, under the prefix that the rows use; declared on the root as
  * libvirt does (its schemas: domaincommon.rng, network.rng). */
@@ -78,16 +80,21 @@ static char *element_text(xmlNode *x)
 	return text;
 }
 
+static gboolean is_text(const xmlNode *x)
+{
+	return x->type == XML_TEXT_NODE || x->type == XML_CDATA_SECTION_NODE;
+}
+
 /* The text directly inside @x, or NULL where there is only white space (and @verbatim is off). */
-static char *own_text(xmlNode *x, gboolean verbatim)
+static char *own_text(const xmlNode *x, gboolean verbatim)
 {
 	GString *own = NULL;
-	for (xmlNode *c = x->children; c; c = c->next) {
-		if (c->type != XML_TEXT_NODE && c->type != XML_CDATA_SECTION_NODE)
+	for (const xmlNode *c = x->children; c; c = c->next) {
+		const char *part = is_text(c) ? text_of(c->content) : "";
+		if (!is_text(c) || (!verbatim && !own && !part[strspn(part, " \t\r\n")]))
 			continue;
-		const char *part = text_of(c->content);
-		if (!verbatim && !own && !part[strspn(part, " \t\r\n")])
-			continue;
+		if (c == x->children && !c->next)
+			return verbatim ? g_strdup(part) : g_strstrip(g_strdup(part));
 		if (!own)
 			own = g_string_new(NULL);
 		g_string_append(own, part);
@@ -115,9 +122,34 @@ static gboolean set_value(Reader *reader, const TreeRow *entry, char *object, xm
 static xmlAttr *find_attr(xmlNode *x, const char *name)
 {
 	for (xmlAttr *a = x->properties; a; a = a->next)
-		if (!a->ns && g_str_equal((const char *)a->name, name))
+		if (a->name[0] == (xmlChar)name[0] && !a->ns && !strcmp((const char *)a->name, name))
 			return a;
 	return NULL;
+}
+
+/* The value of @attr, which is nearly always one piece; *made is what must be freed with xmlFree. */
+static const char *attr_text(const xmlAttr *attr, xmlChar **made)
+{
+	const xmlNode *first = attr->children;
+	*made = NULL;
+	if (!first)
+		return "";
+	if (!first->next && first->type == XML_TEXT_NODE)
+		return text_of(first->content);
+	return text_of(*made = xmlNodeListGetString(attr->doc, attr->children, 1));
+}
+
+static gboolean read_attr(Reader *reader, const TreeRow *entry, xmlNode *x, const xmlAttr *attr,
+			  char *object)
+{
+	xmlChar *made;
+	const char *text = attr_text(attr, &made);
+	/* an empty attribute says nothing, as libvirt's virXMLPropString callers have it */
+	gboolean ok = (!*text && !(entry->row->flags & ROW_EMPTY_OK) &&
+		       entry->row->kind == ROW_STRING) ||
+		      set_value(reader, entry, object, x, text);
+	xmlFree(made);
+	return ok || misplaced(reader, x, entry->name);
 }
 
 /* In the order of the rows, so that a discriminator is known before the rows that depend on it. */
@@ -125,22 +157,15 @@ static gboolean read_attrs(Reader *reader, const TreeNode *node, xmlNode *x, cha
 {
 	for (guint i = 0; i < node->attrs->len; i++) {
 		const TreeRow *entry = &g_array_index(node->attrs, TreeRow, i);
-		xmlAttr *attr = find_attr(x, entry->name);
+		const xmlAttr *attr = find_attr(x, entry->name);
+		if (!attr && !(entry->row->flags & ROW_IMPLIED))
+			continue;
 		if (!row_applies(entry->owner, entry->row, object + entry->base))
 			continue;
-		if (!attr && (entry->row->flags & ROW_IMPLIED))
-			*(Tri *)(object + entry->base + entry->row->offset) = TRI_YES;
 		if (!attr)
-			continue;
-		xmlChar *text = xmlNodeListGetString(x->doc, attr->children, 1);
-		gboolean empty = !text || !*text;
-		/* an empty attribute says nothing, as libvirt's virXMLPropString callers have it */
-		gboolean ok = (empty && !(entry->row->flags & ROW_EMPTY_OK) &&
-			       entry->row->kind == ROW_STRING) ||
-			      set_value(reader, entry, object, x, text_of(text));
-		xmlFree(text);
-		if (!ok)
-			return misplaced(reader, x, entry->name);
+			*(Tri *)(object + entry->base + entry->row->offset) = TRI_YES;
+		else if (!read_attr(reader, entry, x, attr, object))
+			return FALSE;
 	}
 	return TRUE;
 }
@@ -152,12 +177,13 @@ static void keep_attrs(const TreeNode *node, xmlNode *x, char *object)
 		if (!a->ns && (tree_row(node->attrs, name, object) ||
 			       (node->has_unit && g_str_equal(name, "unit"))))
 			continue;
-		xmlChar *value = xmlNodeListGetString(x->doc, a->children, 1);
+		xmlChar *made;
+		const char *text = attr_text(a, &made);
 		extra_add((ShapeHead *)object, node, -1,
 			  a->ns && a->ns->prefix ? g_strdup_printf("%s:%s", a->ns->prefix, name)
 						 : g_strdup(name),
-			  g_strdup(text_of(value)));
-		xmlFree(value);
+			  g_strdup(text));
+		xmlFree(made);
 	}
 }
 
@@ -284,6 +310,32 @@ static void note_first(void *data, xmlErrorPtr e)
 	fail(error, LODGE_ERROR_INVALID, "line %d: not well-formed XML: %s", e->line, text);
 }
 
+static void free_parser(gpointer parser)
+{
+	xmlFreeParserCtxt(parser);
+}
+
+static GPrivate own_parser = G_PRIVATE_INIT(free_parser);
+
+/* Making a parser and its dictionary of names costs a fifth of reading a definition: each thread keeps
+ * one, unless what it read may have made it large. */
+static xmlParserCtxt *take_parser(void)
+{
+	xmlParserCtxt *parser = g_private_get(&own_parser);
+	g_private_set(&own_parser, NULL);
+	return parser ? parser : xmlNewParserCtxt();
+}
+
+static void keep_parser(xmlParserCtxt *parser, gsize length)
+{
+	if (length > KEEP_LENGTH || xmlDictSize(parser->dict) > KEEP_NAMES) {
+		xmlFreeParserCtxt(parser);
+		return;
+	}
+	xmlCtxtReset(parser);
+	g_private_replace(&own_parser, parser);
+}
+
 static xmlDoc *parse(const char *xml, gsize length, const char *what, GError **error)
 {
 	g_autoptr(GError) first = NULL;
@@ -292,13 +344,13 @@ static xmlDoc *parse(const char *xml, gsize length, const char *what, GError **e
 		fail(error, LODGE_ERROR_INVALID, "%s%sthe XML is larger than 4 MiB", named, colon);
 		return NULL;
 	}
-	xmlParserCtxt *parser = xmlNewParserCtxt();
+	xmlParserCtxt *parser = take_parser();
 	xmlSetStructuredErrorFunc(&first, note_first);
 	xmlDoc *doc = xmlCtxtReadMemory(parser, xml, (int)length, NULL, NULL,
-					XML_PARSE_NONET | XML_PARSE_NOWARNING |
+					XML_PARSE_NONET | XML_PARSE_NOWARNING | XML_PARSE_COMPACT |
 						XML_PARSE_BIG_LINES);
 	xmlSetStructuredErrorFunc(NULL, NULL);
-	xmlFreeParserCtxt(parser);
+	keep_parser(parser, length);
 	if (doc && !first && !doc->intSubset && !doc->extSubset && xmlDocGetRootElement(doc))
 		return doc;
 	if (doc && !first)
