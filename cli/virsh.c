@@ -486,6 +486,14 @@ static int refuse_words(const Virsh *virsh, const Op *op, const char *name)
 	return 0;
 }
 
+/* A document without <uuid> never means the guest of its name here. */
+static void need_uuid(const Op *op, gpointer args)
+{
+	for (guint i = 0; op->args && i < op->args->n; i++)
+		if (g_str_equal(op->args->rows[i].name, "need_uuid"))
+			*(gboolean *)((char *)args + op->args->rows[i].offset) = TRUE;
+}
+
 static int run_found(const Virsh *virsh, const Verb *verb, const char *name, int argc, char *const *argv)
 {
 	g_autoptr(GError) error = NULL;
@@ -509,6 +517,7 @@ static int run_found(const Virsh *virsh, const Verb *verb, const char *name, int
 		return refuse("%s", error->message);
 	if (code == 0) {
 		Cli cli = { .paths = paths_new(virsh->root) };
+		need_uuid(&verb->op, args);
 		code = run_read(&cli, verb, target, args);
 		paths_free(cli.paths);
 	}

@@ -417,34 +417,35 @@ static void take_uuid_of_name(Core *core, Guest *definition)
 		definition->uuid = g_strdup(snap->uuid);
 }
 
-static Guest *read_definition(Core *core, const char *xml, gboolean validate, Notes *notes,
-			      GError **error)
+static Guest *read_definition(Core *core, const char *xml, guint flags, Notes *notes, GError **error)
 {
 	g_autoptr(Guest) guest = guest_from_xml(xml, -1, NULL, notes, error);
+	gboolean validate = (flags & CORE_DEFINE_VALIDATE) != 0;
 	if (!guest || (validate && !shape_all_known(&guest_shape, guest, error)))
 		return NULL;
 	guest_drop_live(guest);
-	take_uuid_of_name(core, guest);
+	if (!(flags & CORE_DEFINE_NEED_UUID))
+		take_uuid_of_name(core, guest);
 	if (!core->engine->check(guest, notes, error))
 		return NULL;
 	return g_steal_pointer(&guest);
 }
 
-CoreGuest *core_define(Core *core, const char *xml, gboolean validate, Notes *notes, GError **error)
+CoreGuest *core_define(Core *core, const char *xml, guint flags, Notes *notes, GError **error)
 {
-	g_autoptr(Guest) definition = read_definition(core, xml, validate, notes, error);
+	g_autoptr(Guest) definition = read_definition(core, xml, flags, notes, error);
 	if (!definition)
 		return NULL;
 	Incoming in = { .definition = definition, .notes = notes };
 	return bring_in(core, &in, error);
 }
 
-CoreGuest *core_create(Core *core, const char *xml, gboolean paused, Notes *notes, GError **error)
+CoreGuest *core_create(Core *core, const char *xml, guint flags, Notes *notes, GError **error)
 {
-	g_autoptr(Guest) definition = read_definition(core, xml, FALSE, notes, error);
+	g_autoptr(Guest) definition = read_definition(core, xml, flags, notes, error);
 	if (!definition)
 		return NULL;
-	EngineStart how = { .paused = paused };
+	EngineStart how = { .paused = (flags & CORE_DEFINE_PAUSED) != 0 };
 	return core_start_definition(core, definition, &how, notes, error);
 }
 

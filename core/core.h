@@ -88,13 +88,19 @@ Definition *core_guest_definition(CoreGuest *guest, gboolean inactive, GError **
 
 /* ---- verbs ---- */
 
+typedef enum CoreDefineFlags {
+	CORE_DEFINE_VALIDATE = 1 << 0,	/* unknown elements are refused */
+	CORE_DEFINE_NEED_UUID = 1 << 1, /* a guest is changed only where @xml has its uuid, as libvirt
+					 * has it; else a document without one is of the guest of its
+					 * name */
+	CORE_DEFINE_PAUSED = 1 << 2,	/* core_create(): its CPUs stay stopped */
+} CoreDefineFlags;
+
 /* Checks @xml, stores it and makes it known; replaces the definition of the same name and uuid.
- * @validate: unknown elements are refused. Returns a reference. Blocks: a pool thread that is
- * nobody's lane (OP_BESIDE). */
-CoreGuest *core_define(Core *core, const char *xml, gboolean validate, Notes *notes,
-		       GError **error);
+ * Returns a reference. Blocks: a pool thread that is nobody's lane (OP_BESIDE). */
+CoreGuest *core_define(Core *core, const char *xml, guint flags, Notes *notes, GError **error);
 /* Starts a guest that is not stored and forgotten when it ends. As core_define(). */
-CoreGuest *core_create(Core *core, const char *xml, gboolean paused, Notes *notes, GError **error);
+CoreGuest *core_create(Core *core, const char *xml, guint flags, Notes *notes, GError **error);
 
 typedef enum CoreStartFlags {
 	CORE_START_PAUSED = 1 << 0,

@@ -41,34 +41,49 @@ static gboolean tell_made(OpCall *call, CoreGuest *guest)
 typedef struct DefineArgs {
 	ShapeHead head;
 	char *xml;
-	gboolean validate;
+	gboolean validate, need_uuid;
 	gboolean paused;
 } DefineArgs;
+
+#define NEED_UUID_ROW                                                                              \
+	FLAG(DefineArgs, need_uuid, NULL,                                                          \
+	     .doc = "refuse a document without <uuid> whose name is another guest's, as libvirt does")
+
+static guint define_flags(const DefineArgs *args)
+{
+	return (args->validate ? CORE_DEFINE_VALIDATE : 0) |
+	       (args->need_uuid ? CORE_DEFINE_NEED_UUID : 0) |
+	       (args->paused ? CORE_DEFINE_PAUSED : 0);
+}
 
 static const Row define_rows[] = {
 	RAWXML(DefineArgs, xml, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED,
 	       .doc = "file with the <domain> document, - for standard input"),
 	FLAG(DefineArgs, validate, NULL, .doc = "refuse elements that are not known"),
+	NEED_UUID_ROW,
 };
 static const Shape define_args = SHAPE("define-args", DefineArgs, define_rows);
 
 static gboolean define(OpCall *call, GError **error)
 {
 	const DefineArgs *args = call->args;
-	return tell_made(call, core_define(call->core, args->xml, args->validate, &call->notes, error));
+	return tell_made(call, core_define(call->core, args->xml, define_flags(args), &call->notes,
+					   error));
 }
 
 static const Row create_rows[] = {
 	RAWXML(DefineArgs, xml, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED,
 	       .doc = "file with the <domain> document, - for standard input"),
 	FLAG(DefineArgs, paused, NULL, .doc = "do not let its CPUs run yet"),
+	NEED_UUID_ROW,
 };
 static const Shape create_args = SHAPE("create-args", DefineArgs, create_rows);
 
 static gboolean create(OpCall *call, GError **error)
 {
 	const DefineArgs *args = call->args;
-	return tell_made(call, core_create(call->core, args->xml, args->paused, &call->notes, error));
+	return tell_made(call, core_create(call->core, args->xml, define_flags(args), &call->notes,
+					   error));
 }
 
 typedef struct UndefineArgs {

@@ -29,6 +29,8 @@ def test_old_lists_and_lookups(daemon):
         assert not one.isUpdated()
         conn.defineXML(one.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
         assert one.isUpdated() and not two.isUpdated()
+        for bring_in in (conn.defineXML, conn.createXML):  # without <uuid> it is another guest
+            refused(lambda: bring_in(xml_for("two", boot=False)), libvirt.VIR_ERR_OPERATION_FAILED)
         assert one.maxMemory() == 131072 and one.maxVcpus() == 1 and one.OSType() == "hvm"
         refused(lambda: conn.lookupByID(99), libvirt.VIR_ERR_NO_DOMAIN)
         refused(lambda: conn.lookupByName("1"), libvirt.VIR_ERR_NO_DOMAIN)

@@ -48,7 +48,8 @@ def both(daemon):
 
 
 def test_life(both):
-    both.same("define", both.path)
+    both.same("define", both.path, undo=["undefine", "web1"])
+    both.same("define", both.path)  # without <uuid> it is another guest, whose name is taken
     both.same("list", "--all")
     both.same("domstate", "web1")
     both.same("start", "web1", undo=["destroy", "web1"])

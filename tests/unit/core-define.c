@@ -92,6 +92,10 @@ static void test_define_without_uuid_keeps_uuid(void)
 	g_assert_true(guest == again);
 	g_autoptr(Definition) definition = core_guest_definition(guest, TRUE, &error);
 	g_assert_cmpstr(definition->guest->uuid, ==, UUID_A);
+	g_autofree char *xml = world_xml("web1", NULL, NULL);
+	g_assert_null(core_define(world.core, xml, CORE_DEFINE_NEED_UUID, NULL, &error));
+	g_assert_error(error, LODGE_ERROR, LODGE_ERROR_EXISTS);
+	g_assert_nonnull(strstr(error->message, UUID_A));
 	world_close(&world);
 }
 

@@ -7,6 +7,12 @@
 
 /* ---- one guest ---- */
 
+gboolean lv_before_define(G_GNUC_UNUSED LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	LV_ARG(gboolean, op, "need_uuid") = TRUE; /* libvirt never changes a guest by its name alone */
+	return TRUE;
+}
+
 gboolean lv_before_autostart(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
 {
 	LV_ARG(gboolean, op, "disable") = lv_arg(call, "autostart")->i == 0;

@@ -375,6 +375,7 @@ gboolean lv_after_memory(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_block(LvCall *call, OpCall *op, GError **error);
 
 /* agent.c */
+gboolean lv_before_define(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_mode(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_agent_command(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_set_time(LvCall *call, OpCall *op, GError **error);

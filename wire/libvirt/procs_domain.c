@@ -74,8 +74,9 @@ static const LvProc rows[] = {
 	/* ---- the life of a guest ---- */
 	{ 9, "domain_create", DOM, "", .op = "start" },
 	{ 10, "domain_create_xml", "xml_desc:str flags:u32", "dom:domain", .op = "create", .flags = 0xd,
-	  .take = "xml=xml_desc paused=flags&1" },
-	{ 11, "domain_define_xml", "xml:str", "dom:domain", .op = "define", .take = "xml=xml" },
+	  .take = "xml=xml_desc paused=flags&1", .before = lv_before_define },
+	{ 11, "domain_define_xml", "xml:str", "dom:domain", .op = "define", .take = "xml=xml",
+	  .before = lv_before_define },
 	{ 12, "domain_destroy", DOM, "", .op = "destroy" },
 	{ 27, "domain_reboot", DOM_FLAGS, "", .op = "reboot", .flags = 3, .before = lv_before_mode },
 	{ 28, "domain_resume", DOM, "", .op = "resume" },
@@ -96,7 +97,7 @@ static const LvProc rows[] = {
 	{ 258, "domain_shutdown_flags", DOM_FLAGS, "", .op = "shutdown", .flags = 3,
 	  .before = lv_before_mode },
 	{ 350, "domain_define_xml_flags", "xml:str flags:u32", "dom:domain", .op = "define", .flags = 1,
-	  .take = "xml=xml validate=flags&1" },
+	  .take = "xml=xml validate=flags&1", .before = lv_before_define },
 	{ 358, "domain_rename", "dom:domain new_name:str? flags:u32", "retcode:i32", .op = "rename",
 	  .take = "new_name=new_name" },
 
