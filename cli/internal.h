@@ -133,6 +133,11 @@ int run_image(const Cli *cli, const Op *op, int argc, char *const *argv);
 /* Runs a command line of qemu-img's, program name first; returns the exit code. */
 int qemu_img_main(int argc, char *const *argv);
 
+/* ---- ssh_helper.c ---- */
+
+/* Runs a command line of virt-ssh-helper's, program name first; returns the exit code. */
+int ssh_helper_main(int argc, char *const *argv);
+
 /* ---- virsh.c ---- */
 
 /* Runs a command line of virsh's, program name first; returns the exit code. */

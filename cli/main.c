@@ -132,6 +132,8 @@ int cli_main(int argc, char *const *argv)
 		return virsh_main(argc, argv);
 	if (g_str_equal(name, "qemu-img"))
 		return qemu_img_main(argc, argv);
+	if (g_str_equal(name, "virt-ssh-helper"))
+		return ssh_helper_main(argc, argv);
 	int at = take_own(&own, argc, argv);
 	if (at < 0)
 		return usage_error("there is no option %s before the verb; see lodge --help", argv[-at]);

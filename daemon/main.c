@@ -33,8 +33,8 @@ static int run_daemon(int argc, char *const *argv, int at)
 int main(int argc, char **argv)
 {
 	g_autofree char *name = g_path_get_basename(argc > 0 ? argv[0] : "lodge");
-	gboolean other = strcmp(name, "virsh") == 0 || strcmp(name, "qemu-img") == 0;
-	int at = other ? 0 : daemon_word(argc, argv);
+	static const char *const commands[] = { "virsh", "qemu-img", "virt-ssh-helper", NULL };
+	int at = g_strv_contains(commands, name) ? 0 : daemon_word(argc, argv);
 	if (at > 0 || strcmp(name, "lodged") == 0)
 		return run_daemon(argc, argv, at);
 	return cli_main(argc, argv);

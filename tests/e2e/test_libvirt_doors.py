@@ -1,5 +1,6 @@
 """libvirt's doors on the network: TLS with certificates, SASL with passwords, TCP, and who is kept out."""
 import contextlib
+import os
 import shutil
 import socket
 import ssl
@@ -233,3 +234,31 @@ def test_what_cannot_be_is_said_at_the_start(make_daemon):
         done = subprocess.run([LODGE, "daemon", "--root", daemon.root], env=daemon.env, text=True,
                               stderr=subprocess.PIPE, timeout=60)
         assert done.returncode != 0 and says in done.stderr
+
+
+SSH = """#!/bin/sh
+# stands for ssh: what follows the host is for the shell over there
+while [ "$1" != -- ]; do shift; done
+shift 2
+LODGE_ROOT={root} exec sh -c "$*"
+"""
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_ssh(daemon, tmp_path, read_only):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "virt-ssh-helper").symlink_to(LODGE)
+    ssh = tmp_path / "ssh"
+    ssh.write_text(SSH.format(root=daemon.root))
+    ssh.chmod(0o755)
+    daemon.define("web1", boot=False)
+    environment = {**daemon.env, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}"}
+    address = f"qemu+ssh://somewhere/system?command={ssh}"
+    options = ["-r"] if read_only else []
+    code, said = virsh_at(address, *options, "list", "--all", "--name", **environment)
+    assert (code, said.strip()) == (0, "web1")
+    code, said = virsh_at(address, *options, "undefine", "web1", **environment)
+    assert (code != 0) == read_only, said
+    done = subprocess.run([tmp_path / "bin" / "virt-ssh-helper", f"qemu:///system?socket={tmp_path}/none"],
+                          stderr=subprocess.PIPE, text=True)
+    assert done.returncode != 0 and "none" in done.stderr
