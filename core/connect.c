@@ -2,6 +2,7 @@
 #include "core/connect.h"
 #include "base/fd.h"
 #include "core/internal.h"
+#include "core/plugs.h"
 #include "core/volumes.h"
 
 gboolean guest_resolve(CoreGuest *guest, Guest *live, Notes *notes, GError **error)
@@ -10,19 +11,22 @@ gboolean guest_resolve(CoreGuest *guest, Guest *live, Notes *notes, GError **err
 		if (disk->type == DISK_VOLUME && disk->source &&
 		    !core_volume_resolve(guest->core, disk, notes, error))
 			return FALSE;
-	return TRUE;
+	return plugs_resolve(guest, live, notes, error);
 }
 
-gboolean guest_plug(G_GNUC_UNUSED CoreGuest *guest, Guest *live, EngineStart *how,
-		    G_GNUC_UNUSED Notes *notes, G_GNUC_UNUSED GError **error)
+gboolean guest_plug(CoreGuest *guest, Guest *live, EngineStart *how, Notes *notes, GError **error)
 {
 	how->n_plugs = shape_len(live->interfaces);
 	how->plugs = g_new0(EnginePlug, how->n_plugs + 1);
-	return TRUE;
+	if (plugs_make(guest, live, how, notes, error))
+		return TRUE;
+	plugs_free(how);
+	return FALSE;
 }
 
-void guest_unplug(G_GNUC_UNUSED CoreGuest *guest, G_GNUC_UNUSED const Guest *live)
+void guest_unplug(CoreGuest *guest, const Guest *live)
 {
+	plugs_remove(guest, live);
 }
 
 void plugs_free(EngineStart *how)

@@ -1,4 +1,5 @@
 /* The whole: made, begun, freed; definitions that come in. See core.h. */
+#include "core/nwfilters.h"
 #include "core/core.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -184,6 +185,7 @@ Core *core_new(const CoreConfig *config, GError **error)
 	core->by_uuid = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	core->by_id = g_hash_table_new(NULL, NULL);
 	core->events = events_new();
+	core->filters = filters_new();
 	g_mutex_init(&core->lock);
 	g_mutex_init(&core->index_lock);
 	core->store = store_open(config->paths, error);
@@ -193,6 +195,7 @@ Core *core_new(const CoreConfig *config, GError **error)
 		core_free(core);
 		return NULL;
 	}
+	filters_adopt(core);
 	core->boot = new_boot(core);
 	if (core->boot)
 		objects_forget_boot(core);
@@ -235,6 +238,7 @@ void core_unref(Core *core)
 	g_hash_table_unref(core->by_uuid);
 	g_hash_table_unref(core->by_id);
 	objects_free(core);
+	filters_free(core->filters);
 	events_free(core->events);
 	g_clear_pointer(&core->store, store_free);
 	g_free(core->boot);
@@ -268,6 +272,7 @@ void core_free(Core *core)
 	if (!core_wait_lanes(lanes, LANES_MS))
 		log_warning(NULL, "ends while a lane is still busy");
 	forget_guests(core);
+	filters_close(core);
 	objects_forget(core);
 	events_close(core->events);
 	core_unref(core);

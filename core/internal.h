@@ -23,6 +23,7 @@ struct Core {
 	GHashTable *by_name, *by_uuid, *by_id; /* CoreGuest *; by_name holds the reference */
 	gint next_id;
 	Events *events;
+	struct CoreFilters *filters; /* see nwfilters.h */
 	guint index_timer; /* main */
 	gint index_wanted; /* atomic */
 	char *boot; /* the host's, where no daemon has begun since it was started; else NULL */

@@ -4,7 +4,7 @@
 
 const CoreKind *const core_kinds[CORE_KINDS] = {
 	[CORE_SECRET] = NULL,
-	[CORE_NWFILTER] = NULL,
+	[CORE_NWFILTER] = &core_kind_nwfilter,
 	[CORE_NETWORK] = &core_network_kind,
 	[CORE_POOL] = &core_pool_kind,
 };

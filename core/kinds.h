@@ -5,3 +5,4 @@
 
 extern const CoreKind core_pool_kind; /* pools.c */
 extern const CoreKind core_network_kind; /* networks.c */
+extern const CoreKind core_kind_nwfilter; /* nwfilters.c */

@@ -33,6 +33,9 @@ struct CoreKind {
 	const Shape *shape;
 	size_t name, uuid;    /* offsets of char * in the shape's struct; equal where it has no name */
 	gboolean always_active; /* has no start and stop */
+	/* Documents, with names and uuids, that are there wherever nothing else of their name is stored; NULL
+	 * at the end. NULL: none. */
+	const char *const *(*stock)(void);
 
 	/* All hooks may be NULL. "Document" is a struct of .shape. */
 

@@ -202,6 +202,23 @@ static void load_one(Core *core, ObjectSet *set, const StoredObject *stored)
 	core_object_unref(object);
 }
 
+/* Those that are not stored under their names. */
+static void load_stock(Core *core, ObjectSet *set)
+{
+	const char *const *xml = set->kind->stock ? set->kind->stock() : NULL;
+	for (; xml && *xml; xml++) {
+		g_autoptr(GError) error = NULL;
+		gpointer document = object_read(set->kind, *xml, -1, NULL, NULL, &error);
+		g_assert_no_error(error);
+		const char *name = object_name_of(set->kind, document);
+		StoredObject stock = { .name = (char *)name, .path = (char *)"stock", .xml = (char *)*xml,
+				       .length = strlen(*xml) };
+		if (!g_hash_table_contains(set->by_name, name))
+			load_one(core, set, &stock);
+		shape_free(set->kind->shape, document);
+	}
+}
+
 static ObjectSet *set_new(Core *core, const CoreKind *kind, GError **error)
 {
 	ObjectSet *set = g_new0(ObjectSet, 1);
@@ -225,6 +242,8 @@ static gboolean load_kind(Core *core, const CoreKind *kind, GError **error)
 	g_autoptr(GPtrArray) stored = object_store_load(set->store, error);
 	for (guint i = 0; stored && i < stored->len; i++)
 		load_one(core, set, stored->pdata[i]);
+	if (stored)
+		load_stock(core, set);
 	return stored != NULL;
 }
 

@@ -438,10 +438,14 @@ char *filter_table_script(void)
 		g_string_append_printf(text,
 				       " map %s {\n  type ifname : verdict\n }\n"
 				       " chain hook_%s {\n  type filter hook %s priority %d; "
-				       "policy accept;\n  %s vmap @%s\n }\n", hooks[i].name,
-				       hooks[i].name, hooks[i].hook, hooks[i].priority, hooks[i].key,
-				       hooks[i].name);
+				       "policy accept;\n }\n", hooks[i].name, hooks[i].name,
+				       hooks[i].hook, hooks[i].priority);
 	g_string_append(text, "}\n");
+	for (guint i = 0; i < G_N_ELEMENTS(hooks); i++) /* once, also where the table is there */
+		g_string_append_printf(text,
+				       "flush chain bridge " FILTER_TABLE " hook_%s\n"
+				       "add rule bridge " FILTER_TABLE " hook_%s %s vmap @%s\n",
+				       hooks[i].name, hooks[i].name, hooks[i].key, hooks[i].name);
 	return g_string_free(text, FALSE);
 }
 

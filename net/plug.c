@@ -79,8 +79,9 @@ char *plug_name(const Interface *live, GError **error)
 	gboolean asked = live->target && *live->target && !was_given(live->target);
 	gboolean made_by_others = !g_strcmp0(live->target_managed, "no");
 	if (asked && if_nametoindex(live->target) && !made_by_others) {
-		fail(error, LODGE_ERROR_IN_USE, "interface %s: target/@dev: \"%s\" exists on this host already",
-		     live->mac, live->target);
+		fail(error, LODGE_ERROR_IN_USE,
+		     "interface %s: target/@dev: \"%s\" exists on this host already", live->mac,
+		     live->target);
 		return NULL;
 	}
 	if (asked)

@@ -14,6 +14,7 @@
 #include <jansson.h>
 
 #include "base/notes.h"
+#include "engine/engine.h"
 #include "engine/qemu/caps.h"
 #include "model/guest.h"
 
@@ -24,6 +25,8 @@ typedef enum QemuFdKind {
 			  * may not read the file itself the runner gives a memfd with its content */
 	QEMU_FD_LISTEN,	 /* a listening unix socket at path (an old one is removed first) */
 	QEMU_FD_CONNECT, /* a connection to the unix socket at path */
+	QEMU_FD_TAP,	 /* queue .queue of the tap of interface .flags, as EngineStart.plugs has it */
+	QEMU_FD_VHOST,	 /* the same of /dev/vhost-net */
 	QEMU_FD_SECRET,	 /* the bytes of a secret: a pipe or memfd; path is its UUID, or where .usage is
 			  * TRUE its usage */
 } QemuFdKind;
@@ -34,6 +37,7 @@ typedef struct QemuFd {
 	int set;    /* of -add-fd, where QEMU knows it as /dev/fdset/N; -1: none */
 	char *path; /* NULL for MONITOR */
 	int flags;  /* of open(2), O_CLOEXEC not included; FILE only */
+	guint queue;
 	gboolean usage;
 	char *what; /* "disk vda": for messages */
 } QemuFd;
@@ -44,6 +48,8 @@ typedef struct QemuSetup {
 	const char *binary;	/* argv[0] */
 	const char *run_dir;	/* the guest's own folder: sockets of channels and helpers */
 	const char *tpm_socket; /* swtpm's control socket; needed where the guest has an emulated TPM */
+	const EnginePlug *plugs; /* of the guest's interfaces, see EngineStart; descriptors are not used */
+	guint n_plugs;
 	gint64 now;		/* seconds since 1970, for <clock offset='variable'> */
 } QemuSetup;
 

@@ -142,6 +142,43 @@ static gboolean needs_source(Build *build, const Interface *interface, GError **
 		       interface->mac, enum_name(&interface_types, interface->type));
 }
 
+/* Numbers of @n descriptors of @kind, as QEMU's lists have them: "3:4". The caller frees it. */
+static char *tap_fds(Build *build, const Interface *interface, QemuFdKind kind, int index, guint n)
+{
+	GString *list = g_string_new(NULL);
+	g_autofree char *what = g_strdup_printf("interface %s", interface->mac);
+	for (guint i = 0; i < n; i++) {
+		QemuFd *fd = add_fd(build, kind, NULL, index, what);
+		fd->queue = i;
+		g_string_append_printf(list, "%s%d", i ? ":" : "", fd->number);
+	}
+	return g_string_free(list, FALSE);
+}
+
+/* The tap that the daemon has made. */
+static json_t *tap_netdev(Build *build, const Interface *interface, int index, const EnginePlug *plug)
+{
+	json_t *netdev = json_object();
+	g_autofree char *fds = tap_fds(build, interface, QEMU_FD_TAP, index, plug->n_taps);
+	put(netdev, "type", "tap");
+	put(netdev, plug->n_taps > 1 ? "fds" : "fd", fds);
+	if (plug->n_vhosts) {
+		g_autofree char *vhosts =
+			tap_fds(build, interface, QEMU_FD_VHOST, index, plug->n_vhosts);
+		put_bool(netdev, "vhost", TRUE);
+		put(netdev, plug->n_vhosts > 1 ? "vhostfds" : "vhostfd", vhosts);
+	}
+	put_uint(netdev, "sndbuf", interface->sndbuf);
+	return netdev;
+}
+
+/* NULL: the daemon has not connected it. */
+static const EnginePlug *plug_of(const Build *build, int index)
+{
+	const QemuSetup *setup = build->setup;
+	return (guint)index < setup->n_plugs && setup->plugs[index].n_taps ? &setup->plugs[index] : NULL;
+}
+
 /* How @interface is connected. *netdev: owned by the caller, NULL for a card without a cable. */
 static gboolean netdev_of(Build *build, const Interface *interface, json_t **netdev, GError **error)
 {
@@ -279,13 +316,16 @@ static gboolean add_host_interface(Build *build, const Interface *interface, GEr
 	return FALSE;
 }
 
-static gboolean build_interface(Build *build, const Interface *interface, GError **error)
+static gboolean build_interface(Build *build, const Interface *interface, int index, GError **error)
 {
+	const EnginePlug *plug = plug_of(build, index);
 	json_t *netdev = NULL;
 	g_autofree char *id = NULL;
 	if (interface->type == INTERFACE_HOSTDEV)
 		return add_host_interface(build, interface, error);
-	if (!netdev_of(build, interface, &netdev, error))
+	if (plug)
+		netdev = tap_netdev(build, interface, index, plug);
+	else if (!netdev_of(build, interface, &netdev, error))
 		return FALSE;
 	if (netdev) {
 		id = qemu_netdev_id(interface);
@@ -306,7 +346,7 @@ static gboolean build_interface(Build *build, const Interface *interface, GError
 gboolean build_interfaces(Build *build, GError **error)
 {
 	SHAPE_EACH (Interface, interface, build->guest->interfaces)
-		if (!build_interface(build, interface, error))
+		if (!build_interface(build, interface, (int)interface_i, error))
 			return FALSE;
 	return TRUE;
 }

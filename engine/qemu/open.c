@@ -87,6 +87,15 @@ static int open_secret(EngineRun *run, const QemuFd *want, GError **error)
 	return -1;
 }
 
+/* The caller's stays the caller's. */
+static int copy_plug(EngineRun *run, const QemuFd *want, int fd, GError **error)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (copy < 0)
+		fail_errno(error, errno, "guest \"%s\": %s", run->name, want->what);
+	return copy;
+}
+
 static int open_one(EngineRun *run, const QemuFd *want, const Guest *live, GError **error)
 {
 	switch (want->kind) {
@@ -100,6 +109,10 @@ static int open_one(EngineRun *run, const QemuFd *want, const Guest *live, GErro
 		return socket_listen(want->path, 0660, error);
 	case QEMU_FD_CONNECT:
 		return socket_connect(want->path, error);
+	case QEMU_FD_TAP:
+		return copy_plug(run, want, run->plugs[want->flags].taps[want->queue], error);
+	case QEMU_FD_VHOST:
+		return copy_plug(run, want, run->plugs[want->flags].vhosts[want->queue], error);
 	case QEMU_FD_SECRET:
 		return open_secret(run, want, error);
 	}

@@ -129,10 +129,12 @@ static const char *source_name(const Interface *interface)
 	return source->network ? source->network : source->bridge ? source->bridge : source->dev;
 }
 
-/* command.c connects these in user mode. */
-static void note_networks(const Guest *live, Notes *notes)
+/* Those that the daemon could not connect: command.c connects them in user mode. */
+static void note_networks(const Guest *live, const EngineStart *how, Notes *notes)
 {
 	SHAPE_EACH (Interface, interface, live->interfaces) {
+		if (interface_i < how->n_plugs && how->plugs[interface_i].n_taps)
+			continue;
 		const char *name = source_name(interface);
 		gboolean elsewhere = interface->type == INTERFACE_NETWORK ||
 				     interface->type == INTERFACE_BRIDGE ||
@@ -150,12 +152,11 @@ char *run_nvram_folder(void)
 	return g_build_filename(qemu_host.config.paths->lib, "nvram", NULL);
 }
 
-gboolean run_prepare(EngineRun *run, Guest *live, gboolean reset_nvram, Notes *notes,
-		     GError **error)
+gboolean run_prepare(EngineRun *run, Guest *live, const EngineStart *how, Notes *notes, GError **error)
 {
 	g_autofree char *nvram = run_nvram_folder();
 	if (!qemu_firmware_complete(live, nvram, notes, error) ||
-	    !qemu_nvram_prepare(live, reset_nvram, error))
+	    !qemu_nvram_prepare(live, how->reset_nvram, error))
 		return FALSE;
 	SHAPE_EACH (Disk, disk, live->disks)
 		if (!prepare_disk(run, disk, notes, error))
@@ -165,6 +166,6 @@ gboolean run_prepare(EngineRun *run, Guest *live, gboolean reset_nvram, Notes *n
 		if (!choose_port(run, graphics, error))
 			return FALSE;
 	}
-	note_networks(live, notes);
+	note_networks(live, how, notes);
 	return TRUE;
 }

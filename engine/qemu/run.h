@@ -35,6 +35,7 @@ typedef struct EngineRun {
 	char *run_dir, *monitor_path, *log_path;
 	Cgroup *cgroup;
 	GPtrArray *helpers; /* QemuHelper * */
+	const EnginePlug *plugs; /* while it starts: of its interfaces, the caller's */
 	GPtrArray *claims;  /* char *: keys in claims.c */
 	GuestAction on_poweroff, on_reboot, on_crash;
 	gint quiet;	    /* atomic: say nothing upward: being started, or stopped */
@@ -104,8 +105,7 @@ void run_fill_channels(const EngineRun *run, Guest *live, json_t *chardevs);
 void run_refresh_channels(EngineRun *run, Guest *live, int timeout_ms);
 
 /* prepare.c: what must be known before the command line: firmware, backing chains, ports. */
-gboolean run_prepare(EngineRun *run, Guest *live, gboolean reset_nvram, Notes *notes,
-		     GError **error);
+gboolean run_prepare(EngineRun *run, Guest *live, const EngineStart *how, Notes *notes, GError **error);
 
 /* Where UEFI variables are kept; the caller frees it. */
 char *run_nvram_folder(void);

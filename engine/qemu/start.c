@@ -354,6 +354,7 @@ static gboolean start_process(EngineRun *run, Guest *live, gboolean kvm, const E
 	QemuSetup setup = { .caps = caps, .kvm = kvm, .binary = caps->binary,
 			    .run_dir = run->run_dir,
 			    .tpm_socket = tpm ? qemu_helper_socket(tpm) : NULL,
+			    .plugs = how->plugs, .n_plugs = how->n_plugs,
 			    .now = g_get_real_time() / G_USEC_PER_SEC };
 	g_autoptr(QemuCommand) command = qemu_command_new(live, &setup, notes, error);
 	if (!command)
@@ -381,6 +382,7 @@ EngineRun *run_start(Guest *live, const EngineStart *how, const EngineSink *sink
 {
 	EngineRun *run = run_new(live, sink);
 	gboolean kvm = FALSE;
+	run->plugs = how->plugs;
 	run_clean(run); /* what an earlier run may have left */
 	run->cgroup = cgroup_make(qemu_host.cgroups, live->uuid, NULL);
 	g_autoptr(GError) unbounded = NULL;
@@ -388,7 +390,7 @@ EngineRun *run_start(Guest *live, const EngineStart *how, const EngineSink *sink
 		notes_add(notes, "%s", unbounded->message);
 	guest_assign_aliases(live);
 	if (make_run_dir(run, error) && choose_accel(live, &kvm, notes, error) &&
-	    run_prepare(run, live, how->reset_nvram, notes, error) &&
+	    run_prepare(run, live, how, notes, error) &&
 	    start_process(run, live, kvm, how, notes, error))
 		return run;
 	sink->spawned(sink->owner, NULL);

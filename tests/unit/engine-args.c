@@ -83,7 +83,8 @@ static QemuCommand *build(Guest *guest, const QemuCaps *caps, gboolean kvm, cons
 
 /* ---- golden ---- */
 
-static const char *const kinds[] = { "monitor", "file", "plain", "listen", "connect", "secret" };
+static const char *const kinds[] = { "monitor", "file", "plain", "listen", "connect", "tap", "vhost",
+				     "secret" };
 
 static void describe_fd(GString *text, const QemuFd *fd)
 {
@@ -269,6 +270,9 @@ static int open_fd(const Guest *guest, const QemuFd *fd, const char *monitor)
 		return connect_to(fd->path);
 	case QEMU_FD_SECRET:
 		return memory_file("secret", 6);
+	case QEMU_FD_TAP: /* those of an EnginePlug: none here */
+	case QEMU_FD_VHOST:
+		break;
 	}
 	return -1;
 }

@@ -1,0 +1,180 @@
+/* See plugs.h. */
+#include "core/plugs.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "core/internal.h"
+#include "core/networks.h"
+#include "core/nwfilters.h"
+#include "net/plug.h"
+
+/* ---- what a network decides ---- */
+
+static void set(char **member, const char *value)
+{
+	if (!value)
+		return;
+	g_free(*member);
+	*member = g_strdup(value);
+}
+
+/* What stands in the interface itself counts before what the network says. */
+static void fill_limits(Interface *live, const NetworkPort *port)
+{
+	if (!live->inbound && port->inbound)
+		live->inbound = shape_copy(&bandwidth_shape, port->inbound);
+	if (!live->outbound && port->outbound)
+		live->outbound = shape_copy(&bandwidth_shape, port->outbound);
+	if (!live->virtual_port && port->virtual_port)
+		live->virtual_port = shape_copy(&virtual_port_shape, port->virtual_port);
+	if (!shape_len(live->vlan_tags)) {
+		set(&live->vlan_trunk, port->vlan_trunk);
+		SHAPE_EACH (VlanTag, tag, port->vlan_tags)
+			shape_append(&live->vlan_tags, &vlan_tag_shape, shape_copy(&vlan_tag_shape, tag));
+	}
+	if (!live->port_isolated && port->isolated != TRI_ABSENT)
+		live->port_isolated = g_strdup(port->isolated == TRI_YES ? "yes" : "no");
+	if (!live->mtu.set)
+		live->mtu = port->mtu;
+}
+
+static gboolean fill_from_port(Interface *live, const NetworkPort *port, GError **error)
+{
+	InterfaceSource *source = live->source;
+	set(&source->portid, port->uuid);
+	if (!g_strcmp0(port->plug_type, "hostdev-pci"))
+		return fail(error, LODGE_ERROR_UNSUPPORTED,
+			    "interface %s: the network \"%s\" gives PCI devices: attach one as "
+			    "<interface type='hostdev'>", live->mac, source->network);
+	set(&source->bridge, port->plug_bridge);
+	set(&source->dev, port->plug_dev);
+	set(&source->mode, port->plug_mode);
+	fill_limits(live, port);
+	return TRUE;
+}
+
+static gboolean join_network(CoreGuest *guest, const Guest *owner, Interface *live, GError **error)
+{
+	g_autoptr(NetworkPort) port = core_network_plug(guest->core, live, owner->name, owner->uuid, error);
+	return port && fill_from_port(live, port, error);
+}
+
+static void leave_network(CoreGuest *guest, const Interface *live)
+{
+	const InterfaceSource *source = live->source;
+	if (live->type == INTERFACE_NETWORK && source && source->network && source->portid)
+		core_network_unplug(guest->core, source->network, source->portid);
+}
+
+/* ---- names ---- */
+
+static gboolean resolve(CoreGuest *guest, const Guest *owner, Interface *live, GError **error)
+{
+	gboolean networks = guest->core->objects[CORE_NETWORK] != NULL;
+	if (live->type == INTERFACE_NETWORK && networks && !join_network(guest, owner, live, error))
+		return FALSE;
+	if (plug_kind(live) == PLUG_NONE)
+		return TRUE;
+	char *name = plug_name(live, error);
+	if (!name)
+		return FALSE;
+	g_free(live->target);
+	live->target = name;
+	return TRUE;
+}
+
+gboolean plugs_resolve(CoreGuest *guest, Guest *live, G_GNUC_UNUSED Notes *notes, GError **error)
+{
+	const char *why;
+	if (!plug_possible(&why))
+		return TRUE;
+	SHAPE_EACH (Interface, interface, live->interfaces) {
+		if (resolve(guest, live, interface, error))
+			continue;
+		g_prefix_error(error, "guest \"%s\": ", live->name);
+		for (guint i = 0; i <= interface_i; i++)
+			leave_network(guest, g_ptr_array_index(live->interfaces, i));
+		return FALSE;
+	}
+	return TRUE;
+}
+
+/* ---- making them ---- */
+
+static gboolean is_virtio(const Interface *interface)
+{
+	return !interface->model || g_str_has_prefix(interface->model, "virtio");
+}
+
+static gboolean add_filter(CoreGuest *guest, const Guest *owner, const Interface *interface, GError **error)
+{
+	if (!interface->filter)
+		return TRUE;
+	if (plug_kind(interface) == PLUG_DIRECT)
+		return fail(error, LODGE_ERROR_UNSUPPORTED,
+			    "interface %s: filterref: a macvtap passes by the filters of this host; use a "
+			    "bridge", interface->mac);
+	FilterBinding binding = { .owner_name = owner->name, .owner_uuid = owner->uuid,
+				  .port = interface->target, .mac = interface->mac,
+				  .filter = interface->filter,
+				  .parameters = interface->filter_parameters };
+	return core_filter_bind(guest->core, &binding, CORE_FILTER_REPLACE, error);
+}
+
+/* The filter comes first: nothing passes unfiltered. */
+static gboolean make(CoreGuest *guest, const Guest *owner, const Interface *interface, EnginePlug *plug,
+		     Notes *notes, GError **error)
+{
+	guint queues = is_virtio(interface) ? (guint)opt_uint_or(interface->queues, 1) : 1;
+	g_autoptr(GError) why = NULL;
+	queues = CLAMP(queues, 1, ENGINE_QUEUES);
+	if (!add_filter(guest, owner, interface, error) ||
+	    !plug_make(interface, queues, plug->taps, notes, error))
+		return FALSE;
+	plug->n_taps = queues;
+	if (plug_vhost(interface, queues, plug->vhosts, &why))
+		plug->n_vhosts = queues;
+	core_filter_watch(guest->core, interface->target);
+	if (!why)
+		return TRUE;
+	g_propagate_error(error, g_steal_pointer(&why));
+	return FALSE;
+}
+
+static void unmake(CoreGuest *guest, const Interface *interface)
+{
+	if (!interface->target)
+		return;
+	if (interface->filter)
+		core_filter_unbind(guest->core, interface->target);
+	plug_remove(interface);
+}
+
+gboolean plugs_make(CoreGuest *guest, Guest *live, EngineStart *how, Notes *notes, GError **error)
+{
+	const char *why;
+	if (!plug_possible(&why))
+		return TRUE;
+	SHAPE_EACH (Interface, interface, live->interfaces) {
+		if (plug_kind(interface) == PLUG_NONE ||
+		    make(guest, live, interface, &how->plugs[interface_i], notes, error))
+			continue;
+		g_prefix_error(error, "guest \"%s\": ", live->name);
+		plugs_remove(guest, live);
+		return FALSE;
+	}
+	return TRUE;
+}
+
+void plugs_remove(CoreGuest *guest, const Guest *live)
+{
+	const char *why;
+	if (!plug_possible(&why))
+		return;
+	SHAPE_EACH (Interface, interface, live->interfaces) {
+		if (plug_kind(interface) != PLUG_NONE)
+			unmake(guest, interface);
+		leave_network(guest, interface);
+	}
+}
