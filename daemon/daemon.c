@@ -11,6 +11,7 @@
 #include "host/memory.h"
 #include "host/notify.h"
 #include "host/socket.h"
+#include "ops/run.h"
 #include "wire/rest/rest.h"
 
 #include <config.h> /* the build's, not our neighbour */
@@ -232,6 +233,7 @@ static gboolean daemon_open(Daemon *daemon, const DaemonArgs *args, GError **err
 	raise_limits();
 	if (!open_core(daemon, error))
 		return FALSE;
+	op_run_clean(daemon->core);
 	guint n;
 	const Op *const *ops = op_table(&n);
 	daemon->rest = rest_new(daemon->core, ops, n, error);

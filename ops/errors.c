@@ -1,22 +1,26 @@
-/* What an error code is to a door: an HTTP status and an exit code. The table also documents the exit
- * codes (`lodge help`, manual). Neighbours: base/error.h has the codes. */
+/* What an error code is to a door: an HTTP status, an exit code, libvirt's words. The table also documents
+ * the exit codes (`lodge help`, manual). Neighbours: base/error.h has the codes; libvirt's numbers are its
+ * protocol's affair (wire/libvirt/errors.c). */
 #include "ops/ops.h"
 
 static const OpErrorRow rows[] = {
-	[LODGE_ERROR_INTERNAL] = { 500, 1, "a bug in Lodge" },
-	[LODGE_ERROR_INVALID] = { 400, 2, "the command line or a document is wrong" },
-	[LODGE_ERROR_UNSUPPORTED] = { 422, 8, "this host or its QEMU cannot do that" },
-	[LODGE_ERROR_NOT_FOUND] = { 404, 3, "there is no such thing" },
-	[LODGE_ERROR_EXISTS] = { 409, 5, "the name or uuid is taken" },
-	[LODGE_ERROR_STATE] = { 409, 4, "not possible in the state it is in" },
-	[LODGE_ERROR_IN_USE] = { 409, 5, "in use by something else" },
-	[LODGE_ERROR_DENIED] = { 403, 6, "not allowed" },
-	[LODGE_ERROR_TIMEOUT] = { 504, 7, "it took too long" },
-	[LODGE_ERROR_ABORTED] = { 409, 130, "interrupted" },
-	[LODGE_ERROR_SYSTEM] = { 500, 1, "the operating system refused" },
-	[LODGE_ERROR_NO_SPACE] = { 507, 9, "no space left" },
-	[LODGE_ERROR_ENGINE] = { 502, 1, "QEMU refused or died" },
-	[LODGE_ERROR_GONE] = { 503, 10, "no daemon, or it went away" },
+	[LODGE_ERROR_INTERNAL] = { 500, 1, "a bug in Lodge", "internal error: " },
+	[LODGE_ERROR_INVALID] = { 400, 2, "the command line or a document is wrong",
+				 "invalid argument: " },
+	[LODGE_ERROR_UNSUPPORTED] = { 422, 8, "this host or its QEMU cannot do that",
+				 "unsupported configuration: " },
+	[LODGE_ERROR_NOT_FOUND] = { 404, 3, "there is no such thing", "" },
+	[LODGE_ERROR_EXISTS] = { 409, 5, "the name or uuid is taken", "operation failed: " },
+	[LODGE_ERROR_STATE] = { 409, 4, "not possible in the state it is in",
+				 "Requested operation is not valid: " },
+	[LODGE_ERROR_IN_USE] = { 409, 5, "in use by something else", "resource busy: " },
+	[LODGE_ERROR_DENIED] = { 403, 6, "not allowed", "operation forbidden: " },
+	[LODGE_ERROR_TIMEOUT] = { 504, 7, "it took too long", "Timed out during operation: " },
+	[LODGE_ERROR_ABORTED] = { 409, 130, "interrupted", "operation aborted: " },
+	[LODGE_ERROR_SYSTEM] = { 500, 1, "the operating system refused", "" },
+	[LODGE_ERROR_NO_SPACE] = { 507, 9, "no space left", "" },
+	[LODGE_ERROR_ENGINE] = { 502, 1, "QEMU refused or died", "internal error: " },
+	[LODGE_ERROR_GONE] = { 503, 10, "no daemon, or it went away", "" },
 };
 
 const OpErrorRow *op_error_row(LodgeError code)

@@ -143,6 +143,7 @@ typedef struct OpErrorRow {
 	int http_status;
 	int exit_code;
 	const char *doc; /* for manual and --help */
+	const char *words; /* libvirt's in front of such a message: scripts look for them; "" for none */
 } OpErrorRow;
 
 /* The code of any GError, ours or GIO's; ops/errors.c. Any thread. */

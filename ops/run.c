@@ -1,17 +1,22 @@
 /* `run`: from an image and a name to a running guest, with defaults that suit a server: q35, virtio,
  * a disk linked to the image, a serial console, the guest agent's channel. What fails half way leaves
  * nothing behind. */
-#include "core/core.h"
+#include "ops/run.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
 #include "core/undefine.h"
+#include "host/file.h"
 #include "image/build.h"
 #include "image/list.h"
 #include "image/overlay.h"
 #include "ops/families.h"
 
+#include <fcntl.h>
+#include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
-
-#include "base/fd.h"
 
 typedef struct RunArgs {
 	ShapeHead head;
@@ -145,11 +150,69 @@ static char *find_image(const char *folder, const char *name, GError **error)
 	return NULL;
 }
 
+/* ---- a disk whose guest is not known yet ---- */
+
+/* While there is a disk and no guest yet, a file in lib/making that has the guest's name says so: what
+ * was cut off then leaves no disk behind (op_run_clean). */
+static char *making_path(Core *core, const char *name)
+{
+	return g_build_filename(core_paths(core)->lib, "making", name, NULL);
+}
+
+static gboolean begin_making(Core *core, const char *name, const char *disk, GError **error)
+{
+	g_autofree char *path = making_path(core, name);
+	g_autofree char *folder = g_path_get_dirname(path);
+	if (g_mkdir_with_parents(folder, 0700) < 0)
+		return fail_errno(error, errno, "cannot create the folder %s", folder);
+	return file_write(path, disk, strlen(disk), 0600, FILE_CACHE, error);
+}
+
+static void end_making(Core *core, const char *name)
+{
+	g_autofree char *path = making_path(core, name);
+	unlink(path);
+}
+
+/* Whether @disk was made after @marker was: one that was there before is somebody's. */
+static gboolean is_ours(const char *disk, const char *marker)
+{
+	struct statx made, said;
+	if (statx(AT_FDCWD, disk, AT_SYMLINK_NOFOLLOW, STATX_BTIME, &made) < 0 ||
+	    statx(AT_FDCWD, marker, AT_SYMLINK_NOFOLLOW, STATX_MTIME, &said) < 0 ||
+	    !(made.stx_mask & STATX_BTIME))
+		return FALSE;
+	return made.stx_btime.tv_sec > said.stx_mtime.tv_sec ||
+	       (made.stx_btime.tv_sec == said.stx_mtime.tv_sec &&
+		made.stx_btime.tv_nsec >= said.stx_mtime.tv_nsec);
+}
+
+static void clean_one(Core *core, const char *name)
+{
+	g_autofree char *marker = making_path(core, name);
+	g_autofree char *disk = file_read(marker, PATH_MAX, NULL, NULL);
+	g_autoptr(CoreGuest) guest = core_find_by(core, CORE_BY_NAME, name, NULL);
+	if (disk && !guest && is_ours(disk, marker) && unlink(disk) == 0)
+		log_warning(name, "removed %s: making the guest was interrupted", disk);
+	unlink(marker);
+}
+
+void op_run_clean(Core *core)
+{
+	g_autofree char *folder = g_build_filename(core_paths(core)->lib, "making", NULL);
+	g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+	for (const char *name; dir && (name = g_dir_read_name(dir));)
+		clean_one(core, name);
+}
+
+/* ---- the disk ---- */
+
 /* A disk on top of @image; images beside it are named without their folder, so that the folder may
  * move. */
-static gboolean make_disk(const char *folder, const char *image, const RunArgs *args, char **disk,
+static gboolean make_disk(Core *core, const char *image, const RunArgs *args, char **disk,
 			  GError **error)
 {
+	const char *folder = core_paths(core)->images;
 	autofd int fd = image_open(image, error);
 	ImageFormat format = fd < 0 ? 0 : image_probe_format(fd, image, error);
 	if (!format)
@@ -159,8 +222,12 @@ static gboolean make_disk(const char *folder, const char *image, const RunArgs *
 	g_autofree char *base = g_path_get_basename(absolute);
 	g_autofree char *path = g_strdup_printf("%s/%s.qcow2", folder, args->name);
 	const char *backing = g_str_equal(beside, folder) ? base : absolute;
-	if (!image_create_overlay(path, backing, format, opt_uint_or(args->disk_size, 0), error))
+	if (!begin_making(core, args->name, path, error))
 		return FALSE;
+	if (!image_create_overlay(path, backing, format, opt_uint_or(args->disk_size, 0), error)) {
+		end_making(core, args->name);
+		return FALSE;
+	}
 	*disk = g_steal_pointer(&path);
 	return TRUE;
 }
@@ -209,13 +276,14 @@ static gboolean run(OpCall *call, GError **error)
 	g_autofree char *image = find_image(folder, args->image, error);
 	g_autofree char *disk = NULL;
 	op_progress(call, 0.1, "making the disk");
-	if (!image || !make_disk(folder, image, args, &disk, error))
+	if (!image || !make_disk(call->core, image, args, &disk, error))
 		return FALSE;
 	g_autoptr(CoreGuest) guest = bring_up(call, disk, error);
-	if (!guest) {
+	if (!guest)
 		unlink(disk);
+	end_making(call->core, args->name);
+	if (!guest)
 		return FALSE;
-	}
 	tell(call, guest, image, g_steal_pointer(&disk));
 	return TRUE;
 }

@@ -114,6 +114,20 @@ def test_killed_in_redefine(daemon):
 
 @root_only
 @needs_strace
+def test_killed_in_run(daemon):
+    """The disk of a guest that never was goes; one that was there before is somebody's."""
+    image, images = daemon.root / "base.qcow2", daemon.root / "images"
+    for path in (image, images / "web2.qcow2"):
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", path, "64M"], check=True)
+    making = daemon.root / "lib" / "making"
+    making.mkdir()
+    (making / "web2").write_text(str(images / "web2.qcow2"))
+    assert kill_at(daemon, "openat", 1, "run", "web1", "--image", image, "--memory", "64M")
+    assert names(daemon) == [] and files(images) == ["web2.qcow2"] and not files(making)
+
+
+@root_only
+@needs_strace
 def test_killed_in_undefine(daemon):
     killed = 0
     for call, nth in UNDEFINE_STEPS:

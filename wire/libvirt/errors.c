@@ -1,44 +1,33 @@
-/* Our errors as libvirt's numbers, which clients branch on, and libvirt's words in front of them, which
- * scripts look for. The one table of that. Neighbours: base/error.h has our codes. */
+/* Our errors as libvirt's numbers, which clients branch on: the one table of that. Its words stand in
+ * ops/errors.c. Neighbours: base/error.h has our codes. */
 #include "wire/libvirt/internal.h"
 
 #include <string.h>
 
 #define LEVEL_ERROR 2
 
-typedef struct ErrorRow {
-	int code;	    /* virErrorNumber */
-	const char *prefix; /* libvirt's words */
-} ErrorRow;
-
-static const ErrorRow rows[] = {
-	[LODGE_ERROR_INTERNAL] = { 1, "internal error: " },
-	[LODGE_ERROR_INVALID] = { 8, "invalid argument: " },
-	[LODGE_ERROR_UNSUPPORTED] = { 67, "unsupported configuration: " },
-	[LODGE_ERROR_NOT_FOUND] = { 42, "Domain not found: " },
-	[LODGE_ERROR_EXISTS] = { 9, "operation failed: " },
-	[LODGE_ERROR_STATE] = { 55, "Requested operation is not valid: " },
-	[LODGE_ERROR_IN_USE] = { 87, "resource busy: " },
-	[LODGE_ERROR_DENIED] = { 29, "operation forbidden: " },
-	[LODGE_ERROR_TIMEOUT] = { 68, "Timed out during operation: " },
-	[LODGE_ERROR_ABORTED] = { 78, "operation aborted: " },
-	[LODGE_ERROR_SYSTEM] = { 38, "" },
-	[LODGE_ERROR_NO_SPACE] = { 38, "" },
-	[LODGE_ERROR_ENGINE] = { 1, "internal error: " },
-	[LODGE_ERROR_GONE] = { 6, "" },
+/* virErrorNumber of each code. */
+static const int numbers[] = {
+	[LODGE_ERROR_INTERNAL] = 1,  [LODGE_ERROR_INVALID] = 8, [LODGE_ERROR_UNSUPPORTED] = 67,
+	[LODGE_ERROR_NOT_FOUND] = 42, [LODGE_ERROR_EXISTS] = 9,	[LODGE_ERROR_STATE] = 55,
+	[LODGE_ERROR_IN_USE] = 87,   [LODGE_ERROR_DENIED] = 29, [LODGE_ERROR_TIMEOUT] = 68,
+	[LODGE_ERROR_ABORTED] = 78,  [LODGE_ERROR_SYSTEM] = 38, [LODGE_ERROR_NO_SPACE] = 38,
+	[LODGE_ERROR_ENGINE] = 1,    [LODGE_ERROR_GONE] = 6,
 };
-static const ErrorRow xml_row = { 27, "XML error: " };
+#define LV_ERR_XML 27
 
-/* Where a verb's target is no guest: the part of libvirt that speaks, and what it says of one that is not
- * there. */
+/* By the target of a verb: the part of libvirt that speaks, and what it says of one that is not there. */
 static const struct {
 	LvErrorDomain domain;
-	ErrorRow missing;
+	int missing;
+	const char *words;
 } targets[] = {
-	[OP_ON_POOL] = { LV_FROM_STORAGE, { LV_ERR_NO_STORAGE_POOL, "Storage pool not found: " } },
-	[OP_ON_NETWORK] = { LV_FROM_NETWORK, { LV_ERR_NO_NETWORK, "Network not found: " } },
-	[OP_ON_NWFILTER] = { LV_FROM_NWFILTER, { LV_ERR_NO_NWFILTER, "Network filter not found: " } },
-	[OP_ON_SECRET] = { LV_FROM_SECRET, { LV_ERR_NO_SECRET, "Secret not found: " } },
+	[OP_ON_DAEMON] = { LV_FROM_QEMU, 42, "Domain not found: " },
+	[OP_ON_GUEST] = { LV_FROM_QEMU, 42, "Domain not found: " },
+	[OP_ON_POOL] = { LV_FROM_STORAGE, LV_ERR_NO_STORAGE_POOL, "Storage pool not found: " },
+	[OP_ON_NETWORK] = { LV_FROM_NETWORK, LV_ERR_NO_NETWORK, "Network not found: " },
+	[OP_ON_NWFILTER] = { LV_FROM_NWFILTER, LV_ERR_NO_NWFILTER, "Network filter not found: " },
+	[OP_ON_SECRET] = { LV_FROM_SECRET, LV_ERR_NO_SECRET, "Secret not found: " },
 };
 
 /* Errors that carry libvirt's number themselves. */
@@ -98,21 +87,26 @@ void lv_send_gerror(LvClient *client, const LvHeader *header, const LvProc *proc
 		return;
 	}
 	LodgeError code = op_error_of(error);
-	const ErrorRow *row = &rows[code];
+	int number = numbers[code];
+	const char *words = op_error_row(code)->words;
 	if (target > OP_ON_GUEST)
 		domain = targets[target].domain;
-	if (target > OP_ON_GUEST && code == LODGE_ERROR_NOT_FOUND)
-		row = &targets[target].missing;
-	if (code == LODGE_ERROR_INVALID && takes_xml(proc))
-		row = &xml_row;
-	g_autofree char *text = g_strconcat(row->prefix, error->message, NULL);
-	lv_send_error(client, header, row->code, domain, text);
+	if (code == LODGE_ERROR_NOT_FOUND) {
+		number = targets[target].missing;
+		words = targets[target].words;
+	}
+	if (code == LODGE_ERROR_INVALID && takes_xml(proc)) {
+		number = LV_ERR_XML;
+		words = "XML error: ";
+	}
+	g_autofree char *text = g_strconcat(words, error->message, NULL);
+	lv_send_error(client, header, number, domain, text);
 }
 
 void lv_send_missing(LvClient *client, const LvHeader *header, const LvProc *proc,
 		     const GError *error)
 {
-	gboolean of_guest = proc->missing == rows[LODGE_ERROR_NOT_FOUND].code;
+	gboolean of_guest = proc->missing == numbers[LODGE_ERROR_NOT_FOUND];
 	if (error->domain == lv_quark() || op_error_of(error) != LODGE_ERROR_NOT_FOUND || of_guest)
 		lv_send_gerror(client, header, proc, error);
 	else

@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "host/listeners.h"
+#include "host/socket.h"
 #include "wire/rest/internal.h"
 
 #include <glib-unix.h>
@@ -172,12 +173,7 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **slot,
 static OpCaller caller_of(int fd, gboolean read_only)
 {
 	OpCaller caller = { .uid = (uid_t)-1, .read_only = read_only, .door = "rest" };
-	struct ucred peer;
-	socklen_t len = sizeof peer;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
-		return caller;
-	caller.uid = peer.uid;
-	caller.pid = peer.pid;
+	socket_peer(fd, &caller.pid, &caller.uid, NULL);
 	return caller;
 }
 
