@@ -5,13 +5,14 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/paths.h"
+#include "image/part.h"
+#include "image/trust.h"
 #include "core/core.h"
 #include "daemon/config.h"
 #include "daemon/doors.h"
 #include "host/memory.h"
 #include "host/notify.h"
 #include "host/socket.h"
-#include "ops/run.h"
 #include "wire/rest/rest.h"
 
 #include <config.h> /* the build's, not our neighbour */
@@ -217,6 +218,8 @@ static gboolean open_core(Daemon *daemon, GError **error)
 						 .qemu = daemon->config->qemu,
 						 .require_kvm =
 							 daemon->config->require_kvm == TRI_YES } };
+	image_trust_folder(daemon->paths->images);
+	image_parts_clean(daemon->paths->images);
 	daemon->core = core_new(&config, error);
 	return daemon->core != NULL;
 }
@@ -233,7 +236,6 @@ static gboolean daemon_open(Daemon *daemon, const DaemonArgs *args, GError **err
 	raise_limits();
 	if (!open_core(daemon, error))
 		return FALSE;
-	op_run_clean(daemon->core);
 	guint n;
 	const Op *const *ops = op_table(&n);
 	daemon->rest = rest_new(daemon->core, ops, n, error);

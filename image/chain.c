@@ -7,7 +7,10 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "host/why.h"
+#include "image/header.h"
 #include "image/qcow2.h"
+#include "image/trust.h"
 
 static void link_free(gpointer data)
 {
@@ -89,18 +92,17 @@ static ImageFormat guess_backing(const char *image, const char *path, GError **e
 }
 
 /* The backing file of @link_ by its header, as the next path and format. */
-static gboolean next_link(const ImageLink *link_, const Qcow2Header *header, char **path,
+static gboolean next_link(const ImageLink *link_, const ImageHeader *header, char **path,
 			  ImageFormat *format, GError **error)
 {
 	g_autofree char *next =
-		image_resolve(link_->path, header->backing_file, "backing file", error);
-	if (!next)
+		image_resolve(link_->path, header->backing, "backing file", error);
+	if (!next || !image_trusted(link_->path, next, "backing file", error))
 		return FALSE;
 	struct stat st;
 	if (stat(next, &st) < 0)
-		return fail_errno(error, errno,
-				  "image \"%s\": its backing file \"%s\" is not there", link_->path,
-				  next);
+		return fail_open(error, errno, next, FALSE,
+				 "image \"%s\": its backing file \"%s\" is not there", link_->path, next);
 	const char *said = header->backing_format;
 	*format = (ImageFormat)(said ? enum_value(&image_formats, said) : 0);
 	if (said && *format == 0)
@@ -114,20 +116,50 @@ static gboolean next_link(const ImageLink *link_, const Qcow2Header *header, cha
 	return TRUE;
 }
 
-static gboolean find_data_file(ImageLink *link_, const Qcow2Header *header, GError **error)
+static gboolean find_data_file(ImageLink *link_, const ImageHeader *header, GError **error)
 {
-	if (!(header->incompatible & QCOW2_DATA_FILE))
-		return TRUE;
 	if (!header->data_file)
+		return TRUE;
+	if (!*header->data_file)
 		return fail(error, LODGE_ERROR_INVALID,
 			    "image \"%s\" has its data in another file, but does not say which",
 			    link_->path);
 	link_->data_file = image_resolve(link_->path, header->data_file, "data file", error);
 	struct stat st;
+	if (link_->data_file && !image_trusted(link_->path, link_->data_file, "data file", error))
+		return FALSE;
 	if (link_->data_file && stat(link_->data_file, &st) < 0)
 		return fail_errno(error, errno, "image \"%s\": its data file \"%s\" is not there",
 				  link_->path, link_->data_file);
 	return link_->data_file != NULL;
+}
+
+/* What is said to be of a format must look so; a raw disk may look as it likes. */
+static gboolean check_format(int fd, const char *path, ImageFormat format, GError **error)
+{
+	ImageFacts facts;
+	if (!format || format == IMAGE_RAW)
+		return TRUE;
+	return image_probe(fd, path, &facts, error) &&
+	       (facts.format == format ||
+		fail(error, LODGE_ERROR_INVALID, "image \"%s\" is said to be %s, but it looks %s", path,
+		     enum_name(&image_formats, (int)format), enum_name(&image_formats, (int)facts.format)));
+}
+
+/* Refuses what QEMU would complete with files that nobody looked at. */
+static gboolean is_whole(const ImageLink *link_, const ImageHeader *header, GError **error)
+{
+	if (header->extents && header->extents->len)
+		return fail(error, LODGE_ERROR_UNSUPPORTED,
+			    "image \"%s\" is a list of other files, such as \"%s\"; make one image of them "
+			    "with `lodge image convert`", link_->path,
+			    (const char *)g_ptr_array_index(header->extents, 0));
+	if (header->differencing)
+		return fail(error, LODGE_ERROR_UNSUPPORTED,
+			    "image \"%s\" holds only what differs from a parent image, which QEMU cannot "
+			    "follow for %s; merge them with the program that made it", link_->path,
+			    enum_name(&image_formats, (int)header->format));
+	return TRUE;
 }
 
 /* Adds the link @path, and puts what follows into @path and @format; NULL at the end. */
@@ -137,27 +169,16 @@ static gboolean add_link(Walk *walk, char **path, ImageFormat *format, GError **
 	added->path = g_steal_pointer(path);
 	g_ptr_array_add(walk->links, added);
 	autofd int fd = -1;
-	ImageFacts facts;
+	g_auto(ImageHeader) header = { 0 };
 	if (!open_link(walk, added->path, &fd, error) ||
-	    !image_probe(fd, added->path, &facts, error))
+	    !check_format(fd, added->path, *format, error) ||
+	    !image_header_read(fd, added->path, *format, &header, error) ||
+	    !is_whole(added, &header, error) || !find_data_file(added, &header, error))
 		return FALSE;
-	added->format = *format ? *format : facts.format;
-	added->size = facts.size;
-	if (added->format != IMAGE_RAW && added->format != facts.format)
-		return fail(error, LODGE_ERROR_INVALID,
-			    "image \"%s\" is said to be %s, but it looks %s", added->path,
-			    enum_name(&image_formats, (int)added->format),
-			    enum_name(&image_formats, (int)facts.format));
-	if (added->format == IMAGE_RAW)
-		added->size = OPT_UINT((guint64)lseek(fd, 0, SEEK_END));
-	if (added->format != IMAGE_QCOW2)
-		return TRUE;
-	g_auto(Qcow2Header) header = { 0 };
-	if (!qcow2_read(fd, added->path, &header, error) || !find_data_file(added, &header, error))
-		return FALSE;
-	added->size = OPT_UINT(header.size);
-	added->encrypted = header.encryption != QCOW2_PLAIN;
-	return !header.backing_file || next_link(added, &header, path, format, error);
+	added->format = header.format;
+	added->size = header.capacity;
+	added->encrypted = header.crypt != IMAGE_CRYPT_NONE;
+	return !header.backing || next_link(added, &header, path, format, error);
 }
 
 GPtrArray *image_chain(const char *path, ImageFormat format, GError **error)

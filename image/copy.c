@@ -16,6 +16,7 @@
 #include "image/lock.h"
 #include "image/part.h"
 #include "image/resize.h"
+#include "image/trust.h"
 
 typedef struct Copying {
 	const ImageCopy *how;
@@ -188,9 +189,12 @@ static gboolean copy_to_part(const Copying *c, GError **error)
 		    grows(c) && ftruncate(part.fd, (off_t)c->to.size) < 0 &&
 			    !fail_errno(error, errno, "image \"%s\" cannot be made", c->to.path))
 		return FALSE;
-	mode_t mode = c->to.mode ? c->to.mode : 0600;
-	if ((part.fd >= 0 ? fchmod(part.fd, mode) : chmod(part.temp, mode)) < 0)
+	if (part.fd < 0)
+		part.fd = open(part.temp, O_RDWR | O_CLOEXEC);
+	if (part.fd < 0 || fchmod(part.fd, c->to.mode ? c->to.mode : 0600) < 0)
 		return fail_errno(error, errno, "image \"%s\" cannot be made", c->to.path);
+	if (c->to.backing)
+		image_trust_link(part.fd, c->to.backing);
 	return image_part_finish(&part, c->how->replace, !c->to.no_flush, error);
 }
 

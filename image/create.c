@@ -12,6 +12,7 @@
 #include "image/overlay.h"
 #include "image/part.h"
 #include "image/qcow2_write.h"
+#include "image/trust.h"
 
 const EnumTable image_preallocs = ENUM_TABLE("preallocation", "off", "metadata", "falloc", "full");
 
@@ -121,6 +122,8 @@ static gboolean write_plain(const ImageCreate *how, guint64 size, GError **error
 	gboolean ok = qcow2 ? qcow2_new_write(part.fd, &image) : write_raw(how, part.fd, size);
 	if (!ok || (how->mode && fchmod(part.fd, how->mode) < 0))
 		return fail_errno(error, errno, "image \"%s\" cannot be written", how->path);
+	if (how->backing)
+		image_trust_link(part.fd, how->backing);
 	return image_part_finish(&part, FALSE, !how->no_flush, error);
 }
 
@@ -205,8 +208,11 @@ static gboolean make_by_tool(const ImageCreate *how, guint64 size, GError **erro
 	if (!image_part_begin(how->path, TRUE, &part, error) ||
 	    !run_create(how, part.temp, size, error))
 		return FALSE;
-	if (chmod(part.temp, how->mode ? how->mode : 0600) < 0)
+	part.fd = open(part.temp, O_RDWR | O_CLOEXEC);
+	if (part.fd < 0 || fchmod(part.fd, how->mode ? how->mode : 0600) < 0)
 		return fail_errno(error, errno, "image \"%s\" cannot be written", how->path);
+	if (how->backing)
+		image_trust_link(part.fd, how->backing);
 	return image_part_finish(&part, FALSE, !how->no_flush, error);
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "host/why.h"
 
 const EnumTable image_formats =
 	ENUM_TABLE("disk format", "raw", "qcow2", "qcow", "vmdk", "vdi", "vhdx", "vpc", "luks");
@@ -45,7 +46,7 @@ int image_open(const char *path, GError **error)
 	autofd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
 	if (fd < 0 || fstat(fd, &st) < 0) {
-		fail_errno(error, errno, "image \"%s\" cannot be opened", path);
+		fail_open(error, errno, path, FALSE, "image \"%s\" cannot be opened", path);
 		return -1;
 	}
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {

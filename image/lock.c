@@ -23,6 +23,7 @@ static const struct {
 	const char *doing;
 } uses[] = {
 	[IMAGE_USE_READ] = { READ, WRITE | RESIZE, "written" },
+	[IMAGE_USE_GUEST] = { READ | WRITE | RESIZE, WRITE | RESIZE, "used" },
 	[IMAGE_USE_WRITE] = { READ | WRITE | RESIZE, READ | WRITE | RESIZE, "used" },
 };
 

@@ -14,6 +14,7 @@
 typedef enum ImageUse {
 	IMAGE_USE_READ,	 /* reads; nobody may write meanwhile */
 	IMAGE_USE_WRITE, /* writes; nobody else may read or write */
+	IMAGE_USE_GUEST, /* as a running guest: writes; who said so may read */
 } ImageUse;
 
 /* Locks the open image @fd for @use, for as long as @fd (and its copies) are open, against QEMU and

@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "host/file.h"
 #include "host/process.h"
+#include "host/why.h"
 
 #define FOREIGN_AGE (24 * 3600) /* seconds */
 
@@ -81,7 +82,7 @@ static gboolean make_folder(ImagePart *part, GError **error)
 	if (mkdir(part->folder, 0700) < 0) {
 		int errnum = errno;
 		g_clear_pointer(&part->folder, g_free);
-		return fail_errno(error, errnum, "image \"%s\" cannot be made", part->path);
+		return fail_open(error, errnum, part->path, TRUE, "image \"%s\" cannot be made", part->path);
 	}
 	g_autofree char *name = g_path_get_basename(part->path);
 	part->temp = g_build_filename(part->folder, name, NULL);
@@ -96,7 +97,7 @@ static gboolean open_part(ImagePart *part, GError **error)
 	if (part->fd >= 0)
 		return TRUE;
 	if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
-		return fail_errno(error, errno, "image \"%s\" cannot be made", part->path);
+		return fail_open(error, errno, part->path, TRUE, "image \"%s\" cannot be made", part->path);
 	if (!make_folder(part, error))
 		return FALSE;
 	part->fd = open(part->temp, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);

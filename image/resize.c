@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "host/why.h"
 #include "image/header.h"
 #include "image/lock.h"
 
@@ -68,7 +69,7 @@ gboolean image_resize(const ImageResize *how, GError **error)
 {
 	autofd int fd = open(how->path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
-		return fail_errno(error, errno, "image \"%s\" cannot be resized", how->path);
+		return fail_open(error, errno, how->path, TRUE, "image \"%s\" cannot be resized", how->path);
 	g_auto(ImageHeader) header = { 0 };
 	if (!image_header_read(fd, how->path, how->format, &header, error))
 		return FALSE;

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "host/why.h"
 #include "image/format.h"
 #include "image/lock.h"
 
@@ -57,7 +58,7 @@ ImageTransfer *image_upload(const char *path, guint64 offset, guint64 length, GE
 {
 	autofd int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0) {
-		fail_errno(error, errno, "volume \"%s\" cannot be written", path);
+		fail_open(error, errno, path, TRUE, "volume \"%s\" cannot be written", path);
 		return NULL;
 	}
 	if (!image_lock(fd, path, IMAGE_USE_WRITE, error))

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "host/why.h"
 #include "image/lock.h"
 
 const EnumTable image_wipes = ENUM_TABLE("wipe algorithm", "zero", "nnsa", "dod", "bsi", "gutmann",
@@ -149,7 +150,7 @@ gboolean image_wipe(const char *path, ImageWipe algorithm, const ImageWork *work
 {
 	autofd int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
-		return fail_errno(error, errno, "image \"%s\" cannot be wiped", path);
+		return fail_open(error, errno, path, TRUE, "image \"%s\" cannot be wiped", path);
 	off_t end = lseek(fd, 0, SEEK_END);
 	if (end < 0)
 		return fail_errno(error, errno, "image \"%s\" cannot be examined", path);

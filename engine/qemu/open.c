@@ -4,6 +4,8 @@
 #include "base/fd.h"
 #include "engine/qemu/run.h"
 #include "host/socket.h"
+#include "host/why.h"
+#include "image/lock.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -29,8 +31,14 @@ static gboolean claim(EngineRun *run, const QemuFd *want, const Guest *live, int
 	    (want->flags & O_APPEND))
 		return TRUE;
 	const Disk *disk = disk_of(live, want);
-	gboolean writes = (want->flags & O_ACCMODE) != O_RDONLY;
-	return claim_image(run, fd, writes, disk && disk->shareable, want->what, want->path, error);
+	gboolean writes = (want->flags & O_ACCMODE) != O_RDONLY, shared = disk && disk->shareable;
+	if (!claim_image(run, fd, writes, shared, want->what, want->path, error))
+		return FALSE;
+	/* Guests of other daemons and hosts, and tools. */
+	if (shared || image_lock_check(fd, want->path, writes ? IMAGE_USE_GUEST : IMAGE_USE_READ, error))
+		return TRUE;
+	g_prefix_error(error, "guest \"%s\": %s: ", run->name, want->what);
+	return FALSE;
 }
 
 static int open_file(EngineRun *run, const QemuFd *want, const Guest *live, GError **error)
@@ -41,8 +49,8 @@ static int open_file(EngineRun *run, const QemuFd *want, const Guest *live, GErr
 		const char *remedy = errnum == EROFS || errnum == EACCES
 					     ? " (mark the disk <readonly/> if it is not to be written)"
 					     : "";
-		fail_errno(error, errnum, "guest \"%s\": %s: cannot open %s%s", run->name,
-			   want->what, want->path, remedy);
+		fail_open(error, errnum, want->path, (want->flags & O_ACCMODE) != O_RDONLY,
+			  "guest \"%s\": %s: cannot open %s%s", run->name, want->what, want->path, remedy);
 		return -1;
 	}
 	return claim(run, want, live, fd, error) ? fd_steal(&fd) : -1;

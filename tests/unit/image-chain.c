@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "image/chain.h"
 #include "image/overlay.h"
+#include "image/trust.h"
 
 static char *folder;
 
@@ -237,12 +238,55 @@ static void test_overlay_refused(void)
 	g_assert_cmpstr(kept, ==, "mine\n0\n");
 }
 
+/* A header alone never leads to a file anywhere: only who made the link, or who said what the folder is
+ * for, lets it. */
+static void test_trust(void)
+{
+	run("mkdir -p one/below two && echo secret >two/shadow && truncate -s 1M two/shadow &&"
+	    "cp two/shadow one/below/mine && ln -s ../two/shadow one/alias");
+	static const struct {
+		const char *backing;
+		gboolean ok;
+	} cases[] = {
+		{ "below/mine", TRUE },	    { "../one/below/mine", TRUE }, { "../two/shadow", FALSE },
+		{ "./alias", FALSE },	    { "/etc/shadow", FALSE },	   { "file:/etc/passwd", FALSE },
+		{ "/dev/null", FALSE },
+	};
+	image_distrust_folder(folder);
+	for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *command = g_strdup_printf(
+			"rm -f one/up.qcow2; qemu-img create -q -u -f qcow2 -b %s -F raw one/up.qcow2 1M",
+			cases[i].backing);
+		run(command);
+		g_autofree char *path = in_folder("one/up.qcow2");
+		g_autoptr(GError) error = NULL;
+		g_autoptr(GPtrArray) links = image_chain(path, IMAGE_QCOW2, &error);
+		g_assert_true((links != NULL) == cases[i].ok);
+		if (!cases[i].ok)
+			g_assert_error(error, LODGE_ERROR, LODGE_ERROR_DENIED);
+	}
+	/* what Lodge links itself, it follows; not when the header was changed since */
+	g_autofree char *made = in_folder("one/made.qcow2");
+	g_autoptr(GError) error = NULL;
+	g_assert_true(image_create_overlay(made, "../two/shadow", IMAGE_RAW, 0, &error));
+	g_assert_no_error(error);
+	g_autoptr(GPtrArray) links = image_chain(made, IMAGE_QCOW2, &error);
+	g_assert_no_error(error);
+	run("qemu-img rebase -u -f qcow2 -b /etc/shadow -F raw one/made.qcow2");
+	g_assert_null(image_chain(made, IMAGE_QCOW2, &error));
+	g_assert_error(error, LODGE_ERROR, LODGE_ERROR_DENIED);
+	g_assert_nonnull(strstr(error->message, "/etc/shadow"));
+	image_trust_folder(folder);
+}
+
 int main(int argc, char **argv)
 {
 	static const guint64 sizes[] = { 512, 1 << 20, (guint64)10 << 30, (guint64)5 << 40,
 					 (guint64)1 << 50 };
 	g_test_init(&argc, &argv, NULL);
 	folder = g_dir_make_tmp("lodge-image-XXXXXX", NULL);
+	image_trust_folder(folder);
+	g_test_add_func("/image/chain/trust", test_trust);
 	g_test_add_func("/chain/three", test_three);
 	g_test_add_func("/chain/raw-is-believed", test_raw_is_believed);
 	g_test_add_func("/chain/unsaid-format", test_unsaid_format);

@@ -232,10 +232,10 @@ static void test_copy(void)
 		g_assert_no_error(error);
 		g_assert_cmpuint(told.n, >, 0);
 		g_autofree char *compare = g_strdup_printf(
-			"qemu-img compare -q %s -f qcow2 -F %s source.qcow2 copy && "
+			"qemu-img compare -q -f qcow2 -F %s source.qcow2 copy && "
 			"qemu-img info --output=json -f %s copy | grep 'virtual-size\": %" G_GUINT64_FORMAT
 			"' && rm copy",
-			how.to.size ? "" : "-s", format, format, how.to.size ? how.to.size : 64 * MIB);
+			format, format, how.to.size ? how.to.size : 64 * MIB);
 		run(compare);
 		assert_left("lodge-part", "0");
 	}
@@ -366,6 +366,8 @@ static void test_resize(void)
 static void test_wipe(void)
 {
 	for (int algorithm = IMAGE_WIPE_ZERO; algorithm <= IMAGE_WIPE_TRIM; algorithm++) {
+		if (algorithm == IMAGE_WIPE_PFITZNER7 || algorithm == IMAGE_WIPE_PFITZNER33)
+			continue; /* as random, but for long */
 		run("yes secret | head -c 20001 >wiped; truncate -s 1M wiped");
 		g_autofree char *path = in_folder("wiped");
 		g_autoptr(GError) error = NULL;
