@@ -153,13 +153,16 @@ static char *boot_marker(Core *core)
 	return g_build_filename(core->paths->run, "autostarted", NULL);
 }
 
-/* Autostart is done once per boot of the host: the marker says which. NULL: it is done. */
+/* Autostart is done once per boot of the host: the marker says which. NULL: it is done. What an earlier
+ * boot left in run/ is not active any more. */
 static char *new_boot(Core *core)
 {
 	g_autofree char *path = boot_marker(core), *boot = NULL;
 	g_autofree char *last = file_read(path, 4096, NULL, NULL);
 	if (!g_file_get_contents("/proc/sys/kernel/random/boot_id", &boot, NULL, NULL))
 		boot = g_strdup("unknown");
+	if (last && !g_str_equal(boot, last))
+		objects_forget_boot(core);
 	return g_strcmp0(boot, last) ? g_steal_pointer(&boot) : NULL;
 }
 
@@ -197,8 +200,6 @@ Core *core_new(const CoreConfig *config, GError **error)
 	}
 	filters_adopt(core);
 	core->boot = new_boot(core);
-	if (core->boot)
-		objects_forget_boot(core);
 	objects_adopt(core);
 	recover_all(core);
 	g_atomic_int_set(&core->index_wanted, TRUE);

@@ -4,17 +4,19 @@
 #include "base/error.h"
 #include "host/file.h"
 
+const struct CoreKind *const *world_kinds;
+
 static void hear(const CoreEvent *event, gpointer data)
 {
 	World *world = data;
 	const char *what = event->event ? event->event : event->kind;
-	g_ptr_array_add(world->heard, g_strdup_printf("%s %s %s", event->guest, what,
-						      event->detail ? event->detail : "-"));
+	g_ptr_array_add(world->heard, g_strdup_printf("%s %s %s", event->guest ? event->guest : event->object,
+						      what, event->detail ? event->detail : "-"));
 }
 
 void world_begin(World *world)
 {
-	CoreConfig config = { .paths = world->paths, .engine = &fake_engine };
+	CoreConfig config = { .paths = world->paths, .engine = &fake_engine, .kinds = world_kinds };
 	g_autoptr(GError) error = NULL;
 	world->core = core_new(&config, &error);
 	g_assert_no_error(error);

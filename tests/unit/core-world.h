@@ -13,6 +13,9 @@ typedef struct World {
 	GPtrArray *heard; /* char *: "web1 started booted" */
 } World;
 
+/* The kinds of objects that worlds have; NULL: the program's own. Set before world_open(). */
+extern const struct CoreKind *const *world_kinds;
+
 void world_open(World *world);
 /* Ends every guest's run without a word, and the core; checks that nothing is left. */
 void world_close(World *world);
