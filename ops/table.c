@@ -14,6 +14,7 @@ static const OpFamily *const families[] = {
 	&op_family_node, &op_family_capabilities,
 	&op_family_pool, &op_family_pool_show, &op_family_volume, &op_family_volume_work,
 	&op_family_volume_stream,
+	&op_family_nwfilter,
 	&op_family_image,      &op_family_host,	      &op_family_daemon,
 };
 
