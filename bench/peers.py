@@ -13,6 +13,7 @@ import select
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -130,6 +131,13 @@ class Lodge:
         """Something that needs @name to be known."""
         self.call("GET", f"/v1/guests/{name}/state")
 
+    def clear(self):
+        """Nothing is left of a measure that was cut short."""
+        for guest in self.call("GET", "/v1/guests?all=yes")["domains"]:
+            with contextlib.suppress(RuntimeError):
+                self.destroy(guest["name"])
+            self.undefine(guest["name"])
+
     def list_words(self):
         return [LODGE, "--root", self.root, "list", "--all"]
 
@@ -173,19 +181,36 @@ def child_of(pid):
     return int(path.read_text().split()[0])
 
 
+class PeerFailed(Exception):
+    """The peer refused, hung or ended: the bench goes on without it."""
+
+
 class Libvirt:
-    """A libvirtd of its own; takes root."""
+    """A libvirtd of its own; takes root. One that does not answer within CALL_SECONDS is killed, which ends
+    the call that waits for it."""
     name = "libvirt"
+    CALL_SECONDS = 10
+    hung = False
 
     def __init__(self, folder):
         import libvirt  # python3-libvirt; only where the peer is there
         libvirt.registerErrorHandler(lambda *_: None, None)
         self.libvirt, self.log = libvirt, open(folder / "libvirt.err", "ab")
+        self.init = self.entered = self.connection = None
         self.world = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "unshare", "-m", "-p", "-f", "--mount-proc", "--kill-child", "--propagation", "private",
-             "sh", "-c", LIBVIRT_WORLD], stdout=subprocess.PIPE, stderr=self.log)
-        if self.world.stdout.readline() != b"ready\n":
-            raise RuntimeError(f"no namespaces; see {self.log.name}")
+            ["setpriv", "--pdeathsig", "KILL", "unshare", "-m", "-p", "-f", "--mount-proc", "--kill-child",
+             "--propagation", "private", "sh", "-c", LIBVIRT_WORLD],
+            stdout=subprocess.PIPE, stderr=self.log)
+        try:
+            self.enter_world()
+        except BaseException:
+            self.close()
+            raise
+
+    def enter_world(self):
+        ready, _, _ = select.select([self.world.stdout], [], [], self.CALL_SECONDS)
+        if not ready or self.world.stdout.readline() != b"ready\n":
+            raise PeerFailed(f"no namespaces; see {self.log.name}")
         self.init = child_of(self.world.pid)
         self.root = pathlib.Path(f"/proc/{self.init}/root")
         self.socket = self.root / "run/libvirt/libvirt-sock"
@@ -193,11 +218,32 @@ class Libvirt:
         self.definitions = self.root / "etc/libvirt/qemu"
         self.inside("virtlogd", "-p", "/run/libvirt/virtlogd.pid")
         self.start_daemon()
-        self.connection = libvirt.open(self.uri)
+        self.connection = self.limited(self.libvirt.open, self.uri)
 
     def inside(self, *words):
         return subprocess.Popen(["nsenter", "-m", "-p", "-t", str(self.init), *words], stdout=self.log,
                                 stderr=self.log)
+
+    def give_up(self):
+        self.hung = True
+        self.end_world()
+
+    def end_world(self):
+        """With its init ends all that runs in there."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.init or self.world.pid, signal.SIGKILL)
+
+    def limited(self, call, *words):
+        """What @call gives; libvirt's own calls cannot be told to give up."""
+        timer = threading.Timer(self.CALL_SECONDS, self.give_up)
+        timer.start()
+        try:
+            return call(*words)
+        except self.libvirt.libvirtError as error:
+            late = f"no answer for {self.CALL_SECONDS} s"
+            raise PeerFailed(late if self.hung else str(error)) from error
+        finally:
+            timer.cancel()
 
     def answers(self):
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
@@ -207,40 +253,55 @@ class Libvirt:
 
     def start_daemon(self):
         self.entered = self.inside("libvirtd", "-p", "/run/libvirt/libvirtd.pid")
-        poll_until(self.answers)
-        self.pid = child_of(self.entered.pid)
+        try:
+            poll_until(self.answers)
+            self.pid = child_of(self.entered.pid)
+        except TimeoutError as error:
+            raise PeerFailed("libvirtd does not come up") from error
 
     def stop_daemon(self):
-        self.connection.close()
+        self.limited(self.connection.close)
         os.kill(self.pid, signal.SIGTERM)
-        self.entered.wait(60)
+        try:
+            self.entered.wait(self.CALL_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.kill(self.pid, signal.SIGKILL)
+            self.entered.wait(self.CALL_SECONDS)
 
     def close(self):
-        self.connection.close()
-        os.kill(self.init, signal.SIGKILL)  # and with it all that runs in there
-        self.world.wait(60)
-        self.entered.wait(60)
+        self.end_world()
+        for process in (self.world, self.entered):
+            if process:
+                process.wait(self.CALL_SECONDS)
+        if self.connection:
+            with contextlib.suppress(self.libvirt.libvirtError):
+                self.connection.close()
+        self.log.close()
 
     def another(self):
         other = object.__new__(Libvirt)
-        other.connection = self.libvirt.open(self.uri)
+        other.libvirt, other.init, other.world = self.libvirt, self.init, self.world
+        other.connection = self.limited(self.libvirt.open, self.uri)
         return other
 
     def define(self, xml):
-        self.connection.defineXML(xml)
+        self.limited(self.connection.defineXML, xml)
+
+    def guest(self, name, call):
+        self.limited(lambda: getattr(self.connection.lookupByName(name), call)())
 
     def undefine(self, name):
-        self.connection.lookupByName(name).undefine()
+        self.guest(name, "undefine")
 
     def start(self, name):
-        self.connection.lookupByName(name).create()
+        self.guest(name, "create")
 
     def destroy(self, name):
-        self.connection.lookupByName(name).destroy()
+        self.guest(name, "destroy")
 
     def first_answer(self, name):
-        self.connection = self.libvirt.open(self.uri)
-        self.connection.lookupByName(name).state()
+        self.connection = self.limited(self.libvirt.open, self.uri)
+        self.guest(name, "state")
 
     def list_words(self):
         return ["virsh", "-c", self.uri, "list", "--all"]
