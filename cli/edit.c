@@ -1,5 +1,5 @@
-/* `lodge edit`: a guest's definition in an editor, and back. What the daemon refuses is offered to the
- * editor again; nothing that was typed is lost. */
+/* `lodge edit`, `lodge net-edit`: a definition in an editor, and back. What the daemon refuses is offered to
+ * the editor again; nothing that was typed is lost. */
 #include "cli/internal.h"
 #include "base/fd.h"
 
@@ -8,6 +8,32 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+
+/* What is edited: by which verbs it is fetched and stored, and what virsh calls it. */
+typedef struct Edited {
+	OpTarget target;
+	const char *dump, *define, *what;
+} Edited;
+
+static const Edited editeds[] = {
+	{ OP_ON_GUEST, "dumpxml", "define", "Domain '%s'" },
+	{ OP_ON_NETWORK, "net-dumpxml", "net-define", "Network %s" },
+};
+
+static const Edited *edited_of(const Op *own)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(editeds); i++)
+		if (editeds[i].target == own->target)
+			return &editeds[i];
+	g_assert_not_reached();
+}
+
+/* The line that virsh prints: @end behind what it calls the object. */
+static void tell(const Edited *edited, const char *target, const char *end)
+{
+	g_auto(GStrv) parts = g_strsplit(edited->what, "%s", 2);
+	printf("%s%s%s XML configuration %s.\n\n", parts[0], target, parts[1], end);
+}
 
 static gpointer args_with(const Op *op, const char *const *names, const char *xml)
 {
@@ -23,10 +49,10 @@ static gpointer args_with(const Op *op, const char *const *names, const char *xm
 }
 
 /* The definition as it stands; the caller frees it. */
-static char *fetch(Cli *cli, const char *target, GError **error)
+static char *fetch(Cli *cli, const Edited *edited, const char *target, GError **error)
 {
 	static const char *const flags[] = { "inactive", "security_info", NULL };
-	const Op *op = op_find("dumpxml");
+	const Op *op = op_find(edited->dump);
 	gpointer args = args_with(op, flags, NULL);
 	g_auto(Reply) reply = { 0 };
 	gboolean ok = cli_call(cli, op, target, args, &reply, error);
@@ -34,10 +60,10 @@ static char *fetch(Cli *cli, const char *target, GError **error)
 	return ok ? g_strdup(json_string_value(json_object_get(reply.json, "text"))) : NULL;
 }
 
-static gboolean store(Cli *cli, const char *xml, GError **error)
+static gboolean store(Cli *cli, const Edited *edited, const char *xml, GError **error)
 {
 	static const char *const flags[] = { NULL };
-	const Op *op = op_find("define");
+	const Op *op = op_find(edited->define);
 	gpointer args = args_with(op, flags, xml);
 	g_auto(Reply) reply = { 0 };
 	gboolean ok = cli_call(cli, op, NULL, args, &reply, error);
@@ -77,7 +103,8 @@ static gboolean ask_again(void)
 }
 
 /* One round after another until the daemon takes it. Returns the exit code. */
-static int edit_file(Cli *cli, const char *target, const char *path, const char *before)
+static int edit_file(Cli *cli, const Edited *edited, const char *target, const char *path,
+		     const char *before)
 {
 	for (;;) {
 		g_autoptr(GError) error = NULL;
@@ -85,11 +112,11 @@ static int edit_file(Cli *cli, const char *target, const char *path, const char 
 		if (!run_editor(path, &error) || !g_file_get_contents(path, &after, NULL, &error))
 			return cli_failed(error);
 		if (g_str_equal(before, after)) {
-			printf("Domain '%s' XML configuration not changed.\n\n", target);
+			tell(edited, target, "not changed");
 			return 0;
 		}
-		if (store(cli, after, &error)) {
-			printf("Domain '%s' XML configuration edited.\n\n", target);
+		if (store(cli, edited, after, &error)) {
+			tell(edited, target, "edited");
 			return 0;
 		}
 		int code = cli_failed(error);
@@ -98,11 +125,12 @@ static int edit_file(Cli *cli, const char *target, const char *path, const char 
 	}
 }
 
-int run_edit(Cli *cli, G_GNUC_UNUSED const Op *own, const char *target,
+int run_edit(Cli *cli, const Op *own, const char *target,
 	     G_GNUC_UNUSED gpointer args)
 {
 	g_autoptr(GError) error = NULL;
-	g_autofree char *xml = fetch(cli, target, &error);
+	const Edited *edited = edited_of(own);
+	g_autofree char *xml = fetch(cli, edited, target, &error);
 	if (!xml)
 		return cli_failed(error);
 	g_autofree char *path = g_build_filename(g_get_tmp_dir(), "lodge-XXXXXX.xml", NULL);
@@ -112,7 +140,7 @@ int run_edit(Cli *cli, G_GNUC_UNUSED const Op *own, const char *target,
 			fail_errno(&error, errno, "cannot make a file for the editor in %s", g_get_tmp_dir());
 		return cli_failed(error);
 	}
-	int code = edit_file(cli, target, path, xml);
+	int code = edit_file(cli, edited, target, path, xml);
 	unlink(path);
 	return code;
 }

@@ -1,0 +1,20 @@
+/* What the files of verbs about networks share. */
+#pragma once
+
+#include "core/networks.h"
+#include "ops/ops.h"
+
+#define NETWORK_FAMILY .family = "Networks"
+#define NETWORK_READ(lane_)                                                                        \
+	NETWORK_FAMILY, .target = OP_ON_NETWORK, .perm = OP_PERM_READ, .lane = lane_, .method = "GET"
+#define NETWORK_WRITE(lane_)                                                                       \
+	NETWORK_FAMILY, .target = OP_ON_NETWORK, .perm = OP_PERM_WRITE, .lane = lane_,             \
+	.method = "POST", .show = OP_SHOW_MESSAGE
+#define NETWORK_NEW                                                                                \
+	NETWORK_FAMILY, .perm = OP_PERM_WRITE, .lane = OP_BESIDE, .method = "POST",                \
+	.show = OP_SHOW_MESSAGE
+
+static inline Tri network_tri(gboolean on)
+{
+	return on ? TRI_YES : TRI_NO;
+}
