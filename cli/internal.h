@@ -97,6 +97,12 @@ void show_json(json_t *result);
 /* Writes all of @bytes to standard output; FALSE where nobody reads it. */
 gboolean show_bytes(const char *bytes, gsize length);
 
+/* ---- volume.c ---- */
+
+/* @args with the file behind them. */
+const Shape *with_file(const Shape *args);
+int run_volume_stream(Cli *cli, const Op *op, const char *target, gpointer args);
+
 /* ---- help.c, man.c, complete.c ---- */
 
 void help_overview(void);

@@ -96,6 +96,8 @@ static const struct {
 	{ "events", run_stream },
 	{ "list", run_list },
 	{ "pool-list", run_list },
+	{ "vol-upload", run_volume_stream },
+	{ "vol-download", run_volume_stream },
 	{ "net-list", run_list },
 	{ "net-port-list", run_list },
 	{ "net-check", run_check },
@@ -120,6 +122,8 @@ static const Verb *verb_of(const Op *op)
 			verb->run = special[i].run;
 	if (verb->run == run_then_console)
 		verb->op.args = with_console(op->args);
+	if (verb->run == run_volume_stream)
+		verb->op.args = with_file(op->args);
 	return verb;
 }
 

@@ -281,7 +281,12 @@ static gboolean make_empty(Making *making, GError **error)
 		autofd int fd = open(making->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 		return fd >= 0 || fail_errno(error, errno, "cannot create file '%s'", making->path);
 	}
-	return image_make(&how, error) && allocate_part(making, how.format, error);
+	if (!image_make(&how, error))
+		return FALSE;
+	/* A raw volume has the bytes that were asked for, whole sectors or not: an upload fills it. */
+	if (how.format == IMAGE_RAW && how.size % 512 && truncate(making->path, (off_t)how.size) < 0)
+		return fail_errno(error, errno, "cannot truncate file '%s'", making->path);
+	return allocate_part(making, how.format, error);
 }
 
 static gboolean make_copy(Making *making, GError **error)

@@ -231,7 +231,9 @@ static void take_format(Disk *disk, const PoolVolume *volume)
 	const char *format = volume->format;
 	if (disk->driver_type || !format)
 		return;
-	disk->driver_type = (DiskFormat)enum_value(&disk_formats, g_str_equal(format, "iso") ? "raw" : format);
+	if (g_str_equal(format, "iso"))
+		format = "raw";
+	disk->driver_type = (DiskFormat)enum_value(&disk_formats, format);
 }
 
 gboolean core_volume_resolve(Core *core, Disk *disk, G_GNUC_UNUSED Notes *notes, GError **error)

@@ -156,3 +156,20 @@ const char *volume_format(const Volume *volume)
 {
 	return volume->target && volume->target->format ? volume->target->format : "raw";
 }
+
+void volume_add_extent(Volume *volume, const char *path, guint64 start, guint64 end)
+{
+	VolumeDevice *device = NULL;
+	SHAPE_EACH (VolumeDevice, known, volume->devices)
+		if (g_str_equal(known->path, path))
+			device = known;
+	if (!device) {
+		device = shape_new(&device_shape);
+		device->path = g_strdup(path);
+		shape_append(&volume->devices, &device_shape, device);
+	}
+	VolumeExtent *extent = shape_new(&extent_shape);
+	extent->start = OPT_UINT(start);
+	extent->end = OPT_UINT(end);
+	shape_append(&device->extents, &extent_shape, extent);
+}

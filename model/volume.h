@@ -83,6 +83,9 @@ void volume_free(Volume *volume);
  * slash, control characters, not UTF-8, more than 255 bytes. Any thread. */
 gboolean volume_check_name(const char *name, GError **error);
 
+/* Says that bytes @start to @end of the device @path are its. */
+void volume_add_extent(Volume *volume, const char *path, guint64 start, guint64 end);
+
 /* Its format ("raw" where none is said), never NULL. */
 const char *volume_format(const Volume *volume);
 

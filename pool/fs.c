@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "pool/device.h"
 #include "pool/files.h"
 #include "pool/tool.h"
 
@@ -94,7 +95,7 @@ static gboolean start(const PoolUse *use, GError **error)
 	const Pool *pool = use->pool;
 	const char *path = pool_path(pool), *format = pool->source->format;
 	g_autofree char *source = mount_source(pool), *options = mount_options(pool);
-	g_autofree char *now = mounted_at(path), *about = g_strdup_printf("pool \"%s\"", pool->name);
+	g_autofree char *now = mounted_at(path), *about = pool_about(pool);
 	if (now && g_str_equal(now, source))
 		return TRUE;
 	if (now)
@@ -108,7 +109,7 @@ static gboolean start(const PoolUse *use, GError **error)
 
 static gboolean stop(const PoolUse *use, GError **error)
 {
-	g_autofree char *about = g_strdup_printf("pool \"%s\"", use->pool->name);
+	g_autofree char *about = pool_about(use->pool);
 	const char *path = pool_path(use->pool);
 	g_autofree char *now = mounted_at(path);
 	return !now || pool_tool(about, NULL, error, "umount", "--", path, NULL);
@@ -124,25 +125,12 @@ static gboolean scan(const PoolUse *use, GPtrArray *volumes, PoolSizes *sizes, G
 
 /* ---- build ---- */
 
-/* What is on the device, by blkid; NULL: nothing that it knows. */
-static char *content_of(const char *device)
-{
-	g_autofree char *type = NULL;
-	if (!pool_tool("device", &type, NULL, "blkid", "-p", "-s", "TYPE", "-s", "PTTYPE", "-o", "value",
-		       "--", device, NULL))
-		return NULL;
-	g_strdelimit(g_strstrip(type), "\n", ' ');
-	return *type ? g_steal_pointer(&type) : NULL;
-}
-
-static gboolean make_file_system(const Pool *pool, gboolean overwrite, GError **error)
+static gboolean make_file_system(const Pool *pool, guint flags, GError **error)
 {
 	const char *device = pool_device(pool), *format = pool->source->format;
-	g_autofree char *about = g_strdup_printf("pool \"%s\"", pool->name), *there = content_of(device);
-	if (there && !overwrite)
-		return fail(error, LODGE_ERROR_IN_USE,
-			    "%s: %s holds %s already: build with overwrite to lose that", about, device,
-			    there);
+	g_autofree char *about = pool_about(pool);
+	if (!pool_device_may_lose(pool, device, flags, error))
+		return FALSE;
 	if (g_str_equal(format, "auto"))
 		return fail(error, LODGE_ERROR_INVALID,
 			    "%s: source/format/@type must say which file system to make", about);
@@ -166,7 +154,7 @@ static gboolean build(const PoolUse *use, guint flags, GError **error)
 		return FALSE;
 	if (use->pool->type == POOL_NETFS || !flags)
 		return TRUE;
-	return make_file_system(use->pool, (flags & POOL_BUILD_OVERWRITE) != 0, error);
+	return make_file_system(use->pool, flags, error);
 }
 
 static gboolean erase(const PoolUse *use, GError **error)

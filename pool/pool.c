@@ -10,6 +10,15 @@ static const PoolKind *const kinds[POOL_TYPES + 1] = {
 	[POOL_DIR] = &pool_dir,
 	[POOL_FS] = &pool_fs,
 	[POOL_NETFS] = &pool_netfs,
+	[POOL_LOGICAL] = &pool_logical,
+	[POOL_DISK] = &pool_disk,
+	[POOL_ISCSI] = &pool_iscsi,
+	[POOL_SCSI] = &pool_scsi,
+	[POOL_MPATH] = &pool_mpath,
+	[POOL_RBD] = &pool_rbd,
+	[POOL_GLUSTER] = &pool_gluster,
+	[POOL_ZFS] = &pool_zfs,
+	[POOL_ISCSI_DIRECT] = &pool_iscsi_direct,
 };
 
 const PoolKind *pool_kind(PoolType type, GError **error)

@@ -3,9 +3,12 @@
 
 #include <jansson.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "host/spawn.h"
 
 #define PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -25,7 +28,8 @@ static const struct {
 	{ "gluster", "glusterfs-server" }, { "rbd", "ceph-common" },
 	{ "zfs", "zfsutils-linux" },	{ "zpool", "zfsutils-linux" },
 	{ "dmsetup", "dmsetup" },	{ "iscsi-ls", "libiscsi-bin" },
-	{ "multipath", "multipath-tools" },
+	{ "multipath", "multipath-tools" }, { "iscsi-readcapacity16", "libiscsi-bin" },
+	{ "pvcreate", "lvm2" },		{ "modprobe", "kmod" },
 };
 
 static const char *package_of(const char *tool)
@@ -71,30 +75,68 @@ static char *words(const char *said)
 	return line;
 }
 
-gboolean pool_tool_run(const char *about, const char *const *argv, int ms, char **out, GError **error)
+/* An open file in memory with those bytes, at its beginning; -1 on failure. */
+static int memory_file(const void *bytes, gsize length, GError **error)
 {
-	static const char *const env[] = { "PATH=" PATH, "LC_ALL=C", "LVM_SUPPRESS_FD_WARNINGS=1", NULL };
-	g_autofree char *program = pool_tool_find(argv[0], error), *said = NULL;
-	int status = 0;
-	if (!program) {
-		g_prefix_error(error, "%s: ", about);
-		return FALSE;
+	autofd int fd = memfd_create("lodge-tool", MFD_CLOEXEC);
+	if (fd < 0 || (length && write(fd, bytes, length) != (ssize_t)length) || lseek(fd, 0, SEEK_SET)) {
+		fail_errno(error, errno, "cannot make a file in memory");
+		return -1;
 	}
-	g_autofree const char **own = g_memdup2(argv, (g_strv_length((char **)argv) + 1) * sizeof(*argv));
-	own[0] = program;
-	Spawn how = { .argv = own, .env = env, .umask = OPT_UINT(022) };
-	if (!spawn_run(&how, ms, &said, &status, error)) {
-		g_prefix_error(error, "%s: ", about);
+	return fd_steal(&fd);
+}
+
+static GPtrArray *environment(const char *const *more)
+{
+	static const char *const env[] = { "PATH=" PATH, "LC_ALL=C", "LVM_SUPPRESS_FD_WARNINGS=1" };
+	GPtrArray *all = g_ptr_array_new();
+	for (guint i = 0; i < G_N_ELEMENTS(env); i++)
+		g_ptr_array_add(all, (gpointer)env[i]);
+	for (; more && *more; more++)
+		g_ptr_array_add(all, (gpointer)*more);
+	g_ptr_array_add(all, NULL);
+	return all;
+}
+
+static gboolean run(const PoolTool *how, const char *program, char **said, int *status, GError **error)
+{
+	gsize length = how->secret ? g_bytes_get_size(how->secret) : 0;
+	autofd int input = memory_file(how->input, how->input ? strlen(how->input) : 0, error);
+	autofd int secret = memory_file(length ? g_bytes_get_data(how->secret, NULL) : "", length, error);
+	if (input < 0 || secret < 0)
+		return FALSE;
+	guint n = g_strv_length((char **)how->argv) + 1;
+	g_autofree const char **argv = g_memdup2(how->argv, n * sizeof(*argv));
+	g_autoptr(GPtrArray) env = environment(how->env);
+	SpawnFd fds[] = { { input, 0 }, { secret, 9 } };
+	argv[0] = program;
+	Spawn child = { .argv = argv, .env = (const char *const *)env->pdata, .umask = OPT_UINT(022),
+			.fds = fds, .n_fds = G_N_ELEMENTS(fds) };
+	return spawn_run(&child, how->ms ? how->ms : POOL_TOOL_MS, said, status, error);
+}
+
+gboolean pool_tool_do(const PoolTool *how, char **out, GError **error)
+{
+	g_autofree char *program = pool_tool_find(how->argv[0], error), *said = NULL;
+	int status = 0;
+	if (!program || !run(how, program, &said, &status, error)) {
+		g_prefix_error(error, "%s: ", how->about);
 		return FALSE;
 	}
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
 		g_autofree char *line = words(said);
-		return fail(error, LODGE_ERROR_SYSTEM, "%s: %s says: %s", about, argv[0],
+		return fail(error, LODGE_ERROR_SYSTEM, "%s: %s says: %s", how->about, how->argv[0],
 			    *line ? line : "nothing, and failed");
 	}
 	if (out)
 		*out = g_steal_pointer(&said);
 	return TRUE;
+}
+
+gboolean pool_tool_run(const char *about, const char *const *argv, int ms, char **out, GError **error)
+{
+	PoolTool how = { .about = about, .argv = argv, .ms = ms };
+	return pool_tool_do(&how, out, error);
 }
 
 static const char **collect(va_list list)

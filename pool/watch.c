@@ -57,6 +57,7 @@ static gboolean settled(gpointer data)
 	PoolWatch *watch = data;
 	g_mutex_lock(&watch->lock);
 	gboolean tell = !watch->freed;
+	watch->source = 0;
 	g_mutex_unlock(&watch->lock);
 	if (tell)
 		watch->changed(watch->data);

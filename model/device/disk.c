@@ -22,7 +22,7 @@ static const Row host_rows[] = {
 	STRING(DiskHost, transport, "@transport", .doc = "tcp, rdma or unix"),
 	STRING(DiskHost, socket, "@socket", .doc = "path of a unix socket"),
 };
-static const Shape host_shape = SHAPE("disk-host", DiskHost, host_rows);
+const Shape disk_host_shape = SHAPE("disk-host", DiskHost, host_rows);
 
 static const Row secret_rows[] = {
 	STRING(SecretRef, type, "@type", .doc = "kind of secret"),
@@ -35,7 +35,7 @@ static const Row auth_rows[] = {
 	STRING(DiskAuth, username, "@username", .doc = "user of the storage server"),
 	STRUCT(DiskAuth, secret, "secret", SecretRef, secret_ref_shape, .doc = "its password"),
 };
-static const Shape auth_shape = SHAPE("disk-auth", DiskAuth, auth_rows);
+const Shape disk_auth_shape = SHAPE("disk-auth", DiskAuth, auth_rows);
 
 static const Row encryption_rows[] = {
 	STRING(DiskEncryption, format, "@format", .doc = "luks or qcow"),
@@ -63,7 +63,7 @@ static const Row source_rows[] = {
 	STRING(DiskSource, startup_policy, "@startupPolicy",
 	       .doc = "what a missing image does: mandatory, requisite, optional"),
 	UINT(DiskSource, index, "@index", .flags = ROW_LIVE, .doc = "number of the block node"),
-	LIST(DiskSource, hosts, "host", host_shape, .doc = "servers"),
+	LIST(DiskSource, hosts, "host", disk_host_shape, .doc = "servers"),
 	STRING(DiskSource, initiator_iqn, "initiator/iqn/@name", .doc = "iSCSI initiator"),
 	STRING(DiskSource, snapshot, "snapshot/@name", .doc = "snapshot on the server"),
 	STRING(DiskSource, config, "config/@file", .doc = "configuration of the Ceph client"),
@@ -71,7 +71,7 @@ static const Row source_rows[] = {
 	UINT(DiskSource, timeout, "timeout/@seconds", .doc = "time limit of the server"),
 	UINT(DiskSource, slice_offset, "slices/slice/@offset", .doc = "first byte used"),
 	UINT(DiskSource, slice_size, "slices/slice/@size", .doc = "count of bytes used"),
-	STRUCT(DiskSource, auth, "auth", DiskAuth, auth_shape, .doc = "login at the server"),
+	STRUCT(DiskSource, auth, "auth", DiskAuth, disk_auth_shape, .doc = "login at the server"),
 	STRUCT(DiskSource, encryption, "encryption", DiskEncryption, encryption_shape,
 	       .doc = "how the image is encrypted"),
 	STRUCT(DiskSource, address, "address", HostPci, host_pci_shape, .doc = "NVMe controller"),
@@ -155,7 +155,7 @@ static const Row disk_rows[] = {
 	INLINE(Disk, virtio, "driver", VirtioOptions, virtio_options_shape),
 	SIZE(Disk, metadata_cache_size, "driver/metadata_cache/max_size", .words = "bytes",
 	     .doc = "qcow2 metadata kept in memory"),
-	STRUCT(Disk, auth, "auth", DiskAuth, auth_shape, .doc = "login at the storage server"),
+	STRUCT(Disk, auth, "auth", DiskAuth, disk_auth_shape, .doc = "login at the storage server"),
 	STRUCT(Disk, source, "source", DiskSource, source_shape, .doc = "the image"),
 	STRUCT(Disk, backing, "backingStore", DiskBacking, backing_shape, .doc = "its base image"),
 	STRUCT(Disk, mirror, "mirror", DiskMirror, mirror_shape, .flags = ROW_LIVE, .doc = "copy under way"),

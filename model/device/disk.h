@@ -169,7 +169,8 @@ typedef struct Disk {
 	DeviceInfo info;
 } Disk;
 
-extern const Shape disk_shape, disk_tune_shape, secret_ref_shape;
+extern const Shape disk_shape, disk_tune_shape, secret_ref_shape, disk_host_shape,
+	disk_auth_shape;
 extern const EnumTable disk_types, disk_devices, disk_buses, disk_caches, disk_formats, disk_ios;
 
 /* The file, device or name that holds the data, for messages; NULL where the drive is empty. */

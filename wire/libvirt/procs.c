@@ -13,6 +13,7 @@ static const LvProcs *const tables[] = {
 	&lv_procs_inside,
 	&lv_procs_storage,
 	&lv_procs_nwfilter,
+	&lv_procs_storage,
 	&lv_procs_qemu,
 };
 
