@@ -33,6 +33,8 @@ const char *cli_document_name(void)
 
 static gboolean read_file(char **member, GError **error)
 {
+	if (**member == '<') /* the document itself */
+		return TRUE;
 	g_autofree char *path = g_steal_pointer(member);
 	gsize length;
 	const char *from = g_str_equal(path, "-") ? "/dev/stdin" : path;

@@ -28,6 +28,9 @@ extern const OpFamily op_family_guest_disk_limits; /* guest_disk_limits.c: blkde
 extern const OpFamily op_family_node;	     /* node.c: host node, host cpustats, ... */
 extern const OpFamily op_family_capabilities; /* capabilities.c: capabilities, domcapabilities */
 extern const OpFamily op_family_run;	     /* run.c: run */
+extern const OpFamily op_family_network;      /* network.c: net-define, net-start, ... */
+extern const OpFamily op_family_network_show; /* network_show.c: net-list, net-info, ... */
+extern const OpFamily op_family_network_port; /* network_port.c: net-port-list, ... */
 extern const OpFamily op_family_pool;	     /* pool.c: pool-define, pool-start, ... */
 extern const OpFamily op_family_pool_show;   /* pool_show.c: pool-list, pool-info, ... */
 extern const OpFamily op_family_volume;	     /* volume.c: vol-list, vol-info, ... */

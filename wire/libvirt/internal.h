@@ -209,6 +209,7 @@ extern const LvProcs lv_procs_domain;  /* guests: found, shown, run, saved, thei
 extern const LvProcs lv_procs_tune;    /* what a guest may use */
 extern const LvProcs lv_procs_inside;  /* by the agent */
 extern const LvProcs lv_procs_storage; /* pools and volumes */
+extern const LvProcs lv_procs_network; /* networks and their ports */
 extern const LvProcs lv_procs_nwfilter; /* network filters */
 extern const LvProcs lv_procs_qemu;    /* of the program qemu */
 

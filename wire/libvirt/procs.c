@@ -12,6 +12,7 @@ static const LvProcs *const tables[] = {
 	&lv_procs_tune,
 	&lv_procs_inside,
 	&lv_procs_storage,
+	&lv_procs_network,
 	&lv_procs_nwfilter,
 	&lv_procs_storage,
 	&lv_procs_qemu,
