@@ -218,7 +218,7 @@ static gboolean make_by_tool(const ImageCreate *how, guint64 size, GError **erro
 
 gboolean image_make(const ImageCreate *how, GError **error)
 {
-	guint64 size;
+	guint64 size = 0;
 	if (!check_options(how, error) || !find_size(how, &size, error))
 		return FALSE;
 	/* Asked for first, so that no work is done in vain; the part's end decides. */
