@@ -4,7 +4,6 @@ Each has define, undefine, start, destroy; start returns when the guest runs, de
 """
 import contextlib
 import fcntl
-import http.client
 import json
 import os
 import pathlib
@@ -53,15 +52,37 @@ def poll_until(true, seconds=60):
         time.sleep(0.001)
 
 
-class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=120)
-        self.path = path
+class HttpClient:
+    """HTTP/1.1 on a unix socket, one request in one write: http.client takes 0.1 ms for itself."""
 
-    def connect(self):
+    def __init__(self, path):
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self.path))
+        self.sock.settimeout(120)
+        self.sock.connect(str(path))
+
+    def request(self, method, path, body, kind):
+        """Status and content."""
+        head = f"{method} {path} HTTP/1.1\r\nHost: lodge\r\n"
+        if body is not None:
+            head += f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
+        self.sock.sendall(head.encode() + b"\r\n" + (body or b""))
+        answer = self.sock.recv(65536)
+        while b"\r\n\r\n" not in answer:
+            answer += self.more()
+        head, _, content = answer.partition(b"\r\n\r\n")
+        length = int(re.search(rb"(?i)content-length: *(\d+)", head).group(1))
+        while len(content) < length:
+            content += self.more()
+        return int(head.split(None, 2)[1]), content
+
+    def more(self):
+        data = self.sock.recv(65536)
+        if not data:
+            raise ConnectionError("the daemon hung up")
+        return data
+
+    def close(self):
+        self.sock.close()
 
 
 class Lodge:
@@ -84,8 +105,7 @@ class Lodge:
         if self.process.poll() is not None:
             raise RuntimeError(f"lodge daemon ended with {self.process.returncode}; see {self.log.name}")
         with contextlib.suppress(OSError):
-            self.connection = UnixConnection(self.socket)
-            self.connection.connect()
+            self.connection = HttpClient(self.socket)
             return True
         return False
 
@@ -103,16 +123,13 @@ class Lodge:
     def another(self):
         """A second connection to the same daemon, for another thread."""
         other = object.__new__(Lodge)
-        other.connection = UnixConnection(self.socket)
-        other.connection.connect()
+        other.connection = HttpClient(self.socket)
         return other
 
     def call(self, method, path, body=None, kind="application/json"):
-        self.connection.request(method, path, body, {"Content-Type": kind} if body is not None else {})
-        answer = self.connection.getresponse()
-        content = answer.read()
-        if answer.status != 200:
-            raise RuntimeError(f"{method} {path}: {answer.status} {content[:500]}")
+        status, content = self.connection.request(method, path, body and body.encode(), kind)
+        if status != 200:
+            raise RuntimeError(f"{method} {path}: {status} {content[:500]}")
         return json.loads(content) if content else None
 
     def define(self, xml):
