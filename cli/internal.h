@@ -139,6 +139,14 @@ int run_image(const Cli *cli, const Op *op, int argc, char *const *argv);
 /* Runs a command line of qemu-img's, program name first; returns the exit code. */
 int qemu_img_main(int argc, char *const *argv);
 
+/* ---- secret.c ---- */
+
+int run_secret_set(Cli *cli, const Op *op, const char *target, gpointer args);
+int run_secret_get(Cli *cli, const Op *op, const char *target, gpointer args);
+/* Their words, which are more than the daemon's. */
+const Shape *secret_set_words(const Shape *args);
+const Shape *secret_get_words(const Shape *args);
+
 /* ---- ssh_helper.c ---- */
 
 /* Runs a command line of virt-ssh-helper's, program name first; returns the exit code. */

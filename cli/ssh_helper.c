@@ -62,8 +62,8 @@ static int connect_to(const char *uri, gboolean read_only, GError **error)
 	g_autoptr(GPtrArray) folders = folders_for(uri);
 	g_autoptr(GError) first = NULL;
 	for (guint i = 0; i < folders->len; i++) {
-		g_autofree char *path = g_build_filename(folders->pdata[i],
-							 read_only ? "libvirt-sock-ro" : "libvirt-sock", NULL);
+		const char *name = read_only ? "libvirt-sock-ro" : "libvirt-sock";
+		g_autofree char *path = g_build_filename(folders->pdata[i], name, NULL);
 		int fd = socket_connect(path, first ? NULL : &first);
 		if (fd >= 0)
 			return fd;

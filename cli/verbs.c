@@ -106,6 +106,8 @@ static const struct {
 	{ "start", run_then_console },
 	{ "create", run_then_console },
 	{ "run", run_then_console },
+	{ "secret-set-value", run_secret_set },
+	{ "secret-get-value", run_secret_get },
 };
 
 /* What the command makes of a verb of the daemon: its own verb of that name, or the row with the
@@ -120,6 +122,10 @@ static const Verb *verb_of(const Op *op)
 	for (guint i = 0; i < G_N_ELEMENTS(special); i++)
 		if (g_str_equal(special[i].name, op->name))
 			verb->run = special[i].run;
+	if (verb->run == run_secret_set)
+		verb->op.args = secret_set_words(op->args);
+	if (verb->run == run_secret_get)
+		verb->op.args = secret_get_words(op->args);
 	if (verb->run == run_then_console)
 		verb->op.args = with_console(op->args);
 	if (verb->run == run_volume_stream)

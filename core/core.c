@@ -7,6 +7,7 @@
 #include "core/networks.h"
 #include "core/object_internal.h"
 #include "core/pools.h"
+#include "core/secrets.h"
 #include "model/alias.h"
 #include "host/file.h"
 
@@ -184,6 +185,10 @@ Core *core_new(const CoreConfig *config, GError **error)
 	core->default_network = config->default_network;
 	core->next_id = 1;
 	core->kinds = config->kinds ? config->kinds : core_kinds;
+	if (core->kinds[CORE_SECRET]) {
+		core->engine_config.secret = core_secret_for_engine;
+		core->engine_config.secret_owner = core;
+	}
 	core->by_name = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	core->by_uuid = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	core->by_id = g_hash_table_new(NULL, NULL);

@@ -3,7 +3,7 @@
 #include "core/kinds.h"
 
 const CoreKind *const core_kinds[CORE_KINDS] = {
-	[CORE_SECRET] = NULL,
+	[CORE_SECRET] = &core_secret_kind,
 	[CORE_NWFILTER] = &core_kind_nwfilter,
 	[CORE_NETWORK] = &core_network_kind,
 	[CORE_POOL] = &core_pool_kind,

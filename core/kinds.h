@@ -6,3 +6,4 @@
 extern const CoreKind core_pool_kind; /* pools.c */
 extern const CoreKind core_network_kind; /* networks.c */
 extern const CoreKind core_kind_nwfilter; /* nwfilters.c */
+extern const CoreKind core_secret_kind; /* secrets.c */

@@ -284,7 +284,7 @@ gboolean core_object_stop(CoreObject *object, GError **error)
 	snap->active = FALSE;
 	set_doc(&snap->live, NULL);
 	object_publish(object, snap);
-	lifecycle(object, "stopped");
+	lifecycle(object, kind->always_active ? "undefined" : "stopped");
 	if (!object->snap->persistent)
 		vanish(object);
 	return TRUE;
@@ -407,7 +407,7 @@ static gboolean take_transient(Incoming *in)
 	if (!start(object, g_steal_pointer(&in->document), in->notes, in->error))
 		return FALSE;
 	object_show(object);
-	lifecycle(object, "started");
+	lifecycle(object, object->set->kind->always_active ? "defined" : "started");
 	return TRUE;
 }
 

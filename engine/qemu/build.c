@@ -165,6 +165,7 @@ gboolean add_secret(Build *build, const char *id, const SecretRef *ref, const ch
 	QemuFd *fd = add_fd(build, QEMU_FD_SECRET, ref->uuid ? ref->uuid : ref->usage, O_RDONLY,
 			    what);
 	fd->usage = !ref->uuid;
+	fd->type = g_strdup(ref->type);
 	g_autofree char *file = g_strdup_printf("/dev/fd/%d", fd->number);
 	json_t *object = json_object();
 	put(object, "qom-type", "secret");

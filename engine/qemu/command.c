@@ -9,6 +9,7 @@ static void fd_free(gpointer data)
 {
 	QemuFd *fd = data;
 	g_free(fd->path);
+	g_free(fd->type);
 	g_free(fd->what);
 	g_free(fd);
 }

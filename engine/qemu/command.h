@@ -39,6 +39,7 @@ typedef struct QemuFd {
 	int flags;  /* of open(2), O_CLOEXEC not included; FILE only */
 	guint queue;
 	gboolean usage;
+	char *type; /* SECRET: what uses it, "passphrase" or "iscsi"; NULL: not said */
 	char *what; /* "disk vda": for messages */
 } QemuFd;
 

@@ -88,11 +88,40 @@ static int open_plain(EngineRun *run, const QemuFd *want, GError **error)
 	return copy_to_memory(fd, want->path, error);
 }
 
+/* A descriptor of memory that nobody else has; QEMU opens it anew by /dev/fd/N. */
+static int secret_fd(const char *value, gsize length, GError **error)
+{
+	autofd int fd = memfd_create("secret", MFD_CLOEXEC);
+	for (gsize done = 0; fd >= 0 && done < length;) {
+		ssize_t n = pwrite(fd, value + done, length - done, (off_t)done);
+		if (n <= 0 && errno != EINTR)
+			fd_clear(&fd);
+		done += (gsize)MAX(n, 0);
+	}
+	if (fd < 0)
+		fail_errno(error, errno, "cannot hand a secret over");
+	return fd_steal(&fd);
+}
+
 static int open_secret(EngineRun *run, const QemuFd *want, GError **error)
 {
-	fail(error, LODGE_ERROR_NOT_FOUND, "guest \"%s\": %s: there is no secret \"%s\"", run->name,
-	     want->what, want->path);
-	return -1;
+	const EngineConfig *config = &qemu_host.config;
+	g_autoptr(GError) why = NULL;
+	gsize length = 0;
+	char *value = NULL;
+	if (config->secret)
+		value = config->secret(config->secret_owner, want->usage ? NULL : want->path, want->type,
+				       want->usage ? want->path : NULL, &length, &why);
+	else
+		fail(&why, LODGE_ERROR_NOT_FOUND, "there is no secret \"%s\"", want->path);
+	if (!value) {
+		fail(error, why->code, "guest \"%s\": %s: %s", run->name, want->what, why->message);
+		return -1;
+	}
+	int fd = secret_fd(value, length, error);
+	explicit_bzero(value, length);
+	g_free(value);
+	return fd;
 }
 
 /* The caller's stays the caller's. */

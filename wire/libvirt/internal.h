@@ -204,6 +204,7 @@ typedef struct LvProcs {
 
 extern const LvProcs lv_procs_connect; /* the connection, events */
 extern const LvProcs lv_procs_login;   /* who a client is */
+extern const LvProcs lv_procs_secret;  /* secrets */
 extern const LvProcs lv_procs_node;    /* the host */
 extern const LvProcs lv_procs_domain;  /* guests: found, shown, run, saved, their streams */
 extern const LvProcs lv_procs_tune;    /* what a guest may use */
