@@ -2,6 +2,7 @@
  * Names, options and columns are virsh's. Facts: QEMU's qga/qapi-schema.json. */
 #include <string.h>
 
+#include "core/addresses.h"
 #include "engine/agent.h"
 #include "ops/agent.h"
 #include "ops/families.h"
@@ -10,7 +11,7 @@
 	.family = "Guest agent", .target = OP_ON_GUEST, .method = method_, .perm = perm_,          \
 	.lane = OP_BESIDE
 
-static const EnumTable sources = ENUM_TABLE("source", "agent");
+static const EnumTable agent_alone = ENUM_TABLE("source", "agent");
 
 /* ---- domhostname ---- */
 
@@ -20,7 +21,7 @@ typedef struct SourceArgs {
 } SourceArgs;
 
 static const Row source_rows[] = {
-	ENUM(SourceArgs, source, NULL, sources, .dflt = "agent", .doc = "who is asked"),
+	ENUM(SourceArgs, source, NULL, agent_alone, .dflt = "agent", .doc = "who is asked"),
 };
 static const Shape source_args = SHAPE("domhostname-args", SourceArgs, source_rows);
 
@@ -528,6 +529,9 @@ static gboolean fs_info(OpCall *call, GError **error)
 
 /* ---- domifaddr ---- */
 
+typedef enum AddressSource { BY_LEASE = 1, BY_AGENT, BY_ARP } AddressSource; /* libvirt's, plus 1 */
+static const EnumTable sources = ENUM_TABLE("source", "lease", "agent", "arp");
+
 typedef struct AddressArgs {
 	ShapeHead head;
 	char *interface;
@@ -538,7 +542,8 @@ typedef struct AddressArgs {
 static const Row address_args_rows[] = {
 	STRING(AddressArgs, interface, NULL, .doc = "only of this interface, as the guest calls it"),
 	FLAG(AddressArgs, full, NULL, .doc = "name and MAC on each line"),
-	ENUM(AddressArgs, source, NULL, sources, .dflt = "agent", .doc = "who is asked"),
+	ENUM(AddressArgs, source, NULL, sources,
+	     .doc = "who is asked: lease, arp or agent; the first that knows where nothing is said"),
 };
 static const Shape address_args = SHAPE("domifaddr-args", AddressArgs, address_args_rows);
 
@@ -597,7 +602,54 @@ static void add_addresses(NetAddresses *result, json_t *net, const AddressArgs *
 			     address_new(net, address, i == 0 || args->full));
 }
 
+/* What this host knows itself: names are those of its own interfaces. */
+static void host_addresses(OpCall *call, CoreAddressSource source)
+{
+	NetAddresses *result = call->result;
+	const AddressArgs *args = call->args;
+	g_autoptr(GPtrArray) list = core_guest_addresses(call->guest, source);
+	const char *before = NULL;
+	for (guint i = 0; i < list->len && i < AGENT_LIST_MAX; i++) {
+		const CoreAddress *address = list->pdata[i];
+		gboolean first = args->full || g_strcmp0(before, address->name) != 0;
+		if (args->interface && g_strcmp0(args->interface, address->name))
+			continue;
+		NetAddress *item = shape_new(&address_item);
+		item->name = g_strdup(first ? address->name : "-");
+		item->mac = g_strdup(first ? address->mac : "-");
+		item->protocol = g_strdup(address->ipv6 ? "ipv6" : "ipv4");
+		item->address = g_strdup_printf("%s/%u", address->ip, address->prefix);
+		shape_append(&result->addresses, &address_item, item);
+		before = address->name;
+	}
+}
+
+static gboolean is_running(OpCall *call, GError **error)
+{
+	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
+	return snap->live || fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", snap->name);
+}
+
+static gboolean agent_addresses(OpCall *call, GError **error);
+
 static gboolean net_addresses(OpCall *call, GError **error)
+{
+	const NetAddresses *result = call->result;
+	AddressSource source = (AddressSource)((const AddressArgs *)call->args)->source;
+	if (!is_running(call, error))
+		return FALSE;
+	if (source == BY_AGENT)
+		return agent_addresses(call, error);
+	if (source != BY_ARP)
+		host_addresses(call, CORE_ADDRESS_LEASE);
+	if (source == BY_ARP || (!source && !shape_len(result->addresses)))
+		host_addresses(call, CORE_ADDRESS_ARP);
+	if (!source && !shape_len(result->addresses))
+		agent_addresses(call, NULL); /* there may be none: that is no error here */
+	return TRUE;
+}
+
+static gboolean agent_addresses(OpCall *call, GError **error)
 {
 	NetAddresses *result = call->result;
 	json_t *answer = ask_agent(call, "guest-network-get-interfaces", NULL, error);

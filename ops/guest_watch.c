@@ -1,6 +1,7 @@
 /* Verbs that follow a guest: its console, its events, and waiting for something to become true. All on
  * the main loop; none holds a thread. */
 #include "base/fd.h"
+#include "core/addresses.h"
 #include "core/console.h"
 #include "core/core.h"
 #include "ops/families.h"
@@ -45,6 +46,8 @@ static gboolean console(OpCall *call, GError **error)
 
 /* ---- events ---- */
 
+#define PROBE_MS 500	/* between looks for an address */
+#define PROBE_SECONDS 2 /* that a connection may take */
 #define EVENTS_MAX_PENDING (1u << 20) /* bytes that a slow reader may leave waiting */
 
 typedef struct EventArgs {
@@ -224,13 +227,17 @@ static gboolean events(OpCall *call, GError **error)
 typedef struct WaitArgs {
 	ShapeHead head;
 	char *state, *console, *devname;
-	OptUint timeout;
+	gboolean ip;
+	OptUint port, timeout;
 } WaitArgs;
 
 static const Row wait_rows[] = {
 	STRING(WaitArgs, state, NULL, .flags = ROW_POSITIONAL,
 	       .doc = "until it is in that state: running, paused, shutoff, ... (shutoff where "
-		      "neither this nor --console is said)"),
+		      "nothing else is said)"),
+	FLAG(WaitArgs, ip, NULL, .doc = "until this host knows an IPv4 address of it"),
+	UINT(WaitArgs, port, NULL, .min = 1, .max = 65535,
+	     .doc = "until it takes TCP connections at that port"),
 	STRING(WaitArgs, console, NULL, .doc = "until its console has printed this"),
 	STRING(WaitArgs, devname, NULL, .doc = "alias of the console that is meant"),
 	UINT(WaitArgs, timeout, NULL, .max = 864000, .doc = "seconds to wait at most"),
@@ -242,8 +249,18 @@ typedef struct Waiting {
 	GuestState state; /* 0: not for a state */
 	guint subscription, watch, timer, told;
 	gboolean found; /* what the console's watch told */
+	guint asking;	/* timer: looks for an address */
+	struct Probe *probe; /* that look, on a pool thread; NULL: none */
 	GSource *cancelled;
 } Waiting;
+
+/* One look for an address and a port; it may outlive who waits. */
+typedef struct Probe {
+	CoreGuest *guest;
+	Waiting *waiting; /* main; NULL: it has ended */
+	OptUint port;
+	gboolean there;
+} Probe;
 
 /* Takes @error. */
 static void wait_end(Waiting *waiting, GError *error)
@@ -254,6 +271,9 @@ static void wait_end(Waiting *waiting, GError *error)
 		core_console_unwatch(call->guest, waiting->watch);
 	g_clear_handle_id(&waiting->timer, g_source_remove);
 	g_clear_handle_id(&waiting->told, g_source_remove);
+	g_clear_handle_id(&waiting->asking, g_source_remove);
+	if (waiting->probe)
+		waiting->probe->waiting = NULL;
 	g_source_destroy(waiting->cancelled);
 	g_source_unref(waiting->cancelled);
 	g_free(waiting);
@@ -338,11 +358,57 @@ static gboolean state_of(const char *word, GuestState *state, GError **error)
 	return fail(error, LODGE_ERROR_INVALID, "\"%s\" is no state; there are %s", word, choices);
 }
 
+static void probe_done(gpointer data)
+{
+	Probe *probe = data;
+	if (probe->waiting) {
+		probe->waiting->probe = NULL;
+		if (probe->there)
+			wait_end(probe->waiting, NULL);
+	}
+	core_guest_unref(probe->guest);
+	g_free(probe);
+}
+
+static gboolean takes_connections(const char *ip, guint port)
+{
+	g_autoptr(GSocketClient) client = g_socket_client_new();
+	g_autoptr(GSocketConnection) connection = NULL;
+	g_socket_client_set_timeout(client, PROBE_SECONDS);
+	connection = g_socket_client_connect_to_host(client, ip, (guint16)port, NULL, NULL);
+	return connection != NULL;
+}
+
+static void probe_run(gpointer data)
+{
+	Probe *probe = data;
+	g_autofree char *ip = core_guest_ip(probe->guest);
+	probe->there = ip && (!probe->port.set || takes_connections(ip, (guint)probe->port.v));
+	lane_to_main(probe_done, probe);
+}
+
+static gboolean wait_ask(gpointer data)
+{
+	Waiting *waiting = data;
+	if (waiting->probe)
+		return G_SOURCE_CONTINUE;
+	const WaitArgs *args = waiting->call->args;
+	Probe *probe = g_new(Probe, 1);
+	*probe = (Probe){ core_guest_ref(waiting->call->guest), waiting, args->port, FALSE };
+	waiting->probe = probe;
+	lane_beside(probe_run, probe);
+	return G_SOURCE_CONTINUE;
+}
+
 static void wait_begin(Waiting *waiting)
 {
 	OpCall *call = waiting->call;
 	const WaitArgs *args = call->args;
 	waiting->subscription = core_subscribe(call->core, wait_on_event, waiting);
+	if (args->ip || args->port.set) {
+		waiting->asking = g_timeout_add(PROBE_MS, wait_ask, waiting);
+		wait_ask(waiting);
+	}
 	if (args->timeout.set)
 		waiting->timer = g_timeout_add((guint)args->timeout.v * 1000, wait_on_timeout, waiting);
 	waiting->cancelled = g_cancellable_source_new(call->cancel);
@@ -354,9 +420,10 @@ static gboolean wait_guest(OpCall *call, GError **error)
 {
 	const WaitArgs *args = call->args;
 	GuestState state = GUEST_NOSTATE;
-	const char *word = args->state ? args->state : args->console ? NULL : "shutoff";
-	if (args->state && args->console)
-		return fail(error, LODGE_ERROR_INVALID, "choose one: a state or --console");
+	gboolean address = args->ip || args->port.set;
+	const char *word = args->state ? args->state : args->console || address ? NULL : "shutoff";
+	if ((args->state != NULL) + (args->console != NULL) + address > 1)
+		return fail(error, LODGE_ERROR_INVALID, "choose one: a state, --console, --ip or --port");
 	if (word && !state_of(word, &state, error))
 		return FALSE;
 	Waiting *waiting = g_new0(Waiting, 1);
@@ -387,7 +454,7 @@ static const Op ops[] = {
 	{ .name = "wait", .family = "Guests", .method = "POST", .route = "/v1/guests/{guest}/wait",
 	  .target = OP_ON_GUEST, .perm = OP_PERM_READ, .lane = OP_LATER, .is_job = TRUE,
 	  .args = &wait_args, .show = OP_SHOW_MESSAGE, .said = "",
-	  .doc = "Wait for a state, or for the console to say something", .fn = wait_guest },
+	  .doc = "Wait for a state, an address, or for the console to say something", .fn = wait_guest },
 	{ .name = "events", .alias = "event", .family = "Guests", .method = "GET",
 	  .route = "/v1/events", .perm = OP_PERM_READ, .lane = OP_READ, .args = &event_args,
 	  .show = OP_SHOW_STREAM, .doc = "Follow what happens to guests, one JSON object a line",

@@ -37,6 +37,8 @@ def test_filtered_guest(net_daemon):
     # the first thing it says tells its address
     lodgetest.wait_until(lambda: pings(console, "192.168.77.7"), 60, "the guest reaches the host")
     assert "ip saddr 192.168.77.7 return" in rules(net_daemon)
+    net_daemon.lodge("wait", "web1", "--ip", "--timeout", "60")
+    assert "192.168.77.7/0" in net_daemon.lodge("domifaddr", "web1", "--source", "arp").out
 
     console.run("ip addr add 192.168.77.99/24 dev eth0")
     assert not pings(console, "192.168.77.99"), "another IP address gets through"

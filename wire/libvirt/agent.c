@@ -63,13 +63,13 @@ gboolean lv_before_set_keys(LvCall *call, OpCall *op, GError **error)
 	return TRUE;
 }
 
-gboolean lv_before_agent_source(LvCall *call, G_GNUC_UNUSED OpCall *op, GError **error)
+gboolean lv_before_agent_source(LvCall *call, OpCall *op, GError **error)
 {
-	enum { SOURCE_AGENT = 1 };
-	if (lv_arg(call, "source")->u == SOURCE_AGENT)
-		return TRUE;
-	return lv_fail(error, LV_ERR_CONFIG_UNSUPPORTED,
-		       "only the guest's agent tells its addresses: choose --source agent");
+	guint64 source = lv_arg(call, "source")->u; /* virDomainInterfaceAddressesSource */
+	if (source > 2)
+		return lv_fail(error, LV_ERR_INVALID_ARG, "unknown source of addresses: %u", (guint)source);
+	LV_ARG(int, op, "source") = (int)source + 1;
+	return TRUE;
 }
 
 /* ---- addresses: one item each becomes one interface with its addresses ---- */
