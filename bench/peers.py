@@ -19,6 +19,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 LODGE = pathlib.Path(os.environ.get("LODGE_BIN", ROOT / "build" / "lodge"))
 
 
+def pool_xml(name, folder):
+    return f"<pool type='dir'><name>{name}</name><target><path>{folder}</path></target></pool>"
+
+
 def guest_xml(name, disk=None):
     """A guest that waits in its firmware, with what every server has."""
     source = f"""<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='{disk}'/>
@@ -119,6 +123,12 @@ class Lodge:
             with contextlib.suppress(RuntimeError, OSError):
                 self.destroy(path.stem)
         self.stop_daemon()
+
+    def pool(self, name, folder):
+        """A pool of python3-libvirt, not started."""
+        import libvirt
+        self.storage = libvirt.open(f"qemu+unix:///system?socket={self.root}/run/libvirt-sock")
+        return self.storage.storagePoolDefineXML(pool_xml(name, folder))
 
     def another(self):
         """A second connection to the same daemon, for another thread."""
@@ -240,6 +250,9 @@ class Libvirt:
     def inside(self, *words):
         return subprocess.Popen(["nsenter", "-m", "-p", "-t", str(self.init), *words], stdout=self.log,
                                 stderr=self.log)
+
+    def pool(self, name, folder):
+        return self.connection.storagePoolDefineXML(pool_xml(name, folder))
 
     def give_up(self):
         self.hung = True

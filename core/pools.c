@@ -179,6 +179,8 @@ static gboolean become_active(CoreObject *object, Pool *live, gboolean begin, GE
 		image_trust_folder(pool_path(live));
 	if (!read_all(object, run, live, error)) {
 		free_run(run);
+		if (begin && !pool_stop(&use, NULL))
+			log_warning(live->name, "stays half active after a failed start");
 		return FALSE;
 	}
 	drop_run(object);

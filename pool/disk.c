@@ -43,8 +43,8 @@ static gboolean build(const PoolUse *use, guint flags, GError **error)
 		if (g_str_equal(labels[i].word, g_str_equal(format, "unknown") ? "dos" : format))
 			label = labels[i].label;
 	if (!label)
-		return fail(error, LODGE_ERROR_UNSUPPORTED, "%s: sfdisk cannot make a label of type %s", about,
-			    format);
+		return fail(error, LODGE_ERROR_UNSUPPORTED, "%s: sfdisk makes no label of type %s",
+			    about, format);
 	if (!pool_device_may_lose(pool, device, flags, error))
 		return FALSE;
 	g_autofree char *input = g_strdup_printf("label: %s\n", label);

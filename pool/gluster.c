@@ -73,7 +73,7 @@ static gboolean scan(const PoolUse *use, GPtrArray *volumes, PoolSizes *sizes, G
 	g_autofree char *at = mount_point(use->pool), *folder = folder_of(use->pool, at);
 	g_autoptr(PoolState) fresh = pool_state_new();
 	if (!is_active(use))
-		return fail(error, LODGE_ERROR_STATE, "pool \"%s\": the Gluster volume is not mounted any more",
+		return fail(error, LODGE_ERROR_STATE, "pool \"%s\": its Gluster volume is not mounted",
 			    use->pool->name);
 	if (!pool_files_scan(folder, fresh, volumes, sizes, error))
 		return FALSE;

@@ -72,7 +72,8 @@ static gboolean add_unit(const PoolUse *use, guint unit, GPtrArray *volumes, GEr
 static gboolean scan(const PoolUse *use, GPtrArray *volumes, PoolSizes *sizes, GError **error)
 {
 	const PoolSource *source = use->pool->source;
-	g_autofree char *portal = portal_of(source), *said = NULL, *url = g_strdup_printf("iscsi://%s", portal);
+	g_autofree char *portal = portal_of(source), *said = NULL;
+	g_autofree char *url = g_strdup_printf("iscsi://%s", portal);
 	const char *argv[] = { "iscsi-ls", "-i", source->initiator, "-s", url, NULL };
 	gboolean ours = FALSE, found = FALSE;
 	if (!run(use, argv, &said, error))
@@ -90,8 +91,8 @@ static gboolean scan(const PoolUse *use, GPtrArray *volumes, PoolSizes *sizes, G
 		}
 	}
 	pool_sum(volumes, sizes);
-	return found || fail(error, LODGE_ERROR_NOT_FOUND, "pool \"%s\": %s has no target %s", use->pool->name,
-			     portal, pool_device(use->pool));
+	return found || fail(error, LODGE_ERROR_NOT_FOUND, "pool \"%s\": %s has no target %s",
+			     use->pool->name, portal, pool_device(use->pool));
 }
 
 static gboolean source(const PoolUse *use, const PoolVolume *volume, DiskSource *to,

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/log.h"
 
 static const PoolKind *const kinds[POOL_TYPES + 1] = {
 	[POOL_DIR] = &pool_dir,
@@ -81,14 +80,7 @@ gboolean pool_refresh(const PoolUse *use, GError **error)
 gboolean pool_start(const PoolUse *use, GError **error)
 {
 	const PoolKind *kind = able(use, error);
-	if (!kind || (kind->start && !kind->start(use, error)))
-		return FALSE;
-	if (pool_refresh(use, error))
-		return TRUE;
-	g_autoptr(GError) why = NULL;
-	if (kind->stop && !kind->stop(use, &why))
-		log_warning(use->pool->name, "after a failed start: %s", why->message);
-	return FALSE;
+	return kind && (!kind->start || kind->start(use, error));
 }
 
 gboolean pool_stop(const PoolUse *use, GError **error)

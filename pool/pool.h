@@ -75,7 +75,7 @@ gboolean pool_has_files(PoolType type);
 /* Whether the host can have it. */
 gboolean pool_check_host(const Pool *pool, GError **error);
 gboolean pool_build(const PoolUse *use, guint flags, GError **error);
-/* Starts it and finds its volumes. */
+/* Starts it; its volumes are to be found then (pool_refresh()). */
 gboolean pool_start(const PoolUse *use, GError **error);
 gboolean pool_stop(const PoolUse *use, GError **error);
 /* Removes what build made; refused while it holds volumes. @flags: PoolErase. */

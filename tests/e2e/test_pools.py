@@ -8,7 +8,8 @@ import time
 import libvirt
 import pytest
 
-from lodgetest import READY, guest_files, wait_until, xml_for
+from lodgetest import READY, guest_files, wait_until
+from nettest import net_daemon  # noqa: F401
 from virttest import EventLoop, connection, refused, uri, virsh
 
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -122,7 +123,8 @@ def test_folder_is_watched(daemon):
     with connection(daemon) as conn:
         pool = start_pool(conn, "p", daemon.root / "p")
         (daemon.root / "p" / "a.img").write_bytes(b"\0" * 8192)
-        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", daemon.root / "p" / "b.qcow2", "1G"], check=True)
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", daemon.root / "p" / "b.qcow2", "1G"],
+                       check=True)
         os.mkfifo(daemon.root / "p" / "fifo")
         wait_until(lambda: set(pool.listVolumes()) == {"a.img", "b.qcow2"}, 60, "the files are volumes")
         pool.refresh()
@@ -144,8 +146,8 @@ def test_chains(daemon):
     with connection(daemon) as conn:
         pool = start_pool(conn, "p", daemon.root / "p")
         base = pool.createXML(volume_xml("base.qcow2", 1 << 30, "qcow2"))
-        top = pool.createXML(volume_xml("top.qcow2", 1 << 30, "qcow2", f"<backingStore><path>{base.path()}</path>"
-                                        "<format type='qcow2'/></backingStore>"))
+        below = f"<backingStore><path>{base.path()}</path><format type='qcow2'/></backingStore>"
+        top = pool.createXML(volume_xml("top.qcow2", 1 << 30, "qcow2", below))
         assert base.path() in top.XMLDesc()
         assert "top.qcow2" in refused(base.delete, libvirt.VIR_ERR_RESOURCE_BUSY)
         copy = pool.createXMLFrom(volume_xml("copy.raw", 1 << 30), top)
@@ -197,8 +199,8 @@ def test_streams(daemon):
             stream, got = conn.newStream(), bytearray()
             volume.download(stream, 0, 0, flags)
             if flags:
-                stream.sparseRecvAll(lambda _, part, out: out.extend(part), lambda _, n, out: out.extend(bytes(n)),
-                                     got)
+                stream.sparseRecvAll(lambda _, part, out: out.extend(part),
+                                     lambda _, n, out: out.extend(bytes(n)), got)
             else:
                 stream.recvAll(lambda _, part, out: out.extend(part), got)
             stream.finish()
@@ -243,10 +245,15 @@ def test_events(daemon):
     EventLoop.start()
     heard = []
     with connection(daemon) as conn:
-        conn.storagePoolEventRegisterAny(None, libvirt.VIR_STORAGE_POOL_EVENT_ID_LIFECYCLE,
-                                         lambda _, pool, event, detail, __: heard.append((pool.name(), event)), None)
-        conn.storagePoolEventRegisterAny(None, libvirt.VIR_STORAGE_POOL_EVENT_ID_REFRESH,
-                                         lambda _, pool, __: heard.append((pool.name(), "refresh")), None)
+        def life(_, pool, event, detail, __):
+            heard.append((pool.name(), event))
+
+        def refreshed(_, pool, __):
+            heard.append((pool.name(), "refresh"))
+
+        register = conn.storagePoolEventRegisterAny
+        register(None, libvirt.VIR_STORAGE_POOL_EVENT_ID_LIFECYCLE, life, None)
+        register(None, libvirt.VIR_STORAGE_POOL_EVENT_ID_REFRESH, refreshed, None)
         pool = start_pool(conn, "p", daemon.root / "p")
         pool.refresh()
         pool.destroy()
@@ -280,8 +287,8 @@ def test_virt_install(daemon):
     virsh(daemon, "vol-create-as", "default", "there.qcow2", "1G", "--format", "qcow2")
     subprocess.run(
         ["virt-install", "--connect", uri(daemon), "--name", "web1", "--virt-type", "qemu", "--memory", "128",
-         "--import", "--disk", "size=1", "--disk", "vol=default/there.qcow2", "--network", "none", "--graphics",
-         "none", "--osinfo", "detect=off,require=off", "--noautoconsole", "--boot",
+         "--import", "--disk", "size=1", "--disk", "vol=default/there.qcow2", "--network", "none",
+         "--graphics", "none", "--osinfo", "detect=off,require=off", "--noautoconsole", "--boot",
          f"kernel={files}/vmlinuz,initrd={files}/initramfs,kernel_args='console=ttyS0 quiet'"],
         check=True, stdin=subprocess.DEVNULL, env={**daemon.env, "HOME": str(daemon.root)}, timeout=120)
     assert "web1.qcow2" in virsh(daemon, "vol-list", "default").stdout
@@ -296,8 +303,9 @@ def test_killed_while_it_copies(daemon):
         for _ in range(64):
             big.write(os.urandom(1 << 20))
     virsh(daemon, "pool-refresh", "default")
-    clone = subprocess.Popen(["virsh", "-c", uri(daemon), "vol-clone", "--pool", "default", "big.raw", "c.qcow2"],
-                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=daemon.env)
+    words = ["vol-clone", "--pool", "default", "big.raw", "c.qcow2"]
+    clone = subprocess.Popen(["virsh", "-c", uri(daemon), *words], env=daemon.env,
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(0.05)
     daemon.restart()
     clone.wait(60)
@@ -311,14 +319,16 @@ def test_full_disk(daemon):
     """A volume that does not fit leaves nothing."""
     small = daemon.root / "small"
     small.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", small], stderr=subprocess.DEVNULL).returncode:
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "none", small]
+    if subprocess.run(mount, stderr=subprocess.DEVNULL).returncode:
         pytest.skip("nothing can be mounted here")
     try:
         with connection(daemon) as conn:
             pool = start_pool(conn, "small", small)
             with pytest.raises(libvirt.libvirtError) as error:
                 pool.createXML(f"<volume><name>x</name><capacity>{64 << 20}</capacity></volume>")
-            assert "No space left" in str(error.value) and pool.listVolumes() == [] and os.listdir(small) == []
+            assert "No space left" in str(error.value)
+            assert pool.listVolumes() == [] and os.listdir(small) == []
             pool.destroy()
     finally:
         subprocess.run(["umount", "-l", small], check=True)
@@ -330,8 +340,8 @@ def test_kinds_that_are_not_here(daemon):
                                   ("zfs", "<name>tank</name>", "zfsutils-linux")):
         if shutil.which({"rbd": "rbd", "zfs": "zfs"}[kind]):
             continue
-        xml = daemon.write("pool.xml", f"<pool type='{kind}'><name>{kind}</name><source>{source}</source></pool>")
-        virsh(daemon, "pool-define", xml)
+        xml = f"<pool type='{kind}'><name>{kind}</name><source>{source}</source></pool>"
+        virsh(daemon, "pool-define", daemon.write("pool.xml", xml))
         error = virsh(daemon, "pool-start", kind, ok=False).stderr
         assert missing in error, error
 
@@ -350,8 +360,8 @@ def test_fs_and_disk(daemon):
     """File systems and partitions on a loop device."""
     device = loop_device(daemon.root / "disk")
     try:
-        virsh(daemon, "pool-define-as", "files", "fs", "--source-dev", device, "--source-format", "ext4", "--target",
-              daemon.root / "mnt")
+        virsh(daemon, "pool-define-as", "files", "fs", "--source-dev", device, "--source-format", "ext4",
+              "--target", daemon.root / "mnt")
         assert "build" in virsh(daemon, "pool-start", "files", ok=False).stderr
         virsh(daemon, "pool-build", "files", "--no-overwrite")
         virsh(daemon, "pool-start", "files")
@@ -364,8 +374,8 @@ def test_fs_and_disk(daemon):
         assert "holds ext4" in virsh(daemon, "pool-build", "files", "--no-overwrite", ok=False).stderr
         virsh(daemon, "pool-undefine", "files")
 
-        virsh(daemon, "pool-define-as", "parts", "disk", "--source-dev", device, "--source-format", "gpt", "--target",
-              "/dev")
+        virsh(daemon, "pool-define-as", "parts", "disk", "--source-dev", device, "--source-format", "gpt",
+              "--target", "/dev")
         assert "holds ext4" in virsh(daemon, "pool-build", "parts", ok=False).stderr
         virsh(daemon, "pool-build", "parts", "--overwrite")
         virsh(daemon, "pool-start", "parts")
@@ -380,3 +390,48 @@ def test_fs_and_disk(daemon):
     finally:
         subprocess.run(["umount", "-l", daemon.root / "mnt"], stderr=subprocess.DEVNULL)
         subprocess.run(["losetup", "-d", device])
+
+
+@pytest.mark.skipif(not shutil.which("tgtd") or not shutil.which("iscsi-ls"),
+                    reason="needs tgt and libiscsi-bin")
+def test_iscsi_direct(net_daemon):  # noqa: F811
+    """The units of an iSCSI target, which QEMU logs in to, are volumes and a guest's disk."""
+    daemon, name = net_daemon, "iqn.2026-01.org.example:disk"
+    unit = daemon.root / "unit"
+    unit.write_bytes(b"")
+    os.truncate(unit, 16 << 20)
+    # the target's control socket has a name of this daemon's process, for others run tgtd too
+    port = str(daemon.process.pid % 30000)
+    target = subprocess.Popen(daemon.inside("tgtd", "-f", "-C", port, "--iscsi", "portal=127.0.0.1:3260"),
+                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        admin = f"tgtadm -C {port} --lld iscsi"
+        show = f"{admin} --op show --mode sys"
+        wait_until(lambda: target.poll() is not None or "System" in daemon.sh(show, ok=False), 60,
+                   "tgtd answers")
+        if target.poll() is not None:
+            pytest.skip("tgtd does not run here")
+        daemon.sh(f"{admin} --op new --mode target --tid 1 -T {name} && "
+                  f"{admin} --op new --mode logicalunit --tid 1 --lun 1 -b {unit} && "
+                  f"{admin} --op bind --mode target --tid 1 -I ALL")
+        xml = ("<pool type='iscsi-direct'><name>san</name><source><host name='127.0.0.1'/>"
+               f"<device path='{name}'/><initiator><iqn name='iqn.2026-01.org.example:me'/></initiator>"
+               "</source></pool>")
+        virsh(daemon, "pool-define", daemon.write("san.xml", xml))
+        virsh(daemon, "pool-start", "san")
+        listed = virsh(daemon, "vol-list", "san", "--details").stdout
+        assert "unit:0:0:1" in listed and "16.00 MiB" in listed and "network" in listed
+        disk = ("<disk type='volume' device='disk'><driver name='qemu' type='raw'/>"
+                "<source pool='san' volume='unit:0:0:1'/><target dev='vda' bus='virtio'/></disk>")
+        daemon.define("web1", devices=disk)
+        virsh(daemon, "start", "web1")
+        console = daemon.console("web1")
+        console.expect(READY)
+        console.run("echo from-the-guest > /dev/vda && sync")
+        virsh(daemon, "destroy", "web1")
+        assert unit.read_bytes().startswith(b"from-the-guest")
+        error = virsh(daemon, "vol-create-as", "san", "x", "1M", ok=False).stderr
+        assert "does not support volume creation" in error
+    finally:
+        target.kill()
+        target.wait()

@@ -86,7 +86,8 @@ static void write_task(gpointer data)
 	LvTransfer *transfer = task->transfer;
 	if (transfer->op && !transfer->failed) {
 		gboolean ok = task->hole ? op_transfer_hole(transfer->op, task->hole, &task->error) :
-					   op_transfer_write(transfer->op, task->bytes, task->n, &task->error);
+					   op_transfer_write(transfer->op, task->bytes, task->n,
+							     &task->error);
 		if (!ok)
 			g_atomic_int_set(&transfer->failed, TRUE);
 	}
