@@ -312,7 +312,7 @@ gboolean core_network_update(CoreObject *object, NetworkCommand command, Network
 		return FALSE;
 	if (!core_object_change(object, g_steal_pointer(&new_live), g_steal_pointer(&new_stored), error))
 		return FALSE;
-	core_object_event(object, NULL, "updated", NULL, NULL);
+	core_object_event(object, "network-update", "updated", NULL, NULL);
 	return TRUE;
 }
 

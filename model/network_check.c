@@ -72,8 +72,11 @@ static gboolean names(const Network *network, GError **error)
 		return fail(error, LODGE_ERROR_INVALID,
 			    "mac/@address %s is a multicast address: the first byte must be even",
 			    network->mac);
+	/* "virbr%d" asks for a name that is free. */
+	g_auto(GStrv) parts = g_strsplit(network->bridge ? network->bridge : "", "%d", 2);
+	g_autofree char *bridge = network->bridge ? g_strjoinv(parts[0] && parts[1] ? "0" : "", parts) : NULL;
 	return plain(network->name, "name", "/", error) &&
-	       interface_name(network->bridge, "bridge/@name", error) &&
+	       interface_name(bridge, "bridge/@name", error) &&
 	       plain(network->zone, "bridge/@zone", " ,", error) &&
 	       dns_name(network->domain, "domain/@name", error);
 }

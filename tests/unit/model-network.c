@@ -121,6 +121,7 @@ static const struct {
 	{ "<network><name>a/b</name></network>", "'/'" },
 	{ NET("<bridge name='sixteencharacter'/>"), "16 characters; Linux allows 15" },
 	{ NET("<bridge name='a b'/>"), "bridge/@name" },
+	{ NET("<bridge name='a%d%d'/>"), "bridge/@name" },
 	{ NET("<bridge name='a\"b'/>"), "bridge/@name" },
 	{ NET("<forward mode='nat'/>"), "needs an <ip>" },
 	{ NET("<forward mode='tunnel'/>"), "tunnel" },
