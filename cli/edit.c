@@ -18,6 +18,7 @@ typedef struct Edited {
 static const Edited editeds[] = {
 	{ OP_ON_GUEST, "dumpxml", "define", "Domain '%s'" },
 	{ OP_ON_NETWORK, "net-dumpxml", "net-define", "Network %s" },
+	{ OP_ON_POOL, "pool-dumpxml", "pool-define", "Pool %s" },
 };
 
 static const Edited *edited_of(const Op *own)

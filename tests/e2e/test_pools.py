@@ -1,4 +1,5 @@
 """Storage pools and volumes: through virsh, python3-libvirt, virt-install and the command."""
+import base64
 import os
 import shutil
 import subprocess
@@ -432,6 +433,23 @@ def test_iscsi_direct(net_daemon):  # noqa: F811
         assert unit.read_bytes().startswith(b"from-the-guest")
         error = virsh(daemon, "vol-create-as", "san", "x", "1M", ok=False).stderr
         assert "does not support volume creation" in error
+        virsh(daemon, "pool-destroy", "san")
+
+        daemon.sh(f"{admin} --op new --mode account --user me --password aSecretOf16Bytes && "
+                  f"{admin} --op bind --mode account --tid 1 --user me")
+        assert "san" in virsh(daemon, "pool-start", "san", ok=False).stderr
+        secret = ("<secret ephemeral='no' private='yes'><usage type='iscsi'><target>san</target></usage>"
+                  "<uuid>a7c1bd2e-1e1c-4d5f-9f0f-0a2d3ab5c001</uuid></secret>")
+        virsh(daemon, "secret-define", daemon.write("secret.xml", secret))
+        value = base64.b64encode(b"aSecretOf16Bytes").decode()
+        virsh(daemon, "secret-set-value", "a7c1bd2e-1e1c-4d5f-9f0f-0a2d3ab5c001", value)
+        login = "<auth type='chap' username='me'><secret usage='san'/></auth></source>"
+        virsh(daemon, "pool-define", daemon.write("san.xml", xml.replace("</source>", login)))
+        virsh(daemon, "pool-start", "san")
+        assert "unit:0:0:1" in virsh(daemon, "vol-list", "san").stdout
+        virsh(daemon, "start", "web1")
+        assert "username='me'" in virsh(daemon, "dumpxml", "web1").stdout
+        virsh(daemon, "destroy", "web1")
     finally:
         target.kill()
         target.wait()

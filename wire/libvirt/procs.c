@@ -15,7 +15,6 @@ static const LvProcs *const tables[] = {
 	&lv_procs_storage,
 	&lv_procs_network,
 	&lv_procs_nwfilter,
-	&lv_procs_storage,
 	&lv_procs_qemu,
 };
 
