@@ -8,6 +8,7 @@
 #include "engine/engine.h"
 #include "host/file.h"
 #include "image/chain.h"
+#include "image/seed.h"
 
 #include <errno.h>
 #include <string.h>
@@ -227,6 +228,8 @@ static void remove_files(CoreGuest *guest, const Guest *stored, guint flags, con
 		notes_add(notes, "the managed save is left: %s", error->message);
 	for (guint i = 0; i < disks->len; i++)
 		remove_noting(g_ptr_array_index(disks, i), notes);
+	/* A guest that runs has its CD open. */
+	image_seed_remove(guest->core->paths->lib, guest->snap->uuid);
 	if (stored && !guest->snap->live) /* else it goes when the guest ends */
 		undefine_tpm(guest, stored, flags, notes);
 }

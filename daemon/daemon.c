@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/paths.h"
 #include "image/part.h"
+#include "image/seed.h"
 #include "image/trust.h"
 #include "core/core.h"
 #include "daemon/config.h"
@@ -208,6 +209,18 @@ static gboolean on_signal(gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
+/* What a crash left of guests that never were. */
+static void clean_seeds(Daemon *daemon)
+{
+	g_autofree char *folder = g_build_filename(daemon->paths->lib, "seed", NULL);
+	g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+	for (const char *uuid; dir && (uuid = g_dir_read_name(dir));) {
+		g_autoptr(CoreGuest) guest = core_find_by(daemon->core, CORE_BY_UUID, uuid, NULL);
+		if (!guest)
+			image_seed_remove(daemon->paths->lib, uuid);
+	}
+}
+
 static gboolean open_core(Daemon *daemon, GError **error)
 {
 	CoreConfig config = { .paths = daemon->paths,
@@ -221,6 +234,8 @@ static gboolean open_core(Daemon *daemon, GError **error)
 	image_trust_folder(daemon->paths->images);
 	image_parts_clean(daemon->paths->images);
 	daemon->core = core_new(&config, error);
+	if (daemon->core)
+		clean_seeds(daemon);
 	return daemon->core != NULL;
 }
 

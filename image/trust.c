@@ -97,8 +97,8 @@ gboolean image_trusted(const char *image, const char *path, const char *what, GE
 	return fail(error, LODGE_ERROR_DENIED,
 		    "image \"%s\": its header names \"%s\" as its %s, which lies in no folder of images: "
 		    "anybody who made the image could have written that. If it is right, name it in the "
-		    "guest's definition (<backingStore>), or move it into the image's folder or a pool", image,
-		    shown, what);
+		    "guest's definition (<backingStore>), or move it into the image's folder or a pool",
+		    image, shown, what);
 }
 
 void image_trust_link(int fd, const char *backing)

@@ -10,6 +10,7 @@
 #include "image/build.h"
 #include "image/list.h"
 #include "image/overlay.h"
+#include "ops/cloud_init.h"
 #include "ops/families.h"
 
 #include <fcntl.h>
@@ -23,6 +24,7 @@ typedef struct RunArgs {
 	char *name, *image;
 	OptUint memory, vcpus, disk_size;
 	gboolean paused;
+	char *cloud_init, *meta_data, *network_config, *hostname, *user, *ssh_key;
 } RunArgs;
 
 #define MIB (G_GINT64_CONSTANT(1) << 20)
@@ -37,6 +39,7 @@ static const Row run_rows[] = {
 	SIZE(RunArgs, disk_size, NULL, .opt = 's', .words = "GiB",
 	     .doc = "size of its disk, at least the image's, which it has where nothing is said"),
 	FLAG(RunArgs, paused, NULL, .doc = "do not let its CPUs run yet"),
+	CLOUD_INIT_ROWS(RunArgs),
 };
 static const Shape run_args = SHAPE("run-args", RunArgs, run_rows);
 
@@ -54,12 +57,34 @@ static const Row ran_rows[] = {
 };
 static const Shape ran_shape = SHAPE("ran", Ran, ran_rows);
 
-/* The document of a guest with @disk; the caller frees it. */
-static char *document(const RunArgs *args, const char *disk)
+static CloudInitArgs cloud_init_of(const RunArgs *args)
 {
-	return g_markup_printf_escaped(
+	return (CloudInitArgs){ .cloud_init = args->cloud_init, .meta_data = args->meta_data,
+				.network_config = args->network_config, .hostname = args->hostname,
+				.user = args->user, .ssh_key = args->ssh_key };
+}
+
+/* Its CD of cloud-init as a device, or nothing; the caller frees it. */
+static char *seed_drive(const RunArgs *args, const char *seed)
+{
+	const CloudInitArgs said = cloud_init_of(args);
+	if (!cloud_init_said(&said))
+		return g_strdup("");
+	return g_markup_printf_escaped("    <disk type='file' device='cdrom'>\n"
+				       "      <driver name='qemu' type='raw'/>\n"
+				       "      <source file='%s'/>\n"
+				       "      <target dev='sda' bus='sata'/>\n"
+				       "      <readonly/>\n"
+				       "    </disk>\n", seed);
+}
+
+/* The document of a guest with @disk and the devices @drives; the caller frees it. */
+static char *document(const RunArgs *args, const char *uuid, const char *disk, const char *drives)
+{
+	g_autofree char *first = g_markup_printf_escaped(
 		"<domain type='kvm'>\n"
 		"  <name>%s</name>\n"
+		"  <uuid>%s</uuid>\n"
 		"  <memory unit='KiB'>%" G_GUINT64_FORMAT "</memory>\n"
 		"  <vcpu>%" G_GUINT64_FORMAT "</vcpu>\n"
 		"  <os>\n    <type arch='x86_64' machine='q35'>hvm</type>\n    <boot dev='hd'/>\n  </os>\n"
@@ -71,7 +96,9 @@ static char *document(const RunArgs *args, const char *disk)
 		"      <driver name='qemu' type='qcow2' discard='unmap'/>\n"
 		"      <source file='%s'/>\n"
 		"      <target dev='vda' bus='virtio'/>\n"
-		"    </disk>\n"
+		"    </disk>\n",
+		args->name, uuid, args->memory.v >> 10, args->vcpus.v, disk);
+	static const char rest[] =
 		"    <interface type='user'>\n      <model type='virtio'/>\n    </interface>\n"
 		"    <serial type='pty'/>\n"
 		"    <console type='pty'/>\n"
@@ -83,8 +110,8 @@ static char *document(const RunArgs *args, const char *disk)
 		"    <rng model='virtio'>\n      <backend model='random'>/dev/urandom</backend>\n    </rng>\n"
 		"    <memballoon model='virtio'/>\n"
 		"  </devices>\n"
-		"</domain>\n",
-		args->name, args->memory.v >> 10, args->vcpus.v, disk);
+		"</domain>\n";
+	return g_strconcat(first, drives, rest, NULL);
 }
 
 /* ---- on the guest's lane, from a thread that is no lane's ---- */
@@ -235,11 +262,20 @@ static gboolean make_disk(Core *core, const char *image, const RunArgs *args, ch
 /* Defines and starts; nothing of the guest is left on failure. */
 static CoreGuest *bring_up(OpCall *call, const char *disk, GError **error)
 {
-	g_autofree char *xml = document(call->args, disk);
+	const char *lib = core_paths(call->core)->lib;
+	g_autofree char *uuid = g_uuid_string_random(), *seed = image_seed_path(lib, uuid);
+	g_autofree char *drives = seed_drive(call->args, seed);
+	g_autofree char *xml = document(call->args, uuid, disk, drives);
+	const CloudInitArgs said = cloud_init_of(call->args);
+	if (cloud_init_said(&said) &&
+	    !cloud_init_write(lib, uuid, ((const RunArgs *)call->args)->name, &said, error))
+		return NULL;
 	op_progress(call, 0.3, "defining the guest");
 	g_autoptr(CoreGuest) guest = core_define(call->core, xml, FALSE, &call->notes, error);
-	if (!guest)
+	if (!guest) {
+		image_seed_remove(lib, uuid);
 		return NULL;
+	}
 	op_progress(call, 0.5, "starting the guest");
 	gboolean ok = !g_cancellable_is_cancelled(call->cancel) ||
 		      fail(error, LODGE_ERROR_ABORTED, "the caller went away");

@@ -1,0 +1,54 @@
+"""Cloud-init: the CD that a guest finds, kept with it, changed, taken out and put in, and gone with it."""
+import subprocess
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0d0b3u1c0cX5q1bqv5m3V9Q0X5k1o3u7d8e9f0a1b2 me@here\n"
+
+
+def on_cd(seed, name):
+    """A file of the CD, as another program reads it."""
+    done = subprocess.run(["xorriso", "-osirrox", "on", "-indev", str(seed), "-extract", f"/{name}", f"{seed}.out"],
+                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    out = seed.parent / f"{seed.name}.out"
+    text = out.read_text()
+    out.chmod(0o600)
+    out.unlink()
+    return text
+
+
+def test_cloud_init(daemon, tmp_path):
+    image = tmp_path / "empty.qcow2"
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", image, "8M"], check=True)
+    (tmp_path / "key.pub").write_text(KEY)
+    (tmp_path / "user-data").write_text("#cloud-config\npackages: [htop]\n")
+    (tmp_path / "net").write_text("version: 2\n")
+    daemon.lodge("run", "web1", "--image", str(image), "--memory", "64M", "--hostname", "web1.example.org",
+                 "--user", "admin", "--ssh-key", str(tmp_path / "key.pub"), "--paused")
+    uuid = daemon.lodge("domuuid", "web1").out.strip()
+    seed = daemon.root / "lib" / "seed" / uuid / "seed.iso"
+    assert f"{seed}" in daemon.lodge("dumpxml", "web1").out
+    user = on_cd(seed, "user-data")
+    assert user.startswith("#cloud-config\n") and KEY.strip() in user and '"admin"' in user
+    assert "web1.example.org" in on_cd(seed, "meta-data") and f"instance-id: {uuid}-1" in on_cd(seed, "meta-data")
+    label = subprocess.run(["xorriso", "-indev", str(seed), "-pvd_info"], stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, text=True, timeout=60).stdout
+    assert "cidata" in label.lower()
+    # changed later: what is given as files, and what words add to it
+    daemon.lodge("cloud-init", "set", "web1", "--cloud-init", str(tmp_path / "user-data"), "--network-config",
+                 str(tmp_path / "net"), "--hostname", "web2", "--new-instance")
+    assert on_cd(seed, "user-data") == "#cloud-config\npackages: [htop]\n"
+    assert on_cd(seed, "network-config") == "version: 2\n"
+    assert "web2" in on_cd(seed, "vendor-data") and f"{uuid}-2" in on_cd(seed, "meta-data")
+    assert "htop" in daemon.lodge("cloud-init", "show", "web1").out
+    daemon.lodge("cloud-init", "detach", "web1")
+    assert f"{seed}" not in daemon.lodge("dumpxml", "--inactive", "web1").out
+    daemon.lodge("cloud-init", "attach", "web1")
+    assert f"{seed}" in daemon.lodge("dumpxml", "--inactive", "web1").out
+    for wrong in (["--hostname", "a b"], ["--user", "ro:ot"], ["--cloud-init", str(tmp_path / "none")]):
+        assert daemon.lodge("cloud-init", "set", "web1", *wrong, ok=False).code != 0
+    daemon.lodge("destroy", "web1")
+    daemon.lodge("undefine", "web1")
+    assert not seed.parent.exists()
+    assert daemon.lodge("run", "bad", "--image", str(image), "--user", "no good", ok=False).code != 0
+    assert list((daemon.root / "lib" / "seed").iterdir()) == []
+    assert not list((daemon.root / "images").glob("bad*"))
