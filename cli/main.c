@@ -135,6 +135,8 @@ int cli_main(int argc, char *const *argv)
 	if (g_str_equal(name, "virt-ssh-helper"))
 		return ssh_helper_main(argc, argv);
 	int at = take_own(&own, argc, argv);
+	if (at < 0 && g_str_equal(argv[-at], "--root"))
+		return usage_error("%s needs a folder behind it", argv[-at]);
 	if (at < 0)
 		return usage_error("there is no option %s before the verb; see lodge --help", argv[-at]);
 	if (own.version) {

@@ -103,10 +103,17 @@ typedef struct MemArgs {
 	SIZE(MemArgs, size, NULL, .words = "KiB", .flags = ROW_POSITIONAL | ROW_REQUIRED,          \
 	     .doc = "how much, in KiB where no unit is said")
 
+static gboolean check_mem(gconstpointer object, G_GNUC_UNUSED Notes *notes, GError **error)
+{
+	const MemArgs *args = object;
+	return args->size.v >= 1024 ||
+	       fail(error, LODGE_ERROR_INVALID, "a guest needs memory: at least 1 KiB");
+}
+
 static const Row mem_rows[] = { SIZE_ROW, CONFIG_ROW(MemArgs), LIVE_ROW(MemArgs) };
-static const Shape mem_args = SHAPE("setmem-args", MemArgs, mem_rows);
+static const Shape mem_args = SHAPE("setmem-args", MemArgs, mem_rows, .check = check_mem);
 static const Row maxmem_rows[] = { SIZE_ROW, CONFIG_ROW(MemArgs) };
-static const Shape maxmem_args = SHAPE("setmaxmem-args", MemArgs, maxmem_rows);
+static const Shape maxmem_args = SHAPE("setmaxmem-args", MemArgs, maxmem_rows, .check = check_mem);
 
 static gboolean edit_maxmem(Guest *guest, gpointer data, G_GNUC_UNUSED GError **error)
 {

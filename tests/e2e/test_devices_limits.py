@@ -91,6 +91,7 @@ def test_memory(daemon, guest):
     daemon.lodge("setmem", guest, "102400")
     assert "<currentMemory unit='KiB'>102400<" in xml(daemon, guest)
     assert daemon.lodge("setmem", guest, "1G", ok=False).code == 2
+    assert daemon.lodge("setmem", guest, "0", ok=False).code == 2
     daemon.lodge("setmaxmem", guest, "65536")
     assert "<currentMemory unit='KiB'>65536<" in xml(daemon, guest)
     daemon.lodge("start", guest)
