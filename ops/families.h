@@ -27,6 +27,7 @@ extern const OpFamily op_family_guest_tune;    /* guest_tune.c: setmem, memtune,
 extern const OpFamily op_family_guest_disk_limits; /* guest_disk_limits.c: blkdeviotune */
 extern const OpFamily op_family_node;	     /* node.c: host node, host cpustats, ... */
 extern const OpFamily op_family_capabilities; /* capabilities.c: capabilities, domcapabilities */
+extern const OpFamily op_family_adopt;	     /* adopt.c: adopt */
 extern const OpFamily op_family_secret;	     /* secret.c: secret-define, secret-set-value, ... */
 extern const OpFamily op_family_run;	     /* run.c: run */
 extern const OpFamily op_family_network;      /* network.c: net-define, net-start, ... */

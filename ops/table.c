@@ -13,7 +13,7 @@ static const OpFamily *const families[] = {
 	&op_family_guest_disk_limits,
 	&op_family_node, &op_family_capabilities,
 	&op_family_network, &op_family_network_show, &op_family_network_port,
-	&op_family_secret,
+	&op_family_secret, &op_family_adopt,
 	&op_family_pool, &op_family_pool_show, &op_family_volume, &op_family_volume_work,
 	&op_family_volume_stream,
 	&op_family_nwfilter,
