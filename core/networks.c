@@ -89,8 +89,8 @@ static gboolean check_bridge(Core *core, Network *network, GError **error)
 	}
 	g_autofree char *owner = bridge_owner(core, network, network->bridge);
 	return !owner || fail(error, LODGE_ERROR_EXISTS,
-			      "bridge name '%s' already in use by network \"%s\": choose another, or none at all",
-			      network->bridge, owner);
+			      "bridge name '%s' already in use by network \"%s\": choose another, or none at "
+			      "all", network->bridge, owner);
 }
 
 /* Networks may be defined with the same subnet; they cannot both be active. */
@@ -298,7 +298,8 @@ gboolean core_network_update(CoreObject *object, NetworkCommand command, Network
 	if (!live && !config)
 		*(snap->active ? &live : &config) = TRUE;
 	if (live && !snap->active)
-		return fail(error, LODGE_ERROR_STATE, "network is not running: \"%s\" is not active", snap->name);
+		return fail(error, LODGE_ERROR_STATE, "network is not running: \"%s\" is not active",
+			    snap->name);
 	if (config && !snap->stored)
 		return fail(error, LODGE_ERROR_STATE,
 			    "network \"%s\" is transient: it has no definition to change", snap->name);
@@ -335,8 +336,8 @@ static char *default_xml(void)
 		g_autoptr(Network) network = network_from_xml(xml, -1, NULL, NULL, &error);
 		if (network && net_subnets_free(network, &error)) {
 			if (i || *(bridge + 5) == '%')
-				log_info("network default", "gets 192.168.%u.0/24 and the bridge %s: %s", third,
-					 bridge, why ? why->message : "virbr0 is there already");
+				log_info("network default", "gets 192.168.%u.0/24 and the bridge %s: %s",
+					 third, bridge, why ? why->message : "virbr0 is there already");
 			return g_steal_pointer(&xml);
 		}
 		if (!why)
@@ -357,8 +358,9 @@ static void make_default(gpointer data)
 	FirstNetwork *first = data;
 	g_autoptr(GError) error = NULL;
 	g_autofree char *xml = default_xml();
-	g_autoptr(CoreObject) object =
-		xml ? core_object_define(first->core, CORE_NETWORK, xml, CORE_OBJECT_NEW, NULL, &error) : NULL;
+	g_autoptr(CoreObject) object = NULL;
+	if (xml)
+		object = core_object_define(first->core, CORE_NETWORK, xml, CORE_OBJECT_NEW, NULL, &error);
 	if (object)
 		network_autostart_now(object);
 	else if (error)

@@ -27,8 +27,9 @@ static gboolean plain(const char *text, const char *what, const char *also, GErr
 {
 	for (const char *c = text; c && *c; c++)
 		if ((guchar)*c < ' ' || *c == 127 || strchr(also, *c))
-			return fail(error, LODGE_ERROR_INVALID, "%s \"%s\": '%c' (byte %u) may not stand there",
-				    what, text, g_ascii_isprint(*c) ? *c : '?', (guchar)*c);
+			return fail(error, LODGE_ERROR_INVALID,
+				    "%s \"%s\": '%c' (byte %u) may not stand there", what, text,
+				    g_ascii_isprint(*c) ? *c : '?', (guchar)*c);
 	return TRUE;
 }
 

@@ -142,18 +142,17 @@ static int launch(const NetConfig *config, const char *network, GError **error)
 	if (!spawn_run(&how, START_MS, &said, &status, error))
 		return -1;
 	if (!WIFEXITED(status) || WEXITSTATUS(status)) {
-		const char *hint = strstr(said, "Address already in use")
-					   ? " (another DNS server listens there: set dns enable='no', or let "
-					     "it listen on its own addresses only)"
-					   : "";
+		gboolean taken = strstr(said, "Address already in use") != NULL;
+		const char *hint = " (another DNS server listens there: set dns enable='no', or let it "
+				   "listen on its own addresses only)";
 		fail(error, LODGE_ERROR_SYSTEM, "dnsmasq of network \"%s\": %s%s", network,
-		     *g_strstrip(said) ? said : "failed without a word", hint);
+		     *g_strstrip(said) ? said : "failed without a word", taken ? hint : "");
 		return -1;
 	}
 	int pidfd = find_process(config, network);
 	if (pidfd < 0)
-		fail(error, LODGE_ERROR_SYSTEM, "dnsmasq of network \"%s\" ended at once: see the system's log",
-		     network);
+		fail(error, LODGE_ERROR_SYSTEM,
+		     "dnsmasq of network \"%s\" ended at once: see the system's log", network);
 	return pidfd;
 }
 

@@ -181,8 +181,9 @@ static void put_dhcp(GString *s, const Network *live)
 		g_string_append(s, "enable-ra\n");
 	if (!dhcp4 && !leases)
 		return;
-	g_string_append_printf(s, "dhcp-no-override\ndhcp-authoritative\ndhcp-lease-max=%" G_GUINT64_FORMAT "\n",
-			       MAX(leases, 1));
+	g_string_append_printf(s,
+			       "dhcp-no-override\ndhcp-authoritative\ndhcp-lease-max=%" G_GUINT64_FORMAT
+			       "\n", MAX(leases, 1));
 	if (!network_mode(live)) /* no gateway that leads nowhere */
 		g_string_append(s, "dhcp-option=3\n");
 	if (live->mtu.set)

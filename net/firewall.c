@@ -34,7 +34,8 @@ typedef struct Owner {
 static const Owner owners[] = {
 	{ "docker", "DOCKER-USER", NULL,
 	  "iptables -I DOCKER-USER -i %s -j ACCEPT && iptables -I DOCKER-USER -o %s -j ACCEPT" },
-	{ "ufw", "ufw-", NULL, "ufw route allow in on %s && ufw route allow out on %s && ufw allow in on %s" },
+	{ "ufw", "ufw-", NULL,
+	  "ufw route allow in on %s && ufw route allow out on %s && ufw allow in on %s" },
 	{ "firewalld", NULL, "firewalld",
 	  "firewall-cmd --permanent --zone=trusted --add-interface=%s && firewall-cmd --reload" },
 };
@@ -125,13 +126,11 @@ static void judge_chain(json_t *items, json_t *chain, const Owner *owner, const 
 	    (!forward || let_through(items, chain, "oifname", bridge)))
 		return;
 	g_autofree char *title = g_strdup_printf("%s: %s", bridge, owner ? owner->name : table);
-	g_autofree char *own = g_strdup_printf(
-		"nft insert rule %s %s %s iifname \"%%s\"%s accept%s", family, table, name,
-		forward ? "" : " udp dport { 53, 67 }", "");
-	g_autofree char *back = forward ? g_strdup_printf(" && nft insert rule %s %s %s oifname \"%%s\" accept",
-							   family, table, name)
-					 : g_strdup("");
-	g_autofree char *generic = g_strconcat(own, back, NULL);
+	g_autofree char *insert = g_strdup_printf("nft insert rule %s %s %s ", family, table, name);
+	g_autofree char *generic =
+		forward ? g_strconcat(insert, "iifname \"%s\" accept && ", insert,
+				      "oifname \"%s\" accept", NULL) :
+			  g_strconcat(insert, "iifname \"%s\" udp dport { 53, 67 } accept", NULL);
 	tell(checks, title, HOST_WARNING,
 	     g_strdup_printf("the chain %s %s %s drops what %s %s", family, table, name,
 			     forward ? "passes through" : "comes from", bridge),

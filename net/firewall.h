@@ -6,8 +6,8 @@
 #include "host/check.h"
 #include "model/network.h"
 
-/* Adds to @checks (of host_checks_shape) what is wrong with, or known of, the host's firewall for the bridges @bridges
- * (char *) and the tools that networks need. */
+/* Adds to @checks (of host_checks_shape) what the host's other rules do to the bridges @bridges
+ * (char *), and which tools that networks need are there. */
 void firewall_check(const GPtrArray *bridges, HostChecks *checks);
 
 /* From the text of `nft -j list ruleset` alone: for tests. */

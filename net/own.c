@@ -188,8 +188,8 @@ static gboolean may_start(const Net *net, GError **error)
 {
 	if (geteuid())
 		return fail(error, LODGE_ERROR_DENIED,
-			    "only root may make bridges: ask the system's daemon (sudo lodge net-start %s), or "
-			    "use interfaces of type user", net->live->name);
+			    "only root may make bridges: ask the system's daemon (sudo lodge net-start "
+			    "%s), or use interfaces of type user", net->live->name);
 	if (net->kind->rules && !nft_present())
 		return fail(error, LODGE_ERROR_UNSUPPORTED,
 			    "the program nft is missing: install the package nftables");

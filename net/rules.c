@@ -159,8 +159,8 @@ char *rules_script(const Rules *rules)
 				       chains[i], chain, chains[i], chain);
 	forward_chains(s, rules, chain);
 	g_string_append_printf(s,
-			       "add rule inet lodge in_%s iifname != { \"%s\", \"lo\" } meta l4proto { tcp, udp } "
-			       "th dport { 53, 67, 69, 547 } drop\n",
+			       "add rule inet lodge in_%s iifname != { \"%s\", \"lo\" } "
+			       "meta l4proto { tcp, udp } th dport { 53, 67, 69, 547 } drop\n",
 			       chain, rules->bridge);
 	if (rules->masquerade4)
 		nat_chain(s, rules, chain, AF_INET);

@@ -114,7 +114,8 @@ static const Row update_rows[] = {
 	STRING(UpdateArgs, command, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED,
 	       .doc = "add-first, add-last (add), delete or modify"),
 	STRING(UpdateArgs, section, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED,
-	       .doc = "ip-dhcp-host, ip-dhcp-range, forward-interface, portgroup, dns-host, dns-txt, dns-srv"),
+	       .doc = "ip-dhcp-host, ip-dhcp-range, forward-interface, portgroup, dns-host, dns-txt, "
+		      "dns-srv"),
 	RAWXML(UpdateArgs, xml, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED,
 	       .doc = "file with the element, or the element itself"),
 	INT(UpdateArgs, parent_index, NULL, .min = -1, .max = 1000,

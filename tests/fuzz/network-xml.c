@@ -17,7 +17,8 @@ static void write_texts(const Network *network)
 	if (kind->rules) {
 		kind->rules(network, &rules);
 		g_autofree char *script = rules_script(&rules), *removal = rules_removal(&rules);
-		g_assert_true(g_str_has_prefix(script, "add table") && g_str_has_prefix(removal, "add table"));
+		g_assert_true(g_str_has_prefix(script, "add table"));
+		g_assert_true(g_str_has_prefix(removal, "add table"));
 	}
 	DnsmasqFiles files;
 	dnsmasq_files(&config, network, &files);
@@ -29,7 +30,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	g_auto(Notes) notes = { 0 };
 	g_autoptr(GError) error = NULL;
-	g_autoptr(Network) network = network_from_xml((const char *)data, (gssize)size, "input", &notes, &error);
+	g_autoptr(Network) network =
+		network_from_xml((const char *)data, (gssize)size, "input", &notes, &error);
 	if (!network) {
 		g_assert_true(error && g_utf8_validate(error->message, -1, NULL));
 		return 0;

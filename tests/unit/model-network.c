@@ -253,7 +253,8 @@ static Inet inet(const char *text)
 static void test_inet(void)
 {
 	char text[INET_TEXT];
-	Inet a = inet("10.1.2.3"), b = inet("10.1.255.0"), c = inet("fd00::ffff"), mask = inet_mask(AF_INET, 20);
+	Inet a = inet("10.1.2.3"), b = inet("10.1.255.0"), c = inet("fd00::ffff");
+	Inet mask = inet_mask(AF_INET, 20);
 	Inet first = inet_first(&a, 16), last = inet_last(&a, 16), next = inet_plus(&c, 1);
 	g_assert_cmpstr(inet_to_text(&first, text), ==, "10.1.0.0");
 	g_assert_cmpstr(inet_to_text(&last, text), ==, "10.1.255.255");

@@ -110,7 +110,8 @@ static const struct {
 	{ CHAIN("filter", "FORWARD", "forward", "drop") ",{\"chain\":{\"family\":\"ip\",\"table\":\"filter\","
 	  "\"name\":\"DOCKER-USER\"}}", 1, "iptables -I DOCKER-USER -i virbr0 -j ACCEPT && iptables -I "
 	  "DOCKER-USER -o virbr0 -j ACCEPT" },
-	{ CHAIN("filter", "FORWARD", "forward", "drop") "," ACCEPT("iifname") "," ACCEPT("oifname"), 0, NULL },
+	{ CHAIN("filter", "FORWARD", "forward", "drop") "," ACCEPT("iifname") "," ACCEPT("oifname"), 0,
+	  NULL },
 	{ CHAIN("filter", "FORWARD", "forward", "drop") "," ACCEPT("iifname"), 1, "nft insert rule" },
 	{ CHAIN("filter", "INPUT", "input", "drop"), 1, "udp dport { 53, 67 } accept" },
 	{ CHAIN("firewalld", "filter_FORWARD", "forward", "accept"), 1, "--add-interface=virbr0" },
