@@ -50,6 +50,8 @@ const char *cli_nearest_verb(const char *name);
 gboolean cli_read_words(const Op *op, int argc, char *const *argv, char **target, gpointer *args,
 			GError **error);
 void cli_args_free(const Op *op, gpointer args);
+/* @argv with virsh's names of options as the verb has them (alias.c); the caller frees it (g_strfreev). */
+char **cli_same_words(const Op *op, int argc, char *const *argv);
 /* The file that a document among the words was read from; "" where there was none. */
 const char *cli_document_name(void);
 /* Arguments of @to, which the caller owns (cli_pass_free), with the values of @args (of @from) of the
@@ -152,7 +154,41 @@ const Shape *secret_get_words(const Shape *args);
 /* Runs a command line of virt-ssh-helper's, program name first; returns the exit code. */
 int ssh_helper_main(int argc, char *const *argv);
 
-/* ---- virsh.c ---- */
+/* ---- notes.c ---- */
+
+/* A shape of @args and @rows behind them; lives for ever. Each new member has the room of a pointer. */
+const Shape *cli_more_args(const Shape *args, const Row *rows, guint n);
+const Shape *desc_words(const Shape *args);
+const Shape *metadata_words(const Shape *args);
+const Shape *xml_words(const Shape *args);
+int run_desc(Cli *cli, const Op *op, const char *target, gpointer args);
+int run_metadata(Cli *cli, const Op *op, const char *target, gpointer args);
+int run_vcpucount(Cli *cli, const Op *op, const char *target, gpointer args);
+int run_dumpxml(Cli *cli, const Op *op, const char *target, gpointer args);
+
+/* ---- virsh.c, virsh_shell.c, virsh_help.c: the command under the name virsh ---- */
+
+typedef struct Virsh {
+	char *uri, *root;
+	gboolean read_only, timing;
+	gboolean shell; /* lines come one after another */
+} Virsh;
+
+/* Prints "error: .." and returns 1. */
+int virsh_refuse(const char *format, ...) G_GNUC_PRINTF(1, 2);
+/* Takes the daemon that @uri means; FALSE where there can be none. */
+gboolean virsh_take_uri(Virsh *virsh, const char *uri);
+/* Runs one command, its name first; returns the exit code. */
+int virsh_command(Virsh *virsh, int argc, char *const *argv);
+/* Runs commands with ';' between them; the last tells the exit code. *@leave: one was quit. */
+int virsh_line(Virsh *virsh, const char *line, gboolean *leave);
+/* Runs lines of standard input, with editing on a terminal where libedit is installed. */
+int virsh_shell(Virsh *virsh);
+/* Commands of virsh itself (cd, echo, connect, ..): TRUE with *@code where @argv is one. */
+gboolean virsh_own_command(Virsh *virsh, int argc, char *const *argv, int *code);
+/* virsh's help: all commands, or those of a family. FALSE where there is no @keyword. */
+gboolean virsh_help(const char *keyword);
+void virsh_help_verb(const Op *op);
 
 /* Runs a command line of virsh's, program name first; returns the exit code. */
 int virsh_main(int argc, char *const *argv);

@@ -212,15 +212,7 @@ const Shape *with_console(const Shape *args)
 {
 	static const Row console = { .kind = ROW_FLAG, .name = "console",
 				     .doc = "connect to its console then" };
-	Shape *more = g_memdup2(args, sizeof *args);
-	Row *rows = g_new(Row, args->n + 1);
-	memcpy(rows, args->rows, args->n * sizeof(Row));
-	rows[args->n] = console;
-	rows[args->n].offset = args->size;
-	more->rows = rows;
-	more->n = args->n + 1;
-	more->size = args->size + sizeof(gboolean);
-	return more;
+	return cli_more_args(args, &console, 1);
 }
 
 int run_then_console(Cli *cli, const Op *own, const char *target, gpointer args)

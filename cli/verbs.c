@@ -109,8 +109,22 @@ static const struct {
 	{ "start", run_then_console },
 	{ "create", run_then_console },
 	{ "run", run_then_console },
+	{ "desc", run_desc },
+	{ "metadata", run_metadata },
+	{ "vcpucount", run_vcpucount },
+	{ "dumpxml", run_dumpxml },
 	{ "secret-set-value", run_secret_set },
 	{ "secret-get-value", run_secret_get },
+};
+
+/* Words of the command line beside those of the row. */
+static const struct {
+	int (*run)(Cli *cli, const Op *op, const char *target, gpointer args);
+	const Shape *(*words)(const Shape *args);
+} words_beside[] = {
+	{ run_secret_set, secret_set_words }, { run_secret_get, secret_get_words },
+	{ run_then_console, with_console }, { run_volume_stream, with_file }, { run_desc, desc_words },
+	{ run_metadata, metadata_words },   { run_dumpxml, xml_words },
 };
 
 /* What the command makes of a verb of the daemon: its own verb of that name, or the row with the
@@ -125,14 +139,9 @@ static const Verb *verb_of(const Op *op)
 	for (guint i = 0; i < G_N_ELEMENTS(special); i++)
 		if (g_str_equal(special[i].name, op->name))
 			verb->run = special[i].run;
-	if (verb->run == run_secret_set)
-		verb->op.args = secret_set_words(op->args);
-	if (verb->run == run_secret_get)
-		verb->op.args = secret_get_words(op->args);
-	if (verb->run == run_then_console)
-		verb->op.args = with_console(op->args);
-	if (verb->run == run_volume_stream)
-		verb->op.args = with_file(op->args);
+	for (guint i = 0; i < G_N_ELEMENTS(words_beside); i++)
+		if (verb->run == words_beside[i].run)
+			verb->op.args = words_beside[i].words(op->args);
 	return verb;
 }
 

@@ -12,14 +12,8 @@
 #include <unistd.h>
 
 #define SPEAKS "9.0.0" /* the libvirt whose virsh this is like */
-#define MAX_LINE 65536
 
 CliStyle cli_style;
-
-typedef struct Virsh {
-	char *uri, *root;
-	gboolean read_only, timing;
-} Virsh;
 
 /* ---- errors ---- */
 
@@ -72,8 +66,7 @@ static gboolean lacks_guest(const GError *error)
 }
 
 /* A command line that cannot be, whose words are complete. */
-static int refuse(const char *format, ...) G_GNUC_PRINTF(1, 2);
-static int refuse(const char *format, ...)
+int virsh_refuse(const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
@@ -109,14 +102,14 @@ int virsh_failed(const GError *error)
 	fflush(stdout);
 	LodgeError code = op_error_of(error);
 	if (lacks_guest(error))
-		return refuse("failed to get domain '%s'", running_target);
+		return virsh_refuse("failed to get domain '%s'", running_target);
 	if (running_op && g_str_equal(running_op->name, "start") && code == LODGE_ERROR_STATE &&
 	    strstr(error->message, "already"))
-		return refuse("Domain is already active");
+		return virsh_refuse("Domain is already active");
 	if (running_op && g_str_has_suffix(running_op->name, "display") && code == LODGE_ERROR_STATE)
-		return refuse("Domain is not running");
+		return virsh_refuse("Domain is not running");
 	say_what_failed();
-	return refuse("%s%s", (guint)code < G_N_ELEMENTS(error_prefixes) ? error_prefixes[code] : "",
+	return virsh_refuse("%s%s", (guint)code < G_N_ELEMENTS(error_prefixes) ? error_prefixes[code] : "",
 		      error->message);
 }
 
@@ -308,26 +301,7 @@ int run_hostname(G_GNUC_UNUSED Cli *cli, G_GNUC_UNUSED const Op *op, G_GNUC_UNUS
 	return 0;
 }
 
-/* ---- verbs that ask for something else ---- */
-
-/* Calls the daemon's verb @name with the switches or words "NAME=VALUE" up to a NULL. */
-static gboolean call_with(Cli *cli, const char *name, const char *target, const char *const *words,
-			  Reply *reply, GError **error)
-{
-	const Op *op = op_find(name);
-	gpointer args = shape_new(op->args);
-	for (; *words; words++) {
-		gsize n = strcspn(*words, "=");
-		for (guint i = 0; i < op->args->n; i++)
-			if (strlen(op->args->rows[i].name) == n &&
-			    strncmp(op->args->rows[i].name, *words, n) == 0)
-				shape_arg_from_text(&op->args->rows[i], args,
-						    (*words)[n] ? *words + n + 1 : "yes", NULL);
-	}
-	gboolean ok = cli_call(cli, op, target, args, reply, error);
-	shape_free(op->args, args);
-	return ok;
-}
+/* ---- verbs that do something else ---- */
 
 static gboolean is_set(const Op *op, gconstpointer args, const char *name)
 {
@@ -335,46 +309,6 @@ static gboolean is_set(const Op *op, gconstpointer args, const char *name)
 		if (g_str_equal(op->args->rows[i].name, name))
 			return row_is_set(&op->args->rows[i], args);
 	return FALSE;
-}
-
-/* Without a text virsh shows what there is, and ends it with no line end of its own. */
-static int show_desc(Cli *cli, const Op *op, const char *target, gpointer args)
-{
-	gboolean title = is_set(op, args, "title");
-	const char *words[] = { title ? "what=title" : "what=description",
-				is_set(op, args, "config") ? "config" : NULL, NULL };
-	g_autoptr(GError) error = NULL;
-	g_auto(Reply) reply = { 0 };
-	if (is_set(op, args, "text")) {
-		if (!cli_call(cli, op, target, args, &reply, &error))
-			return cli_failed(error);
-		printf("Domain %s updated successfully", title ? "title" : "description");
-	} else if (call_with(cli, "notes", target, words, &reply, &error))
-		printf("%s", word_of(reply.json, "text"));
-	else if (lacks_guest(error) || op_error_of(error) != LODGE_ERROR_NOT_FOUND)
-		return cli_failed(error);
-	else
-		printf("No %s for domain: %s", title ? "title" : "description", target);
-	return 0;
-}
-
-static int show_vcpucount(Cli *cli, G_GNUC_UNUSED const Op *op, const char *target,
-			  G_GNUC_UNUSED gpointer args)
-{
-	static const char *const asked[][2] = {
-		{ "config", "maximum" }, { "live", "maximum" }, { "config", NULL }, { "live", NULL },
-	};
-	for (guint i = 0; i < G_N_ELEMENTS(asked); i++) {
-		const char *words[] = { asked[i][0], asked[i][1], NULL };
-		g_autoptr(GError) error = NULL;
-		g_auto(Reply) reply = { 0 };
-		if (call_with(cli, "vcpucount", target, words, &reply, &error))
-			printf("%-12s %-12s %3" G_GINT64_FORMAT "\n", i < 2 ? "maximum" : "current",
-			       asked[i][0], number_of(reply.json, "count"));
-		else if (op_error_of(error) != LODGE_ERROR_STATE)
-			return cli_failed(error);
-	}
-	return 0;
 }
 
 static int remove_save(Cli *cli, const Op *op, const char *target, gpointer args)
@@ -396,8 +330,6 @@ static const struct {
 	const char *verb, *unless[4];
 	int (*run)(Cli *cli, const Op *op, const char *target, gpointer args);
 } others[] = {
-	{ "desc", { NULL }, show_desc },
-	{ "vcpucount", { "config", "live", "maximum" }, show_vcpucount },
 	{ "managedsave-remove", { NULL }, remove_save },
 };
 
@@ -421,13 +353,13 @@ static int check_words(const char *name, const Op *op, int argc, char *const *ar
 			known = strlen(own) == strcspn(given, "=") && strncmp(own, given, strlen(own)) == 0;
 		}
 		if (!known)
-			return refuse("command '%s' doesn't support option %s", name, argv[i]);
+			return virsh_refuse("command '%s' doesn't support option %s", name, argv[i]);
 	}
 	gboolean word = FALSE;
 	for (int i = 0; i < argc; i++)
 		word |= argv[i][0] != '-' || (target && g_str_has_prefix(argv[i] + 2, target));
 	if (target && !word)
-		return refuse("command '%s' requires <%s> option", name, target);
+		return virsh_refuse("command '%s' requires <%s> option", name, target);
 	return 0;
 }
 
@@ -480,9 +412,9 @@ static gboolean lacks_file(const Op *op)
 static int refuse_words(const Virsh *virsh, const Op *op, const char *name)
 {
 	if (lacks_file(op))
-		return refuse("Failed to open file '%s': %s", running_word, g_strerror(errno));
+		return virsh_refuse("Failed to open file '%s': %s", running_word, g_strerror(errno));
 	if (virsh->read_only && op->method && op->perm != OP_PERM_READ)
-		return refuse("operation forbidden: read only access prevents %s", name);
+		return virsh_refuse("operation forbidden: read only access prevents %s", name);
 	return 0;
 }
 
@@ -494,7 +426,7 @@ static void need_uuid(const Op *op, gpointer args)
 			*(gboolean *)((char *)args + op->args->rows[i].offset) = TRUE;
 }
 
-static int run_found(const Virsh *virsh, const Verb *verb, const char *name, int argc, char *const *argv)
+static int run_found(Virsh *virsh, const Verb *verb, const char *name, int argc, char *const *argv)
 {
 	g_autoptr(GError) error = NULL;
 	g_autofree char *target = NULL;
@@ -502,10 +434,11 @@ static int run_found(const Virsh *virsh, const Verb *verb, const char *name, int
 	const Op *through = verb->through ? op_find(verb->through) : NULL;
 	for (int i = 0; i < argc && !g_str_equal(argv[i], "--"); i++)
 		if (g_str_equal(argv[i], "--help")) {
-			help_verb(&verb->op);
+			virsh_help_verb(&verb->op);
 			return 0;
 		}
-	int code = check_words(name, &verb->op, argc, argv);
+	g_auto(GStrv) same = cli_same_words(&verb->op, argc, argv);
+	int code = check_words(name, &verb->op, (int)g_strv_length(same), same);
 	if (code != 0)
 		return code;
 	running_op = &verb->op;
@@ -514,7 +447,7 @@ static int run_found(const Virsh *virsh, const Verb *verb, const char *name, int
 	given_uri = virsh->uri;
 	code = refuse_words(virsh, through ? through : &verb->op, name);
 	if (code == 0 && !cli_read_words(&verb->op, argc, argv, &target, &args, &error))
-		return refuse("%s", error->message);
+		return virsh_refuse("%s", error->message);
 	if (code == 0) {
 		Cli cli = { .paths = paths_new(virsh->root) };
 		need_uuid(&verb->op, args);
@@ -529,92 +462,26 @@ static int run_found(const Virsh *virsh, const Verb *verb, const char *name, int
 	return code;
 }
 
-static int run_command(const Virsh *virsh, int argc, char *const *argv)
+int virsh_command(Virsh *virsh, int argc, char *const *argv)
 {
 	int words;
 	gint64 begin = g_get_monotonic_time();
+	int code;
+	if (virsh_own_command(virsh, argc, argv, &code))
+		return code;
 	const Verb *verb = cli_find_verb(argc, argv, &words);
 	if (!verb)
-		return refuse("unknown command: '%s'", argv[0]);
-	int code = run_found(virsh, verb, argv[0], argc - words, argv + words);
+		return virsh_refuse("unknown command: '%s'", argv[0]);
+	code = run_found(virsh, verb, argv[0], argc - words, argv + words);
 	if (virsh->timing)
 		printf("\n(Time: %.3f ms)\n\n", (double)(g_get_monotonic_time() - begin) / 1000);
-	return code;
-}
-
-/* ---- lines of commands ---- */
-
-/* The next word of *@at, with quotes and backslashes undone; NULL at the end of a command. The caller
- * frees it. */
-static char *next_word(const char **at, gboolean *open)
-{
-	const char *c = *at + strspn(*at, " \t\n");
-	GString *word = g_string_new(NULL);
-	gboolean any = FALSE;
-	char quote = 0;
-	for (; *c && (quote || !strchr(" \t\n;", *c)); c++) {
-		any = TRUE;
-		if (*c == '\\' && quote != '\'' && c[1])
-			g_string_append_c(word, *++c);
-		else if (quote ? *c == quote : (*c == '"' || *c == '\''))
-			quote = quote ? 0 : *c;
-		else
-			g_string_append_c(word, *c);
-	}
-	*at = c;
-	*open = quote != 0;
-	if (any)
-		return g_string_free(word, FALSE);
-	g_string_free(word, TRUE);
-	return NULL;
-}
-
-/* Commands with ';' between them; the last tells the exit code. *@leave: one was quit. */
-static int run_line(const Virsh *virsh, const char *line, gboolean *leave)
-{
-	int code = 0;
-	for (const char *at = line; *at && !*leave;) {
-		g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
-		gboolean open = FALSE;
-		char *word;
-		while ((word = next_word(&at, &open)))
-			g_ptr_array_add(words, word);
-		at += *at == ';';
-		guint n = words->len;
-		g_ptr_array_add(words, NULL);
-		if (open)
-			return refuse("missing \"");
-		if (n == 0)
-			continue;
-		char **argv = (char **)words->pdata;
-		*leave = g_str_equal(argv[0], "quit") || g_str_equal(argv[0], "exit");
-		if (!*leave)
-			code = run_command(virsh, (int)n, argv);
-	}
-	return code;
-}
-
-/* Lines of standard input, as they come. */
-static int run_shell(const Virsh *virsh)
-{
-	static char line[MAX_LINE];
-	gboolean leave = FALSE, people = isatty(STDIN_FILENO);
-	int code = 0;
-	while (!leave) {
-		if (people)
-			fputs("virsh # ", stdout);
-		fflush(stdout);
-		if (!fgets(line, sizeof line, stdin))
-			break;
-		code = run_line(virsh, line, &leave);
-	}
 	return code;
 }
 
 /* ---- options ---- */
 
 /* The daemon that @uri means: that of a socket below a root, or the user's own. */
-static gboolean take_uri(Virsh *virsh, const char *uri)
+gboolean virsh_take_uri(Virsh *virsh, const char *uri)
 {
 	static const char *const ends[] = { "/run/libvirt-sock", "/run/libvirt-sock-ro" };
 	g_autoptr(GUri) parsed = g_uri_parse(uri, G_URI_FLAGS_NONE, NULL);
@@ -699,9 +566,10 @@ static int option_of(const char *word, const char **value)
 static gboolean take_option(Virsh *virsh, int what, const char *value, int *code)
 {
 	*code = 0;
-	if (what == OPTION_CONNECT && !take_uri(virsh, value)) {
-		*code = refuse("failed to connect to the hypervisor");
-		refuse("no connection driver available for %s: there are qemu:///system, qemu:///session and "
+	if (what == OPTION_CONNECT && !virsh_take_uri(virsh, value)) {
+		*code = virsh_refuse("failed to connect to the hypervisor");
+		virsh_refuse("no connection driver available for %s: there are qemu:///system, "
+			     "qemu:///session and "
 		       "qemu+unix with the socket of a Lodge", value);
 		return FALSE;
 	}
@@ -725,7 +593,7 @@ static int take_options(Virsh *virsh, int argc, char *const *argv, int *code)
 		if (at >= 0 && options[at].has_value && !value && i + 1 < argc)
 			value = argv[++i];
 		if (at < 0 || (options[at].has_value && !value)) {
-			*code = refuse("unsupported option '%s'. See --help.", argv[i]);
+			*code = virsh_refuse("unsupported option '%s'. See --help.", argv[i]);
 			return -1;
 		}
 		if (!take_option(virsh, options[at].what, value, code))
@@ -745,11 +613,11 @@ int virsh_main(int argc, char *const *argv)
 	gboolean ok = !uri || !*uri || take_option(&virsh, OPTION_CONNECT, uri, &code);
 	int at = ok ? take_options(&virsh, argc, argv, &code) : -1;
 	if (at >= argc)
-		code = run_shell(&virsh);
+		code = virsh_shell(&virsh);
 	else if (at > 0 && at + 1 == argc)
-		code = run_line(&virsh, argv[at], &leave);
+		code = virsh_line(&virsh, argv[at], &leave);
 	else if (at > 0)
-		code = run_command(&virsh, argc - at, argv + at);
+		code = virsh_command(&virsh, argc - at, argv + at);
 	g_free(virsh.uri);
 	g_free(virsh.root);
 	return code;

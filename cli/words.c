@@ -8,6 +8,13 @@
 /* Room for the target before the verb's struct; keeps its alignment. */
 #define FRONT 16
 
+static void put_row(Row *rows, guint *n, const Row *row)
+{
+	rows[*n] = *row;
+	rows[(*n)++].offset += FRONT;
+}
+
+/* By place first: the order of the others is that of help. */
 static Row *rows_with_target(const Op *op, guint *n)
 {
 	guint own = op->args ? op->args->n : 0;
@@ -17,11 +24,38 @@ static Row *rows_with_target(const Op *op, guint *n)
 	if (target->name)
 		rows[(*n)++] = (Row){ .kind = ROW_STRING, .name = target->argument, .doc = target->doc,
 				      .flags = ROW_POSITIONAL | ROW_REQUIRED };
-	for (guint i = 0; i < own; i++) {
-		rows[*n] = op->args->rows[i];
-		rows[(*n)++].offset += FRONT;
-	}
+	for (guint i = 0; i < own; i++)
+		if (op->args->rows[i].flags & ROW_POSITIONAL)
+			put_row(rows, n, &op->args->rows[i]);
+	for (guint i = 0; i < own; i++)
+		if (!(op->args->rows[i].flags & ROW_POSITIONAL))
+			put_row(rows, n, &op->args->rows[i]);
 	return rows;
+}
+
+/* virsh takes the value of any option by its place, in the order of its help; some lines that people know
+ * by heart count on it: `pool-define-as p dir - - - - /data`. */
+static void take_by_place(const Op *op, Row *rows, guint n)
+{
+	static const char *const families[] = { "pool-", "vol-", "snapshot-", "attach-" };
+	gboolean wanted = cli_style.virsh;
+	for (guint i = 0; i < G_N_ELEMENTS(families); i++)
+		wanted = wanted || g_str_has_prefix(op->name, families[i]);
+	for (guint i = 0; wanted && i < n; i++)
+		if (rows[i].kind != ROW_FLAG && rows[i].kind != ROW_TRI && rows[i].kind != ROW_STRINGS)
+			rows[i].flags |= ROW_POSITIONAL;
+}
+
+/* A dash holds the place of what is not said. */
+static void drop_dashes(const Row *rows, guint n, gpointer object)
+{
+	for (guint i = 0; i < n; i++) {
+		char **text = (char **)((char *)object + rows[i].offset);
+		gboolean dash = rows[i].kind == ROW_STRING && !(rows[i].flags & ROW_REQUIRED) &&
+				!g_strcmp0(*text, "-");
+		if (dash)
+			g_clear_pointer(text, g_free);
+	}
 }
 
 static char *document; /* one command line, one document */
@@ -76,8 +110,12 @@ gboolean cli_read_words(const Op *op, int argc, char *const *argv, char **target
 	g_autofree Row *rows = rows_with_target(op, &n);
 	Shape shape = { .name = op->name, .rows = rows, .n = n };
 	char *object = g_malloc0(FRONT + (op->args ? op->args->size : 0));
-	gboolean ok = shape_from_args(&shape, object, argc, argv, error) &&
-		      read_files(op, object + FRONT, error);
+	g_auto(GStrv) words = cli_same_words(op, argc, argv);
+	take_by_place(op, rows, n);
+	gboolean ok = shape_from_args(&shape, object, (int)g_strv_length(words), words, error);
+	if (ok && g_str_has_suffix(op->name, "-as"))
+		drop_dashes(rows, n, object);
+	ok = ok && read_files(op, object + FRONT, error);
 	g_autofree char *given = op->target != OP_ON_DAEMON ? *(char **)object : NULL;
 	if (!ok) {
 		cli_args_free(op, object + FRONT);

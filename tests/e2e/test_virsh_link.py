@@ -116,8 +116,20 @@ def test_several_commands(both):
     both.same("domstate web1; domid 'web1';list --all")
     both.same("domstate nope; domid web1")
     assert both.ours("freecell").stdout.startswith("Total: ")
-    lines = both.ours(input="domstate web1\nlist --name\nquit\n")
-    assert lines.returncode == 0 and lines.stdout.startswith("shut off\n")
+    for options in ([], ["-q"]):
+        for lines in ("domstate web1\nlist --all --name; domid web1\n# nothing\nbogus\nquit\n", "echo a b\npwd"):
+            ours = both.ours(input=lines, options=options)
+            theirs = virsh(both.daemon, *options, input=lines, ok=None)
+            assert (ours.returncode, ours.stdout, ours.stderr) == (theirs.returncode, theirs.stdout, theirs.stderr)
+
+
+def test_commands_of_virsh_itself(both):
+    for words in (["echo", "a", "b c"], ["echo", "--shell", "a b", "c"], ["echo", "--xml", "a<b"], ["pwd"], ["quit"],
+                  ["cd", "/"], ["help", "no-such-command"], ["help", "virsh"], ["connect; uri"], ["echo --err a"]):
+        both.same(*words)
+    for words in (["help"], ["help", "domain"], ["help", "start"], ["help", "pool-define-as"]):
+        assert both.ours(*words).returncode == 0
+    assert both.ours("help", "start").stdout.startswith("  NAME\n    start - ")
 
 
 def test_options(both):
@@ -142,6 +154,40 @@ def test_desc_without_a_text_shows_it(both):
     both.same("desc", "web1")
     both.same("desc", "--title", "web1")
     assert both.ours("desc", "web1").stdout == "what it is for\n"
+    both.same("desc", "web1", "--new-desc", "shop and", "database")
+    both.same("desc", "web1")
+
+
+def test_metadata(both):
+    virsh(both.daemon, "define", both.path)
+    where = "http://example.org/app"
+    both.same("metadata", "web1", where, "--key", "app", "--set", "<owner>kim</owner>", "--config")
+    both.same("metadata", "web1", where)
+    both.same("metadata", "--domain", "web1", "--uri", where, "--config")
+    both.same("metadata", "web1", where, "--remove", undo=["metadata", "web1", where, "--key", "app", "--set", "<o/>"])
+    assert both.ours("metadata", "web1", where).returncode == 1
+
+
+def test_parts_of_a_definition(both):
+    virsh(both.daemon, "define", both.path)
+    for words in (["--xpath", "//interface/mac"], ["--xpath", "//disk/target", "--wrap"], ["--migratable"],
+                  ["--update-cpu", "--inactive"]):
+        both.same("dumpxml", "web1", *words)
+
+
+def test_options_in_all_forms(both):
+    virsh(both.daemon, "define", both.path)
+    for words in (["dominfo", "--domain", "web1"], ["domstate", "--domain=web1", "--reason"],
+                  ["autostart", "--disable", "--domain", "web1"], ["setmem", "web1", "100M", "--config"],
+                  ["setmem", "--config", "--size", "100M", "--domain", "web1"], ["setvcpus", "web1", "1", "--config"],
+                  ["vcpupin", "web1", "0", "0", "--config"], ["setmaxmem", "web1", "200M", "--config"]):
+        both.same(*words)
+    virsh(both.daemon, "start", "web1", "--paused")
+    for words in (["domifstat", "web1", "--interface", "vnet0"], ["send-key", "web1", "--keycode", "30"]):
+        assert both.ours(*words).returncode == both.theirs(*words).returncode
+    saved = both.daemon.root / "web1.save"
+    both.same("save", "--domain", "web1", "--file", saved, undo=["restore", saved])
+    both.same("restore", "--file", saved, undo=["destroy", "web1"])
 
 
 def test_more_that_is_shown(both):
