@@ -1,0 +1,112 @@
+"""Other clients of libvirt's, as they are: Sys::Virt, virt-viewer, virt-manager. Those whose package is not there
+are left out."""
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from lodgetest import wait_until
+from virttest import uri
+
+PERL = """
+use Sys::Virt;
+my $c = Sys::Virt->new(uri => $ARGV[0]);
+my $d = $c->get_domain_by_name("web1");
+print join(" ", $c->get_library_version, map { $_->get_name } $c->list_all_domains), "\\n";
+$d->create(Sys::Virt::Domain::START_PAUSED);
+print $d->get_info->{state}, " ", $d->is_active, " ", $d->is_persistent, "\\n";
+my @stats = $c->get_all_domain_stats(Sys::Virt::Domain::STATS_STATE, [], 0);
+print scalar(@stats), "\\n";
+my $stream = $c->new_stream();
+my $bytes = "";
+my $type = $d->screenshot($stream, 0, 0);
+$stream->recv_all(sub { $bytes .= substr($_[1], 0, $_[2]); return $_[2]; });
+$stream->finish;
+print $type, " ", substr($bytes, 1, 3), "\\n";
+$d->destroy;
+eval { $c->get_domain_by_name("none") };
+print $@->code, "\\n";
+"""
+VGA = "<video><model type='vga'/></video><graphics type='vnc' port='-1' autoport='yes'/>"
+
+
+def has_sys_virt():
+    return shutil.which("perl") and subprocess.run(["perl", "-MSys::Virt", "-e1"],
+                                                   stderr=subprocess.DEVNULL).returncode == 0
+
+
+@pytest.mark.skipif(not has_sys_virt(), reason="needs libsys-virt-perl")
+def test_sys_virt(daemon):
+    daemon.define("web1", boot=False, devices=VGA)
+    done = subprocess.run(["perl", "-e", PERL, uri(daemon)], text=True, stdout=subprocess.PIPE, timeout=120)
+    assert done.stdout.splitlines() == ["9000000 web1", "3 1 1", "1", "image/png PNG", "42"]
+
+
+@pytest.fixture
+def display(tmp_path):
+    """The number of an X server that nobody else has."""
+    read, write = os.pipe()
+    log = open(tmp_path / "x.log", "wb")
+    server = subprocess.Popen(["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x900x24", "-nolisten",
+                               "tcp"], pass_fds=[write], stdout=log, stderr=log)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        number = pipe.readline().strip()
+    assert number, (tmp_path / "x.log").read_text()
+    yield number
+    server.kill()
+    server.wait()
+
+
+def needs(*programs):
+    missing = [program for program in programs if not shutil.which(program)]
+    return pytest.mark.skipif(bool(missing), reason=f"needs {', '.join(missing)}")
+
+
+def screenshot(display, path):
+    """How many colours are on the screen of @display; the picture stays in @path."""
+    subprocess.run(["import", "-display", f":{display}", "-window", "root", path], check=True, timeout=60)
+    return int(subprocess.run(["identify", "-format", "%k", path], check=True, stdout=subprocess.PIPE,
+                              timeout=60).stdout)
+
+
+@needs("Xvfb", "virt-manager", "dbus-run-session", "import", "unshare")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for a /run/libvirt of its own")
+def test_virt_manager(daemon, display, tmp_path):
+    """It connects, shows the guest and opens its console, and what it shows is a picture."""
+    daemon.define("web1", boot=False, devices=VGA)
+    daemon.lodge("start", "web1")
+    log = tmp_path / "log"
+    mount = f"mkdir -p /run/libvirt && mount --bind {daemon.root}/run /run/libvirt && exec \"$@\""
+    command = ["unshare", "--mount", "sh", "-c", mount, "sh", "dbus-run-session", "--", "virt-manager",
+               "--no-fork", "--debug", "-c", "qemu:///system", "--show-domain-console", "web1"]
+    environment = {**os.environ, "DISPLAY": f":{display}", "HOME": str(tmp_path), "LIBGL_ALWAYS_SOFTWARE": "1",
+                   "XDG_RUNTIME_DIR": str(tmp_path)}
+    with log.open("wb") as out:
+        manager = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                                   start_new_session=True)
+    try:
+        wait_until(lambda: "Viewer connected" in log.read_text(errors="replace"), 180, "the console is open")
+        wait_until(lambda: screenshot(display, tmp_path / "screen.png") > 2, 60, "something is on the screen")
+    finally:
+        os.killpg(manager.pid, 15)
+        manager.wait()
+        print(log.read_text(errors="replace")[-4000:])
+
+
+@needs("Xvfb", "virt-viewer", "import")
+def test_virt_viewer(daemon, display, tmp_path):
+    daemon.define("web1", boot=False, devices=VGA)
+    daemon.lodge("start", "web1")
+    with (tmp_path / "log").open("wb") as out:
+        viewer = subprocess.Popen(["virt-viewer", "--debug", "-c", uri(daemon), "web1"],
+                                  env={**os.environ, "DISPLAY": f":{display}", "HOME": str(tmp_path)},
+                                  stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    try:
+        wait_until(lambda: screenshot(display, tmp_path / "screen.png") > 2, 180, "the viewer is there")
+        assert viewer.poll() is None
+    finally:
+        viewer.kill()
+        viewer.wait()
+        print((tmp_path / "log").read_text(errors="replace")[-4000:])
