@@ -1,4 +1,5 @@
 /* The whole: made, begun, freed; definitions that come in. See core.h. */
+#include "core/forwards.h"
 #include "core/nwfilters.h"
 #include "core/core.h"
 #include "base/error.h"
@@ -204,6 +205,7 @@ Core *core_new(const CoreConfig *config, GError **error)
 		return NULL;
 	}
 	filters_adopt(core);
+	forwards_load(core);
 	core->boot = new_boot(core);
 	objects_adopt(core);
 	recover_all(core);
@@ -245,6 +247,7 @@ void core_unref(Core *core)
 	g_hash_table_unref(core->by_id);
 	objects_free(core);
 	filters_free(core->filters);
+	forwards_free(core);
 	events_free(core->events);
 	g_clear_pointer(&core->store, store_free);
 	g_free(core->boot);
@@ -279,6 +282,7 @@ void core_free(Core *core)
 		log_warning(NULL, "ends while a lane is still busy");
 	forget_guests(core);
 	filters_close(core);
+	forwards_close(core);
 	objects_forget(core);
 	events_close(core->events);
 	core_unref(core);

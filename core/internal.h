@@ -24,6 +24,7 @@ struct Core {
 	gint next_id;
 	Events *events;
 	struct CoreFilters *filters; /* see nwfilters.h */
+	struct CoreForwards *forwards; /* see forwards.h */
 	guint index_timer; /* main */
 	gint index_wanted; /* atomic */
 	char *boot; /* the host's, where no daemon has begun since it was started; else NULL */

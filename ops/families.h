@@ -38,6 +38,7 @@ extern const OpFamily op_family_pool_show;   /* pool_show.c: pool-list, pool-inf
 extern const OpFamily op_family_volume;	     /* volume.c: vol-list, vol-info, ... */
 extern const OpFamily op_family_volume_work; /* volume_work.c: vol-create, vol-delete, ... */
 extern const OpFamily op_family_volume_stream; /* volume_stream.c: vol-upload, vol-download */
+extern const OpFamily op_family_forward;     /* forward.c: port-forward, ... */
 extern const OpFamily op_family_nwfilter;    /* nwfilter.c: nwfilter-list, nwfilter-define, ... */
 extern const OpFamily op_family_image;	     /* image.c: image build, image list */
 extern const OpFamily op_family_cloud_init;   /* cloud_init.c: cloud-init show, set, attach, detach */
