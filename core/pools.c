@@ -253,7 +253,9 @@ static gboolean refresh(CoreObject *object, GError **error)
 	PoolRun *run = run_of(object);
 	const Pool *pool = object_snap_document(snap, FALSE);
 	gboolean complete = FALSE;
-	if (run->watch && !take_changes(object, run, pool, &complete, error))
+	if (!run->watch)
+		begin_watch(object, run, pool); /* the folder may be there again */
+	else if (!take_changes(object, run, pool, &complete, error))
 		return FALSE;
 	return complete || read_all(object, run, pool, error);
 }

@@ -15,10 +15,11 @@ typedef struct VolumeArg {
 	VOLUME_MEMBERS;
 } VolumeArg;
 
-#define VOLUME_ROWS(T)                                                                             \
-	STRING(T, vol, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED,                               \
-	       .doc = "vol name, key or path"),                                                    \
-	STRING(T, pool, NULL, .doc = "pool name or uuid")
+/* The first row, and the one behind all that are required: words without a name are taken in order. */
+#define VOLUME_ROW(T)                                                                              \
+	STRING(T, vol, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED, .doc = "vol name, key or path")
+#define VOLUME_POOL_ROW(T) STRING(T, pool, NULL, .flags = ROW_POSITIONAL, .doc = "pool name or uuid")
+#define VOLUME_ROWS(T) VOLUME_ROW(T), VOLUME_POOL_ROW(T)
 
 /* The volume that the arguments (beginning with VolumeArg) name. */
 CoreVolume *op_volume(OpCall *call, GError **error);

@@ -10,7 +10,8 @@ typedef struct StreamArgs {
 } StreamArgs;
 
 static const Row stream_rows[] = {
-	VOLUME_ROWS(StreamArgs),
+	VOLUME_ROW(StreamArgs),
+	STRING(StreamArgs, pool, NULL, .doc = "pool name or uuid"),
 	UINT(StreamArgs, offset, NULL, .doc = "the first byte of the volume"),
 	UINT(StreamArgs, length, NULL, .doc = "amount of data; 0: to the end"),
 	FLAG(StreamArgs, sparse, NULL, .doc = "preserve sparseness of volume"),

@@ -172,8 +172,9 @@ typedef struct CloneArgs {
 } CloneArgs;
 
 static const Row clone_rows[] = {
-	VOLUME_ROWS(CloneArgs),
+	VOLUME_ROW(CloneArgs),
 	STRING(CloneArgs, newname, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED, .doc = "clone name"),
+	VOLUME_POOL_ROW(CloneArgs),
 	HOW_ROWS(CloneArgs),
 	FLAG(CloneArgs, reflink, NULL, .doc = "share the data until it is written"),
 	FLAG(CloneArgs, print_xml, NULL, .doc = "print the document, and make nothing"),
@@ -224,9 +225,10 @@ static gboolean delete_volume(OpCall *call, GError **error)
 }
 
 static const Row resize_rows[] = {
-	VOLUME_ROWS(ChangeArgs),
+	VOLUME_ROW(ChangeArgs),
 	STRING(ChangeArgs, capacity, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED,
 	       .doc = "new capacity for the vol, as scaled integer (default bytes)"),
+	VOLUME_POOL_ROW(ChangeArgs),
 	FLAG(ChangeArgs, allocate, NULL, .doc = "allocate the new capacity, rather than leaving it sparse"),
 	FLAG(ChangeArgs, delta, NULL, .doc = "use capacity as a delta to current size"),
 	FLAG(ChangeArgs, shrink, NULL, .doc = "allow the resize to shrink the volume"),
