@@ -28,6 +28,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define QUIET_SECONDS 30 /* without a call; what the calls before needed goes */
 #define SETTLED_MS 500 /* after the start: what only that needed goes */
 
 #define CLOSE_SECONDS 5 /* for verbs that still run when the daemon is told to end */
@@ -203,6 +204,17 @@ static gboolean on_settled(G_GNUC_UNUSED gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
+static gboolean on_quiet_timer(G_GNUC_UNUSED gpointer data)
+{
+	static guint seen, released; /* counts of calls */
+	if (op_count() == seen && seen != released && op_running() == 0) {
+		memory_release();
+		released = seen;
+	}
+	seen = op_count();
+	return G_SOURCE_CONTINUE;
+}
+
 static gboolean on_signal(gpointer data)
 {
 	g_main_loop_quit(data);
@@ -266,6 +278,7 @@ static void daemon_run(Daemon *daemon)
 	notify_systemd("READY=1");
 	core_begin(daemon->core);
 	g_timeout_add(SETTLED_MS, on_settled, NULL);
+	g_timeout_add_seconds(QUIET_SECONDS, on_quiet_timer, NULL);
 	g_main_loop_run(daemon->loop);
 	notify_systemd("STOPPING=1");
 	log_info(NULL, "ends; guests run on");

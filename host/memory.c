@@ -1,27 +1,52 @@
 /* See memory.h. */
 #include "host/memory.h"
 
+#include <glib.h>
 #include <malloc.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
+typedef struct Area {
+	uintptr_t from, to;
+	gboolean clean; /* of a file, not writable, and no page of it is other than in the file */
+} Area;
+
+/* The first line of an area in /proc/self/smaps (proc(5)): what may be clean is. */
+static gboolean begins_area(const char *line, Area *area)
+{
+	uintptr_t from, to;
+	char mode[5];
+	int path = 0;
+	if (sscanf(line, "%lx-%lx %4s %*s %*s %*s %n", &from, &to, mode, &path) != 3)
+		return FALSE;
+	*area = (Area){ .from = from, .to = to };
+	area->clean = (!strcmp(mode, "r-xp") || !strcmp(mode, "r--p")) && path && line[path] == '/';
+	return TRUE;
+}
+
+/* Pages that were written to before they were made read-only (relocations), in memory or swapped out. */
+static gboolean has_own_pages(const char *line)
+{
+	unsigned long kib = 0;
+	return (sscanf(line, "Anonymous: %lu", &kib) == 1 || sscanf(line, "Swap: %lu", &kib) == 1) && kib > 0;
+}
+
 void memory_release(void)
 {
 	char line[4096];
+	Area area = { 0 };
 	malloc_trim(0);
-	FILE *maps = fopen("/proc/self/maps", "re");
-	while (maps && fgets(line, sizeof line, maps)) {
-		uintptr_t from, to;
-		char mode[5];
-		int path = 0;
-		/* "r-xp" of a file: text, which nobody has written to; never data, whose private
-		 * pages would be lost */
-		if (sscanf(line, "%lx-%lx %4s %*s %*s %*s %n", &from, &to, mode, &path) == 3 &&
-		    strcmp(mode, "r-xp") == 0 && path && line[path] == '/')
-			madvise((void *)from, to - from, MADV_DONTNEED);
+	FILE *areas = fopen("/proc/self/smaps", "re");
+	while (areas && fgets(line, sizeof line, areas)) {
+		if (begins_area(line, &area))
+			continue;
+		if (has_own_pages(line))
+			area.clean = FALSE;
+		else if (area.clean && g_str_has_prefix(line, "VmFlags:")) /* the last line of an area */
+			madvise((void *)area.from, area.to - area.from, MADV_DONTNEED);
 	}
-	if (maps)
-		fclose(maps);
+	if (areas)
+		fclose(areas);
 }

@@ -15,11 +15,16 @@ typedef struct Running {
 	GError *error;
 } Running;
 
-static guint running_calls; /* main loop only */
+static guint running_calls, all_calls; /* main loop only */
 
 guint op_running(void)
 {
 	return running_calls;
+}
+
+guint op_count(void)
+{
+	return all_calls;
 }
 
 OpCall *op_call_new(Core *core, const Op *op)
@@ -191,6 +196,7 @@ void op_dispatch(OpCall *call)
 	Running *running = (Running *)call;
 	running->since = g_get_monotonic_time();
 	running_calls++;
+	all_calls++;
 	if (!may(call, &running->error) || !check_args(call, &running->error) ||
 	    !find_target(call, &running->error)) {
 		report(running);

@@ -135,6 +135,8 @@ void op_dispatch(OpCall *call);
 void op_finish(OpCall *call, GError *error);
 /* Count of calls that were dispatched and have not ended. Main loop's thread. */
 guint op_running(void);
+/* Count of calls that were dispatched at all; wraps. Main loop's thread. */
+guint op_count(void);
 /* For verbs: tells how far a long one is. Any thread. */
 void op_progress(OpCall *call, double fraction, const char *format, ...) G_GNUC_PRINTF(3, 4);
 
