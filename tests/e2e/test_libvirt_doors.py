@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from doors import Authority, Passwords, configure, port_of, tls_lines, virsh_at
-from lodgetest import LODGE
+from lodgetest import LODGE, wait_until
 
 pytestmark = pytest.mark.skipif(not shutil.which("certtool") or not shutil.which("saslpasswd2"),
                                 reason="needs gnutls-bin and sasl2-bin")
@@ -262,3 +262,64 @@ def test_ssh(daemon, tmp_path, read_only):
     done = subprocess.run([tmp_path / "bin" / "virt-ssh-helper", f"qemu:///system?socket={tmp_path}/none"],
                           stderr=subprocess.PIPE, text=True)
     assert done.returncode != 0 and "none" in done.stderr
+
+
+def test_tls_clients_that_do_not_read(make_daemon, server, client):
+    """One asks for much and reads nothing, one dies in the middle of a stream: others are served."""
+    daemon = make_daemon()
+    configure(daemon, tls_lines(server))
+    daemon.start()
+    port = port_of(daemon, "TLS")
+    daemon.define("web1", boot=False)
+    daemon.lodge("start", "web1")
+    context = ssl.create_default_context(cafile=client / "cacert.pem")
+    context.load_cert_chain(client / "clientcert.pem", client / "clientkey.pem")
+
+    def connect():
+        sock = context.wrap_socket(socket.create_connection(("127.0.0.1", port)), server_hostname="localhost")
+        assert sock.recv(1) == b"\1"
+        sock.sendall(message(66) + message(1, struct.pack(">II", 0, 0)))
+        assert read_message(sock)
+        return sock
+
+    greedy = connect()
+    greedy.settimeout(1)
+    with contextlib.suppress(OSError):  # it is not read any more, at some point
+        for _ in range(10000):
+            greedy.sendall(message(342, struct.pack(">IIIII", 0, 0, 0, 0, 0)))
+    domain = read_domain(daemon)
+    for _ in range(20):
+        streamer = connect()
+        streamer.sendall(message(201, domain + struct.pack(">II", 0, 1)))
+        streamer.close()
+    assert virsh_at(uri("tls", port, pkipath=client), "list", "--name")[1].strip() == "web1"
+    greedy.close()
+
+
+def read_domain(daemon):
+    """The guest web1 as it travels: name, uuid, id."""
+    uuid = daemon.lodge("domuuid", "web1").out.strip().replace("-", "")
+    return struct.pack(">I4s", 4, b"web1") + bytes.fromhex(uuid) + struct.pack(">i", 1)
+
+
+def test_session_folder(make_daemon):
+    """libvirt-folder = auto is where the clients of a person look."""
+    if os.geteuid() == 0 and not shutil.which("setpriv"):
+        pytest.skip("needs setpriv")
+    person = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
+    daemon = make_daemon()
+    runtime = daemon.root / "xdg"
+    runtime.mkdir()
+    daemon.env.update(XDG_RUNTIME_DIR=str(runtime), HOME=str(daemon.root), XDG_CACHE_HOME=str(daemon.root))
+    configure(daemon, "libvirt-folder = auto\n")
+    for path in (daemon.root, daemon.root / "etc", daemon.root / "etc/lodge.conf", daemon.root / "san", runtime):
+        if person:
+            os.chown(path, 65534, 65534)
+    with open(daemon.root / "daemon.err", "ab") as log:
+        daemon.process = subprocess.Popen([*person, LODGE, "daemon", "--root", daemon.root], env=daemon.env,
+                                          stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    wait_until((runtime / "libvirt" / "libvirt-sock").exists, 60, "the session's socket is there")
+    done = subprocess.run([*person, "virsh", "-c", "qemu:///session", "uri"], env=daemon.env, text=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+    assert "qemu:///session" in done.stdout, done.stdout
+    assert (runtime / "libvirt" / "libvirt-sock").stat().st_mode & 0o777 == 0o600
