@@ -41,6 +41,7 @@ extern const OpFamily op_family_volume_stream; /* volume_stream.c: vol-upload, v
 extern const OpFamily op_family_forward;     /* forward.c: port-forward, ... */
 extern const OpFamily op_family_nwfilter;    /* nwfilter.c: nwfilter-list, nwfilter-define, ... */
 extern const OpFamily op_family_image;	     /* image.c: image build, image list */
+extern const OpFamily op_family_image_import; /* image_import.c: image import, image catalog */
 extern const OpFamily op_family_cloud_init;   /* cloud_init.c: cloud-init show, set, attach, detach */
 extern const OpFamily op_family_host;	     /* host.c: host check, host info */
 extern const OpFamily op_family_daemon;	     /* daemon.c: the daemon itself */

@@ -111,7 +111,7 @@ static gboolean is_switch(const Row *row)
 static char *whole_path(const Row *row, const char *text)
 {
 	gboolean is_path = (row->flags & ROW_PATH) ||
-			   ((row->flags & ROW_NAME_OR_PATH) && strchr(text, '/'));
+			   ((row->flags & ROW_NAME_OR_PATH) && strchr(text, '/') && !strstr(text, "://"));
 	return is_path ? g_canonicalize_filename(text, NULL) : g_strdup(text);
 }
 

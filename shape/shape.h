@@ -62,7 +62,8 @@ typedef enum RowFlags {
 	ROW_IMPLIED = 1 << 10,	 /* TRI attributes: yes where the element stands without it */
 	ROW_VERBATIM = 1 << 9,	 /* text whose surrounding white space counts */
 	ROW_PATH = 1 << 10,	 /* arguments: a file; made absolute where the words are read */
-	ROW_NAME_OR_PATH = 1 << 11, /* arguments: a file where it has a slash, otherwise a name */
+	ROW_NAME_OR_PATH = 1 << 11, /* arguments: a file where it has a slash, otherwise a name; what has
+				     * "://" is an address, and stays as it is */
 } RowFlags;
 
 struct Row {

@@ -6,7 +6,8 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0d0b3u1c0cX5q1bqv5m3V9Q0X5k1o3u7d8e
 
 def on_cd(seed, name):
     """A file of the CD, as another program reads it."""
-    done = subprocess.run(["xorriso", "-osirrox", "on", "-indev", str(seed), "-extract", f"/{name}", f"{seed}.out"],
+    done = subprocess.run(["xorriso", "-osirrox", "on", "-indev", str(seed), "-extract", f"/{name}",
+                           f"{seed}.out"],
                           stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     out = seed.parent / f"{seed.name}.out"
@@ -29,7 +30,8 @@ def test_cloud_init(daemon, tmp_path):
     assert f"{seed}" in daemon.lodge("dumpxml", "web1").out
     user = on_cd(seed, "user-data")
     assert user.startswith("#cloud-config\n") and KEY.strip() in user and '"admin"' in user
-    assert "web1.example.org" in on_cd(seed, "meta-data") and f"instance-id: {uuid}-1" in on_cd(seed, "meta-data")
+    meta = on_cd(seed, "meta-data")
+    assert "web1.example.org" in meta and f"instance-id: {uuid}-1" in meta
     label = subprocess.run(["xorriso", "-indev", str(seed), "-pvd_info"], stdout=subprocess.PIPE,
                            stderr=subprocess.STDOUT, text=True, timeout=60).stdout
     assert "cidata" in label.lower()

@@ -1,0 +1,349 @@
+/* See import.h. */
+#include "image/import.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "host/file.h"
+#include "host/process.h"
+#include "image/copy.h"
+#include "image/header.h"
+
+#define LIST_MS 60000
+#define SMALLEST_RAW (1u << 20) /* what is less and has no header is no disk */
+
+typedef struct Import {
+	const ImageImport *how;
+	char *name, *part;
+	GCancellable *cancel;
+} Import;
+
+static gboolean is_address(const char *from)
+{
+	return g_str_has_prefix(from, "http://") || g_str_has_prefix(from, "https://");
+}
+
+static void tell(const Import *import, double fraction)
+{
+	const ImageWork *work = import->how->work;
+	if (work && work->progress)
+		work->progress(CLAMP(fraction, 0, 1), work->data);
+}
+
+/* ---- curl ---- */
+
+#define CURL                                                                                       \
+	"curl", "-sSfL", "--proto", "=http,https", "--proto-redir", "=http,https",                 \
+		"--connect-timeout", "30"
+
+static const char *const environment[] = { "LC_ALL=C", "PATH=/usr/bin:/bin", "HOME=/nonexistent", NULL };
+
+/* A short answer; NULL on failure. */
+static char *fetch_text(const char *const *argv, GError **error)
+{
+	const Spawn how = { .argv = argv, .env = environment, .tied = TRUE };
+	g_autofree char *out = NULL;
+	int status = 0;
+	if (!spawn_run(&how, LIST_MS, &out, &status, error))
+		return NULL;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return g_steal_pointer(&out);
+	g_autofree char *valid = g_utf8_make_valid(g_strstrip(out), -1);
+	fail(error, LODGE_ERROR_SYSTEM, "%s", valid);
+	return NULL;
+}
+
+/* How many bytes there will be; 0 where the server does not tell. */
+static guint64 length_of(const char *address)
+{
+	const char *const argv[] = { CURL, "-I", "-o", "/dev/null", "-w", "%header{content-length}",
+				     address, NULL };
+	g_autofree char *text = fetch_text(argv, NULL);
+	return text ? g_ascii_strtoull(text, NULL, 10) : 0;
+}
+
+/* Until curl ends, or is cancelled; its wait status, -1 after a cancel. */
+static int wait_for(const Import *import, const SpawnChild *child, guint64 length)
+{
+	gboolean cancelled = FALSE;
+	for (struct stat st; !process_wait(child->pidfd, 200);) {
+		if (length && stat(import->part, &st) == 0)
+			tell(import, (double)st.st_size / (double)length * 0.95);
+		if (!cancelled && g_cancellable_is_cancelled(import->cancel)) {
+			cancelled = TRUE;
+			process_signal(child->pidfd, SIGKILL, NULL);
+		}
+	}
+	int status = -1;
+	while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return cancelled ? -1 : status;
+}
+
+static gboolean judge(const Import *import, int status, int complaint, GError **error)
+{
+	const char *from = import->how->from;
+	char text[1024];
+	gssize n = pread(complaint, text, sizeof text - 1, 0);
+	text[MAX(n, 0)] = '\0';
+	g_autofree char *why = g_utf8_make_valid(g_strstrip(text), -1);
+	if (status == 0)
+		return TRUE;
+	if (status == -1)
+		return fail(error, LODGE_ERROR_ABORTED,
+			    "the import of %s was cancelled; what came so far is kept, and is gone on with",
+			    from);
+	int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+	LodgeError meaning = code == 23 ? LODGE_ERROR_NO_SPACE :
+			     code == 22 ? LODGE_ERROR_NOT_FOUND :
+					  LODGE_ERROR_SYSTEM;
+	return fail(error, meaning, "%s cannot be fetched: %s", from, *why ? why : "curl was killed");
+}
+
+static gboolean download(const Import *import, GError **error)
+{
+	const char *const argv[] = { CURL, "-C", "-", "--retry", "3", "-o", import->part,
+				     import->how->from, NULL };
+	FILE *complaint = tmpfile();
+	if (!complaint)
+		return fail_errno(error, errno, "cannot make a temporary file");
+	Spawn how = { .argv = argv, .env = environment, .tied = TRUE, .output = fileno(complaint) };
+	SpawnChild child;
+	g_autoptr(GError) why = NULL;
+	gboolean ok = spawn(&how, &child, &why);
+	if (ok) {
+		int status = wait_for(import, &child, length_of(import->how->from));
+		close(child.pidfd);
+		ok = judge(import, status, fileno(complaint), error);
+	} else {
+		gboolean missing = g_error_matches(why, LODGE_ERROR, LODGE_ERROR_NOT_FOUND);
+		fail(error, missing ? LODGE_ERROR_UNSUPPORTED : (LodgeError)why->code, "%s", why->message);
+	}
+	fclose(complaint);
+	return ok;
+}
+
+/* ---- checksums ---- */
+
+static gboolean is_digest(const char *text, gsize length)
+{
+	for (gsize i = 0; i < length; i++)
+		if (!g_ascii_isxdigit(text[i]))
+			return FALSE;
+	return length == 64 || length == 128;
+}
+
+static char *in_line(const char *line, const char *name, gboolean only)
+{
+	gsize n = strcspn(line, " \t");
+	const char *rest = line + n + strspn(line + n, " \t*"), *equals = strstr(line, ") = ");
+	g_autofree char *inside = g_strdup_printf("(%s) = ", name);
+	if (is_digest(line, n) && (g_str_equal(rest, name) || (only && *rest == '\0')))
+		return g_ascii_strdown(line, (gssize)n);
+	if (equals && strstr(line, inside) && is_digest(equals + 4, strlen(equals + 4)))
+		return g_ascii_strdown(equals + 4, -1);
+	return NULL;
+}
+
+char *image_checksum_in(const char *text, const char *name)
+{
+	g_auto(GStrv) lines = g_strsplit(text, "\n", 100000);
+	gboolean only = lines[0] && (!lines[1] || !*lines[1]);
+	char *found = NULL;
+	for (guint i = 0; lines[i] && !found; i++)
+		found = in_line(g_strstrip(lines[i]), name, only);
+	return found;
+}
+
+/* The digits that are wanted; *found stays NULL where none are. */
+static gboolean find_wanted(const Import *import, char **found, GError **error)
+{
+	const ImageImport *how = import->how;
+	if (how->checksum) {
+		const char *colon = strchr(how->checksum, ':');
+		const char *digits = colon ? colon + 1 : how->checksum;
+		const char *kind = strlen(digits) == 64 ? "sha256:" : "sha512:";
+		gboolean fits = is_digest(digits, strlen(digits)) &&
+				(!colon || g_str_has_prefix(how->checksum, kind));
+		*found = fits ? g_ascii_strdown(digits, -1) : NULL;
+		return fits || fail(error, LODGE_ERROR_INVALID,
+				    "\"%s\" is no checksum; write sha256: or sha512: and its digits",
+				    how->checksum);
+	}
+	if (!how->checksum_from)
+		return TRUE;
+	const char *const argv[] = { CURL, how->checksum_from, NULL };
+	g_autofree char *list = fetch_text(argv, error);
+	g_autofree char *base = g_path_get_basename(how->from);
+	if (!list) {
+		g_prefix_error(error, "the checksums at %s cannot be fetched: ", how->checksum_from);
+		return FALSE;
+	}
+	*found = image_checksum_in(list, base);
+	return *found || fail(error, LODGE_ERROR_INVALID, "%s has no checksum of %s",
+			      how->checksum_from, base);
+}
+
+static gboolean verify(const Import *import, const char *wanted, GError **error)
+{
+	autofd int fd = open(import->part, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return fail_errno(error, errno, "%s cannot be read", import->part);
+	GChecksum *sum = g_checksum_new(strlen(wanted) == 64 ? G_CHECKSUM_SHA256 : G_CHECKSUM_SHA512);
+	g_autofree guchar *buffer = g_malloc(1 << 20);
+	gssize n;
+	while ((n = read(fd, buffer, 1 << 20)) > 0 && !g_cancellable_is_cancelled(import->cancel))
+		g_checksum_update(sum, buffer, n);
+	g_autofree char *got = g_strdup(g_checksum_get_string(sum));
+	g_checksum_free(sum);
+	if (g_cancellable_is_cancelled(import->cancel))
+		return fail(error, LODGE_ERROR_ABORTED, "the import of %s was cancelled", import->how->from);
+	if (n == 0 && g_str_equal(got, wanted))
+		return TRUE;
+	unlink(import->part);
+	return fail(error, LODGE_ERROR_INVALID,
+		    "%s is not what its checksum is of (%s is wanted, it has %s); it was removed",
+		    import->how->from, wanted, got);
+}
+
+/* ---- what came ---- */
+
+/* Packed files, by their magic. */
+static const struct {
+	const char *magic, *what;
+} packed[] = {
+	{ "\xfd" "7zXZ", "xz" },	  { "\x1f\x8b", "gzip" },	{ "\x28\xb5\x2f\xfd", "zstd" },
+	{ "BZh", "bzip2" },	  { "PK\3\4", "zip" },
+};
+
+static gboolean check_raw(const Import *import, int fd, const ImageHeader *header, GError **error)
+{
+	char start[8] = "";
+	image_read_at(fd, start, sizeof start - 1, 0);
+	for (guint i = 0; i < G_N_ELEMENTS(packed); i++)
+		if (strncmp(start, packed[i].magic, strlen(packed[i].magic)) == 0)
+			return fail(error, LODGE_ERROR_UNSUPPORTED,
+				    "%s is packed with %s; unpack it and import the file",
+				    import->how->from, packed[i].what);
+	if (header->physical >= SMALLEST_RAW && header->physical % 512 == 0)
+		return TRUE;
+	return fail(error, LODGE_ERROR_INVALID, "%s is no disk image", import->how->from);
+}
+
+static gboolean check_image(const Import *import, ImageHeader *header, GError **error)
+{
+	const char *from = import->how->from;
+	autofd int fd = image_open(import->part, error);
+	if (fd < 0 || !image_header_read(fd, from, 0, header, error))
+		return FALSE;
+	const char *other = header->backing ? header->backing : header->data_file;
+	if (!other && header->extents && header->extents->len)
+		other = g_ptr_array_index(header->extents, 0);
+	g_autofree char *shown = g_strescape(other ? other : "", NULL);
+	if (other)
+		return fail(error, LODGE_ERROR_INVALID,
+			    "%s is only a part of an image: the rest is in \"%s\"; make one file of them "
+			    "with `lodge image convert` where it comes from", from, shown);
+	if (header->differencing)
+		return fail(error, LODGE_ERROR_INVALID, "%s is only a part of an image: it has a parent",
+			    from);
+	return header->format != IMAGE_RAW || check_raw(import, fd, header, error);
+}
+
+static gboolean place(const Import *import, const ImageHeader *header, char **path, GError **error)
+{
+	const char *suffix = header->format == IMAGE_RAW ? "img" :
+							   enum_name(&image_formats, (int)header->format);
+	g_autofree char *to = g_strdup_printf("%s/%s.%s", import->how->folder, import->name, suffix);
+	autofd int fd = open(import->part, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fsync(fd) < 0)
+		return fail_errno(error, errno, "%s cannot be written to the disk", import->part);
+	if (!file_rename(import->part, to, error))
+		return FALSE;
+	*path = g_steal_pointer(&to);
+	return TRUE;
+}
+
+static gboolean bring(const Import *import, GError **error)
+{
+	const ImageImport *how = import->how;
+	if (is_address(how->from))
+		return download(import, error);
+	unlink(import->part);
+	autofd int from = image_open(how->from, error);
+	autofd int to = from < 0 ? -1 : open(import->part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (from < 0)
+		return FALSE;
+	off_t end = lseek(from, 0, SEEK_END);
+	if (to < 0 || end < 0 || ftruncate(to, end) < 0)
+		return fail_errno(error, errno, "%s cannot be written", import->part);
+	if (image_copy_range(from, 0, to, 0, (guint64)end, how->work, error))
+		return TRUE;
+	unlink(import->part);
+	g_prefix_error(error, "%s: ", how->from);
+	return FALSE;
+}
+
+static gboolean run(Import *import, ImageImported *result, GError **error)
+{
+	g_auto(ImageHeader) header = { 0 };
+	g_autofree char *wanted = NULL, *path = NULL;
+	if (!find_wanted(import, &wanted, error) || !bring(import, error) ||
+	    (wanted && !verify(import, wanted, error)))
+		return FALSE;
+	if (!check_image(import, &header, error) || !place(import, &header, &path, error)) {
+		unlink(import->part);
+		return FALSE;
+	}
+	*result = (ImageImported){ .path = g_steal_pointer(&path), .name = g_strdup(import->name),
+				   .format = header.format, .size = header.capacity,
+				   .verified = wanted != NULL };
+	return TRUE;
+}
+
+/* "debian-12" of ".../debian-12.qcow2?x=y"; the caller frees it. */
+static char *name_from(const char *from)
+{
+	g_autofree char *path = g_strndup(from, is_address(from) ? strcspn(from, "?#") : strlen(from));
+	char *base = g_path_get_basename(path), *dot = strrchr(base, '.');
+	if (dot && dot != base && strlen(dot) <= 6)
+		*dot = '\0';
+	return base;
+}
+
+static gboolean is_taken(const Import *import, GError **error)
+{
+	static const char *const suffixes[] = { "", ".img", ".qcow2" };
+	for (guint i = 0; i < G_N_ELEMENTS(suffixes); i++) {
+		g_autofree char *path = g_strconcat(import->how->folder, "/", import->name,
+						   suffixes[i], NULL);
+		if (access(path, F_OK) == 0)
+			return !fail(error, LODGE_ERROR_EXISTS,
+				     "image \"%s\" exists already; say another --name", path);
+	}
+	return FALSE;
+}
+
+gboolean image_import(const ImageImport *how, ImageImported *result, GError **error)
+{
+	Import import = { .how = how, .name = how->name ? g_strdup(how->name) : name_from(how->from),
+			  .cancel = how->work ? how->work->cancel : NULL };
+	import.part = g_strdup_printf("%s/.%s.part", how->folder, import.name);
+	gboolean ok;
+	if (!*import.name || *import.name == '.' || strchr(import.name, '/') || strlen(import.name) > 200)
+		ok = fail(error, LODGE_ERROR_INVALID, "\"%s\" is no name for an image", import.name);
+	else
+		ok = !is_taken(&import, error) && run(&import, result, error);
+	g_free(import.part);
+	g_free(import.name);
+	return ok;
+}

@@ -1,0 +1,99 @@
+"""`image import`: files and addresses, gone on with after an interruption, judged by checksum and header."""
+import contextlib
+import hashlib
+import http.server
+import json
+import subprocess
+import threading
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Files of a dict, with ranges; counts what it sent."""
+
+    def do_GET(self):
+        body = self.server.files.get(self.path)
+        self.server.ranges.append(self.headers.get("Range"))
+        if body is None:
+            self.send_error(404)
+            return
+        start = int(self.headers["Range"].split("=")[1].split("-")[0]) if self.headers.get("Range") else 0
+        if start >= len(body):
+            self.send_error(416)
+            return
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(body) - start))
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body[start:])
+
+    do_HEAD = do_GET
+
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def served(files):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.files, server.ranges = files, []
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield server, f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def make(path, *words):
+    subprocess.run(["qemu-img", "create", "-q", *words, str(path), "4M"], check=True)
+    return path.read_bytes()
+
+
+def test_import(daemon, tmp_path):
+    good = make(tmp_path / "good.qcow2", "-f", "qcow2", "-o", "preallocation=full")
+    bad = make(tmp_path / "bad.qcow2", "-f", "qcow2", "-u", "-b", "/etc/shadow", "-F", "raw")
+    sums = hashlib.sha256(good).hexdigest()
+    images = daemon.root / "images"
+
+    def refused(*words, says):
+        before = sorted(images.iterdir())
+        answer = daemon.lodge("image", "import", *words, ok=False)
+        assert says in answer.err, answer
+        assert sorted(images.iterdir()) == before, answer
+
+    with served({"/good.qcow2": good, "/bad.qcow2": bad, "/page.qcow2": b"<html>" * 100,
+                 "/SHA256SUMS": f"{'0' * 64}  other\n{sums} *good.qcow2\n".encode()}) as (server, at):
+        daemon.lodge("image", "import", f"{at}/good.qcow2", "--checksum", f"sha256:{sums}")
+        assert (images / "good.qcow2").read_bytes() == good
+        refused(f"{at}/good.qcow2", says="exists already")
+        refused(f"{at}/good.qcow2", "--name", "x", "--checksum", "sha256:" + "0" * 64, says="checksum")
+        refused(f"{at}/good.qcow2", "--name", "x", "--checksum", "md5:1", says="no checksum")
+        refused(f"{at}/bad.qcow2", says="/etc/shadow")
+        refused(f"{at}/page.qcow2", says="no disk image")
+        refused(f"{at}/none.qcow2", says="404")
+        refused(f"{at}/good.qcow2", "--name", "../x", says="no name")
+        # what was fetched before is gone on with
+        (images / ".half.part").write_bytes(good[:100000])
+        server.ranges.clear()
+        daemon.lodge("image", "import", f"{at}/good.qcow2", "--name", "half", "--checksum", sums)
+        assert "bytes=100000-" in server.ranges
+        assert (images / "half.qcow2").read_bytes() == good and not (images / ".half.part").exists()
+        # one's own catalog, with a list of checksums
+        (daemon.root / "etc" / "images.json").write_text(json.dumps([
+            {"name": "mine", "os": "Mine 1", "address": f"{at}/good.qcow2",
+             "checksum_from": f"{at}/SHA256SUMS"}]))
+        listed = daemon.lodge("image", "catalog").out
+        assert "Mine 1" in listed
+        for name in ("debian", "ubuntu", "fedora", "almalinux", "centos-stream", "opensuse", "arch",
+                     "alpine"):
+            assert name in listed
+        assert "checksum is right" in daemon.lodge("image", "import", "mine").out
+        assert (images / "mine.qcow2").read_bytes() == good
+    daemon.lodge("image", "import", str(tmp_path / "good.qcow2"), "--name", "file")
+    assert (images / "file.qcow2").read_bytes() == good
+    refused(str(tmp_path / "bad.qcow2"), says="/etc/shadow")
+    refused("nosuch", says="catalog")
