@@ -17,24 +17,6 @@ CliStyle cli_style;
 
 /* ---- errors ---- */
 
-/* libvirt's words before ours; the number behind each is its protocol's affair. */
-static const char *const error_prefixes[] = {
-	[LODGE_ERROR_INTERNAL] = "internal error: ",
-	[LODGE_ERROR_INVALID] = "invalid argument: ",
-	[LODGE_ERROR_UNSUPPORTED] = "unsupported configuration: ",
-	[LODGE_ERROR_NOT_FOUND] = "",
-	[LODGE_ERROR_EXISTS] = "operation failed: ",
-	[LODGE_ERROR_STATE] = "Requested operation is not valid: ",
-	[LODGE_ERROR_IN_USE] = "resource busy: ",
-	[LODGE_ERROR_DENIED] = "operation forbidden: ",
-	[LODGE_ERROR_TIMEOUT] = "Timed out during operation: ",
-	[LODGE_ERROR_ABORTED] = "operation aborted: ",
-	[LODGE_ERROR_SYSTEM] = "",
-	[LODGE_ERROR_NO_SPACE] = "",
-	[LODGE_ERROR_ENGINE] = "internal error: ",
-	[LODGE_ERROR_GONE] = "",
-};
-
 /* What virsh says that failed; %s is the guest, or what the command line names. */
 static const struct {
 	const char *verb, *words;
@@ -109,8 +91,7 @@ int virsh_failed(const GError *error)
 	if (running_op && g_str_has_suffix(running_op->name, "display") && code == LODGE_ERROR_STATE)
 		return virsh_refuse("Domain is not running");
 	say_what_failed();
-	return virsh_refuse("%s%s", (guint)code < G_N_ELEMENTS(error_prefixes) ? error_prefixes[code] : "",
-		      error->message);
+	return virsh_refuse("%s%s", op_error_row(code)->words, error->message);
 }
 
 /* ---- texts that differ ---- */
