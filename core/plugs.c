@@ -39,25 +39,38 @@ static void fill_limits(Interface *live, const NetworkPort *port)
 		live->mtu = port->mtu;
 }
 
-static gboolean fill_from_port(Interface *live, const NetworkPort *port, GError **error)
+/* The network gives a PCI device: the engine hands it over as it does with type='hostdev'. */
+static void fill_device(Interface *live, const NetworkPort *port)
+{
+	Address *address = shape_new(&address_shape);
+	address->type = ADDRESS_PCI;
+	address->domain = port->plug_pci.domain;
+	address->bus = port->plug_pci.bus;
+	address->slot = port->plug_pci.slot;
+	address->function = port->plug_pci.function;
+	if (live->source->pci)
+		shape_free(&address_shape, live->source->pci);
+	live->source->pci = address;
+}
+
+static void fill_from_port(Interface *live, const NetworkPort *port)
 {
 	InterfaceSource *source = live->source;
 	set(&source->portid, port->uuid);
 	if (!g_strcmp0(port->plug_type, "hostdev-pci"))
-		return fail(error, LODGE_ERROR_UNSUPPORTED,
-			    "interface %s: the network \"%s\" gives PCI devices: attach one as "
-			    "<interface type='hostdev'>", live->mac, source->network);
+		fill_device(live, port);
 	set(&source->bridge, port->plug_bridge);
 	set(&source->dev, port->plug_dev);
 	set(&source->mode, port->plug_mode);
 	fill_limits(live, port);
-	return TRUE;
 }
 
 static gboolean join_network(CoreGuest *guest, const Guest *owner, Interface *live, GError **error)
 {
 	g_autoptr(NetworkPort) port = core_network_plug(guest->core, live, owner->name, owner->uuid, error);
-	return port && fill_from_port(live, port, error);
+	if (port)
+		fill_from_port(live, port);
+	return port != NULL;
 }
 
 static void leave_network(CoreGuest *guest, const Interface *live)

@@ -321,7 +321,8 @@ static gboolean build_interface(Build *build, const Interface *interface, int in
 	const EnginePlug *plug = plug_of(build, index);
 	json_t *netdev = NULL;
 	g_autofree char *id = NULL;
-	if (interface->type == INTERFACE_HOSTDEV)
+	gboolean device = interface->type == INTERFACE_NETWORK && interface->source && interface->source->pci;
+	if (interface->type == INTERFACE_HOSTDEV || device) /* its own, or its network's */
 		return add_host_interface(build, interface, error);
 	if (plug)
 		netdev = tap_netdev(build, interface, index, plug);

@@ -133,7 +133,8 @@ static const char *source_name(const Interface *interface)
 static void note_networks(const Guest *live, const EngineStart *how, Notes *notes)
 {
 	SHAPE_EACH (Interface, interface, live->interfaces) {
-		if (interface_i < how->n_plugs && how->plugs[interface_i].n_taps)
+		gboolean device = interface->source && interface->source->pci;
+		if (device || (interface_i < how->n_plugs && how->plugs[interface_i].n_taps))
 			continue;
 		const char *name = source_name(interface);
 		gboolean elsewhere = interface->type == INTERFACE_NETWORK ||

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "net/filter.h"
+#include "net/filter_host.h"
 
 #define SCHEMA "/usr/share/libvirt/schemas/nwfilter.rng"
 
@@ -290,6 +290,31 @@ static void test_schema(void)
 		check_schema(*xml);
 }
 
+/* A guest tells its address by ARP or by sending; a DHCP server by acknowledging; others by nothing. */
+static void test_learn(void)
+{
+	static const guint8 mac[6] = { 0x52, 0x54, 0, 0, 0, 1 }, other[6] = { 0x52, 0x54, 0, 0, 0, 2 };
+	static const char *const files[] = { "arp", "dhcp-ack" };
+	for (guint i = 0; i < G_N_ELEMENTS(files); i++) {
+		g_autofree char *path = g_build_filename(g_getenv("LODGE_SOURCE"), "tests", "fuzz", "corpus",
+							 "nwfilter", files[i], NULL);
+		g_autofree char *frame = NULL;
+		gsize length;
+		guint8 ip[4];
+		gboolean from = i == 0;
+		g_assert_true(g_file_get_contents(path, &frame, &length, NULL));
+		const guint8 *bytes = (const guint8 *)frame;
+		g_assert_true(filter_learn_frame(bytes, length, from, mac, !from, ip));
+		g_assert_cmpint(ip[0], ==, 192);
+		g_assert_cmpint(ip[3], ==, 9);
+		g_assert_false(filter_learn_frame(bytes, length, from, other, !from, ip));
+		if (from) /* where DHCP alone counts */
+			g_assert_false(filter_learn_frame(bytes, length, from, mac, TRUE, ip));
+		for (gsize n = 0; n + 1 < length; n++)
+			filter_learn_frame(bytes, n, from, mac, !from, ip);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -298,6 +323,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/nwfilter/variables", test_variables);
 	g_test_add_func("/nwfilter/circle", test_circle);
 	g_test_add_func("/nwfilter/learning", test_learning);
+	g_test_add_func("/nwfilter/learn", test_learn);
 	g_test_add_func("/nwfilter/refused", test_refused);
 	g_test_add_func("/nwfilter/schema", test_schema);
 	return g_test_run();
