@@ -35,6 +35,19 @@ static const struct {
 	{ "define", "Failed to define domain from %s" },
 	{ "create", "Failed to create domain from %s" },
 	{ "restore", "Failed to restore domain from %s" },
+	{ "pool-define", "Failed to define pool from %s" },
+	{ "pool-define-as", "Failed to define pool %s" },
+	{ "pool-create", "Failed to create pool from %s" },
+	{ "pool-create-as", "Failed to create pool %s" },
+	{ "pool-build", "Failed to build pool %s" },
+	{ "pool-start", "Failed to start pool %s" },
+	{ "pool-destroy", "Failed to destroy pool %s" },
+	{ "pool-delete", "Failed to delete pool %s" },
+	{ "pool-undefine", "Failed to undefine pool %s" },
+	{ "pool-refresh", "Failed to refresh pool %s" },
+	{ "vol-delete", "Failed to delete vol %s" },
+	{ "vol-wipe", "Failed to wipe vol %s" },
+	{ "vol-clone", "Failed to clone vol from %s" },
 	{ "vncdisplay", "Failed to get VNC port. Is this domain using VNC?" },
 };
 
@@ -85,6 +98,11 @@ int virsh_failed(const GError *error)
 	LodgeError code = op_error_of(error);
 	if (lacks_guest(error))
 		return virsh_refuse("failed to get domain '%s'", running_target);
+	if (running_op && running_op->target == OP_ON_POOL && code == LODGE_ERROR_NOT_FOUND &&
+	    strstr(error->message, "there is no storage pool")) {
+		virsh_refuse("failed to get pool '%s'", running_target);
+		return virsh_refuse("Storage pool not found: %s", error->message);
+	}
 	if (running_op && g_str_equal(running_op->name, "start") && code == LODGE_ERROR_STATE &&
 	    strstr(error->message, "already"))
 		return virsh_refuse("Domain is already active");

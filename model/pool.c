@@ -254,7 +254,7 @@ static gboolean check_words(const Pool *pool, GError **error)
 			return fail(error, LODGE_ERROR_INVALID,
 				    "mount_opts/option/@name \"%s\" must be one option, without a comma",
 				    option->name);
-	if (!pool->source)
+	if (!pool->source || pool->type == POOL_DIR) /* `pool-define-as p dir - - - - /data` has dashes */
 		return TRUE;
 	SHAPE_EACH (PoolHost, host, pool->source->hosts)
 		if (!*host->name || *host->name == '-' || strpbrk(host->name, " \t\n/,"))

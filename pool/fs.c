@@ -68,7 +68,7 @@ static gboolean check_netfs(const Pool *pool, GError **error)
 	if (!pool_tools_are_there(error, "mount", "umount", helper, NULL))
 		return FALSE;
 	const char *module = g_str_equal(type, "glusterfs") ? "fuse" : type;
-	if (kernel_has(module) || pool_tool("kernel", NULL, NULL, "modprobe", module, NULL))
+	if (kernel_has(module) || pool_tool("kernel", NULL, NULL, "modinfo", "-n", module, NULL))
 		return TRUE;
 	return fail(error, LODGE_ERROR_UNSUPPORTED,
 		    "the kernel of this host cannot mount %s: its module \"%s\" is missing", type, module);

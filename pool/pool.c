@@ -70,11 +70,14 @@ gboolean pool_refresh(const PoolUse *use, GError **error)
 	PoolSizes sizes = { 0 };
 	if (!kind)
 		return FALSE;
+	/* One at a time, and not while a kind changes what is scanned. */
+	g_mutex_lock(pool_state_change(use->state));
 	pool_state_scan_begin(use->state);
-	if (!kind->scan(use, volumes, &sizes, error))
-		return FALSE;
-	pool_state_scan_end(use->state, volumes, &sizes);
-	return TRUE;
+	gboolean ok = kind->scan(use, volumes, &sizes, error);
+	if (ok)
+		pool_state_scan_end(use->state, volumes, &sizes);
+	g_mutex_unlock(pool_state_change(use->state));
+	return ok;
 }
 
 gboolean pool_start(const PoolUse *use, GError **error)

@@ -67,7 +67,7 @@ static gboolean check_iscsi(G_GNUC_UNUSED const Pool *pool, GError **error)
 	if (!pool_tools_are_there(error, "iscsiadm", NULL))
 		return FALSE;
 	if (g_file_test(SESSIONS, G_FILE_TEST_IS_DIR) ||
-	    pool_tool("kernel", NULL, NULL, "modprobe", "iscsi_tcp", NULL))
+	    pool_tool("kernel", NULL, NULL, "modinfo", "-n", "iscsi_tcp", NULL))
 		return TRUE;
 	return fail(error, LODGE_ERROR_UNSUPPORTED,
 		    "the kernel of this host has no iSCSI (module iscsi_tcp): a pool of type iscsi-direct "

@@ -29,7 +29,7 @@ static const struct {
 	{ "zfs", "zfsutils-linux" },	{ "zpool", "zfsutils-linux" },
 	{ "dmsetup", "dmsetup" },	{ "iscsi-ls", "libiscsi-bin" },
 	{ "multipath", "multipath-tools" }, { "iscsi-readcapacity16", "libiscsi-bin" },
-	{ "pvcreate", "lvm2" },		{ "modprobe", "kmod" },
+	{ "pvcreate", "lvm2" },		{ "modinfo", "kmod" },
 };
 
 static const char *package_of(const char *tool)

@@ -15,7 +15,7 @@ static gboolean check(G_GNUC_UNUSED const Pool *pool, GError **error)
 	if (!pool_tools_are_there(error, "zfs", "zpool", NULL))
 		return FALSE;
 	return g_file_test("/dev/zfs", G_FILE_TEST_EXISTS) ||
-	       pool_tool("kernel", NULL, NULL, "modprobe", "zfs", NULL) ||
+	       pool_tool("kernel", NULL, NULL, "modinfo", "-n", "zfs", NULL) ||
 	       fail(error, LODGE_ERROR_UNSUPPORTED,
 		    "the kernel of this host has no ZFS: its module is built by the package zfs-dkms");
 }
