@@ -213,7 +213,7 @@ static gboolean check_source(const Pool *pool, GError **error)
 		return fail(error, LODGE_ERROR_INVALID,
 			    "a pool of type %s has one source device, not %u", type,
 			    pool->source->devices->len);
-	if (pool->source && pool->source->name && *pool->source->name == '-')
+	if (pool->type != POOL_DIR && pool->source && pool->source->name && *pool->source->name == '-')
 		return fail(error, LODGE_ERROR_INVALID, "source/name \"%s\" must not begin with a dash",
 			    pool->source->name);
 	return TRUE;

@@ -1,6 +1,11 @@
-"""virt-install and virt-xml against Lodge: what needs neither networks nor pools of the host."""
+"""virt-install, virt-xml and virt-clone against Lodge, without networks of the host."""
+import contextlib
+import functools
+import http.server
 import shutil
 import subprocess
+import threading
+from xml.etree import ElementTree
 
 import pytest
 
@@ -41,3 +46,93 @@ def test_print_xml_then_edit(daemon):
     info = virsh(daemon, "dominfo", "web1").stdout
     assert "Max memory:     262144 KiB" in info
     assert "Shop" in virsh(daemon, "list", "--all", "--title").stdout
+
+
+@contextlib.contextmanager
+def tree(folder):
+    """An installation tree at a web server of its own; yields its address."""
+    folder.mkdir()
+    for name in ("vmlinuz", "initramfs"):
+        shutil.copy(guest_files() / name, folder)
+    (folder / ".treeinfo").write_text("[general]\nname=Test\nfamily=Fedora\nversion=20\narch=x86_64\n\n"
+                                      "[images-x86_64]\nkernel=vmlinuz\ninitrd=initramfs\n")
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+def make(daemon, name, *more):
+    return run(daemon, "virt-install", "--name", name, "--virt-type", "qemu", "--memory", "128", "--graphics", "none",
+               "--osinfo", "detect=off,require=off", "--noautoconsole", *more)
+
+
+def devices(daemon, name, path, *options):
+    xml = virsh(daemon, "dumpxml", name, *options).stdout
+    return ElementTree.fromstring(xml).findall(f"devices/{path}")
+
+
+def test_install_from_a_tree(daemon):
+    with tree(daemon.root / "tree") as address:
+        make(daemon, "web1", "--location", address, "--extra-args", "console=ttyS0 quiet", "--disk", "none",
+             "--network", "user")
+    daemon.console("web1").expect(READY)
+    live = ElementTree.fromstring(virsh(daemon, "dumpxml", "web1").stdout)
+    assert live.findtext("os/cmdline").startswith("console=ttyS0 quiet")
+    virsh(daemon, "destroy", "web1")
+    stored = ElementTree.fromstring(virsh(daemon, "dumpxml", "web1", "--inactive").stdout)
+    assert stored.find("os/kernel") is None  # the installed system boots by itself
+
+
+def test_disks_media_and_short_lives(daemon):
+    pool = daemon.root / "pool"
+    pool.mkdir()
+    (daemon.root / "a.iso").write_bytes(bytes(1 << 20))
+    make(daemon, "web1", "--import", "--disk", f"{pool}/web1.qcow2,size=1", "--network", "none")
+    make(daemon, "web2", "--import", "--disk", "size=1,pool=pool,bus=virtio", "--network", "none")
+    make(daemon, "web3", "--cdrom", daemon.root / "a.iso", "--disk", "none", "--network", "user")
+    make(daemon, "web4", "--import", "--disk", "none", "--network", "none", "--transient")
+    assert virsh(daemon, "domblklist", "web1").stdout.split()[-1] == f"{pool}/web1.qcow2"
+    assert sorted(virsh(daemon, "vol-list", "pool").stdout.split()[4::2]) == [f"{pool}/web1.qcow2",
+                                                                             f"{pool}/web2.qcow2"]
+    assert devices(daemon, "web3", "disk/[@device='cdrom']/source")[0].get("file") == f"{daemon.root}/a.iso"
+    assert "Persistent:     no" in virsh(daemon, "dominfo", "web4").stdout
+
+
+def test_clone(daemon):
+    pool = daemon.root / "pool"
+    pool.mkdir()
+    make(daemon, "vm1", "--import", "--disk", f"{pool}/vm1.qcow2,size=1", "--network", "user")
+    running = subprocess.run(["virt-clone", "--connect", uri(daemon), "-o", "vm1", "--auto-clone"], text=True,
+                             env={**daemon.env, "HOME": str(daemon.root)}, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, timeout=120)
+    assert running.returncode == 1 and "must be shutoff" in running.stdout
+    virsh(daemon, "destroy", "vm1")
+    run(daemon, "virt-clone", "-o", "vm1", "--auto-clone")
+    run(daemon, "virt-clone", "-o", "vm1", "-n", "vm2", "--auto-clone")
+    run(daemon, "virt-clone", "-o", "vm1", "-n", "vm3", "-f", pool / "vm3.img")
+    names = virsh(daemon, "list", "--all", "--name").stdout.split()
+    assert names == ["vm1", "vm1-clone", "vm2", "vm3"]
+    macs = {devices(daemon, name, "interface/mac")[0].get("address") for name in names}
+    uuids = {virsh(daemon, "domuuid", name).stdout for name in names}
+    images = {devices(daemon, name, "disk/source")[0].get("file") for name in names}
+    assert len(macs) == len(uuids) == len(images) == 4 and f"{pool}/vm3.img" in images
+    virsh(daemon, "start", "vm3")
+
+
+def test_edits(daemon):
+    install(daemon)
+    (daemon.root / "b.img").write_bytes(bytes(1 << 20))
+    for words in (["--edit", "--vcpus", "2"], ["--edit", "--cpu", "qemu64"], ["--edit", "--boot", "menu=on"],
+                  ["--add-device", "--disk", f"{daemon.root}/b.img,bus=virtio", "--define"],
+                  ["--add-device", "--graphics", "vnc"], ["--edit", "--events", "on_reboot=destroy"]):
+        run(daemon, "virt-xml", "web1", *words)
+    stored = ElementTree.fromstring(virsh(daemon, "dumpxml", "web1", "--inactive").stdout)
+    assert stored.findtext("vcpu") == "2" and stored.findtext("cpu/model") == "qemu64"
+    assert stored.find("os/bootmenu").get("enable") == "yes" and stored.findtext("on_reboot") == "destroy"
+    assert stored.find("devices/disk/source").get("file") == f"{daemon.root}/b.img"
+    assert stored.find("devices/graphics").get("type") == "vnc"
+    run(daemon, "virt-xml", "web1", "--remove-device", "--disk", "target=vda")
+    assert not devices(daemon, "web1", "disk", "--inactive")
+    virsh(daemon, "destroy", "web1")
