@@ -133,6 +133,8 @@ const Shape *with_console(const Shape *args);
 int console_attach(Cli *cli, const char *target);
 extern const Shape console_args, screenshot_args;
 int run_edit(Cli *cli, const Op *op, const char *target, gpointer args);
+int run_net_event(Cli *cli, const Op *op, const char *target, gpointer args); /* network_event.c */
+extern const Shape net_event_words;
 int run_screenshot(Cli *cli, const Op *op, const char *target, gpointer args);
 
 /* ---- image.c ---- */

@@ -9,6 +9,7 @@
 #include "host/nft.h"
 #include "net/firewall.h"
 #include "net/kind.h"
+#include "net/plug.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -109,10 +110,8 @@ static gboolean claim_bridge(const Network *live, Netlink *nl, gboolean adopt, G
 {
 	LinkInfo info;
 	g_autofree char *alias = remark(live);
-	if (!net_subnets_free(live, error))
-		return FALSE;
 	if (!netlink_link(nl, live->bridge, &info, NULL))
-		return make_bridge(live, nl, error);
+		return net_subnets_free(live, error) && make_bridge(live, nl, error);
 	LinkChange change = { .alias = alias };
 	if (g_str_equal(info.kind, "bridge") && g_str_equal(info.alias, alias))
 		return TRUE;
@@ -196,6 +195,13 @@ static gboolean may_start(const Net *net, GError **error)
 	return TRUE;
 }
 
+/* Of all guests together, as far as they talk to the host and through it. */
+static gboolean set_limits(const Network *live, GError **error)
+{
+	return (!live->inbound && !live->outbound) ||
+	       plug_limits(live->bridge, live->inbound, live->outbound, error);
+}
+
 gboolean own_start(Net *net, gboolean adopt, Notes *notes, GError **error)
 {
 	if (!may_start(net, error))
@@ -203,13 +209,17 @@ gboolean own_start(Net *net, gboolean adopt, Notes *notes, GError **error)
 	g_autoptr(GError) why = NULL;
 	gboolean claimed = claim(net, adopt, &why);
 	gboolean ok = claimed && enable_forwarding(net, &why) && write_rules(net, &why) &&
-		      firewall_zone(net->live, notes, &why);
+		      firewall_zone(net->live, notes, &why) && set_limits(net->live, &why);
 	if (ok && dnsmasq_wanted(net->live)) {
 		net->dnsmasq = dnsmasq_start(&net->config, net->live, &why);
 		ok = net->dnsmasq != NULL;
 	}
 	if (ok)
 		return TRUE;
+	if (claimed && adopt) { /* guests that run stay connected */
+		log_warning(net->live->name, "the network is taken up, but not whole: %s", why->message);
+		return TRUE;
+	}
 	if (claimed)
 		own_stop(net, NULL);
 	g_propagate_prefixed_error(error, g_steal_pointer(&why), "network \"%s\": ", net->live->name);

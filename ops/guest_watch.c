@@ -66,14 +66,15 @@ static const Shape event_args = SHAPE("events-args", EventArgs, event_rows);
 
 typedef struct EventLine {
 	ShapeHead head;
-	char *kind, *event, *detail, *domain, *uuid, *time;
+	char *kind, *event, *detail, *domain, *object, *uuid, *time;
 	OptInt id;
 } EventLine;
 
 static const Row line_rows[] = {
 	STRING(EventLine, time, NULL),	STRING(EventLine, kind, NULL),
 	STRING(EventLine, event, NULL), STRING(EventLine, detail, NULL),
-	STRING(EventLine, domain, NULL), UUID(EventLine, uuid, NULL), INT(EventLine, id, NULL),
+	STRING(EventLine, domain, NULL), STRING(EventLine, object, NULL),
+	UUID(EventLine, uuid, NULL),	INT(EventLine, id, NULL),
 };
 static const Shape line_shape = SHAPE("event", EventLine, line_rows);
 
@@ -167,6 +168,7 @@ static json_t *event_json(const CoreEvent *event)
 	g_autofree char *when = time_text(event->time);
 	EventLine line = { .kind = (char *)event->kind, .event = (char *)event->event,
 			   .detail = (char *)event->detail, .domain = event->guest,
+			   .object = event->object,
 			   .uuid = (char *)event->uuid, .time = when };
 	if (event->id >= 0)
 		line.id = OPT_INT(event->id);
@@ -182,6 +184,7 @@ static gboolean wanted(const Follower *follower, const CoreEvent *event)
 	if (follower->event && g_strcmp0(follower->event, event->kind) != 0)
 		return FALSE;
 	return !follower->domain || g_strcmp0(follower->domain, event->guest) == 0 ||
+	       g_strcmp0(follower->domain, event->object) == 0 ||
 	       g_ascii_strcasecmp(follower->domain, event->uuid) == 0;
 }
 

@@ -150,6 +150,44 @@ def test_nat_network(net_daemon, others, world):
     assert "red" not in net_daemon.lodge("net-list", "--all").out
 
 
+GUEST_SCRIPT = ("echo '[ \"$1\" = bound ] && ip addr add $ip/24 dev eth0 && ip route add default via $router' > /dhcp; "
+                "chmod +x /dhcp; sed -i '1i #!/bin/sh' /dhcp; ip link set eth0 up; "
+                "busybox udhcpc -i eth0 -n -q -t 30 -T 1 -x hostname:web1 -s /dhcp")
+
+
+def test_real_guest(net_daemon, world):
+    """A guest of QEMU gets an address and out, keeps its port over a crash of the daemon, and its
+    connection over a restart of the network."""
+    start(net_daemon, "red", net("red", "192.168.70", NAT))
+    net_daemon.define("web1", devices="<interface type='network'><mac address='52:54:00:00:00:07'/>"
+                                      "<source network='red'/><model type='virtio'/></interface>")
+    net_daemon.lodge("start", "web1")
+    console = net_daemon.console("web1")
+    console.send("\r")
+    console.expect(lodgetest.PROMPT)
+    console.run(GUEST_SCRIPT)
+
+    def gets_out(console):
+        return "1 packets received" in console.run("ping -c 1 -W 5 203.0.113.2")
+
+    wait_until(lambda: gets_out(console), 60, "the guest reaches the world")
+    assert re.search("52:54:00:00:00:07.*web1", net_daemon.lodge("net-dhcp-leases", "red").out)
+    assert "connections='1'" in net_daemon.lodge("net-dumpxml", "red").out
+    ports = net_daemon.lodge("net-port-list", "red", "--uuid").out
+    net_daemon.restart()
+    wait_until(lambda: net_daemon.state("web1") == "running", 60, "the guest is taken up")
+    assert net_daemon.lodge("net-port-list", "red", "--uuid").out == ports
+    net_daemon.lodge("net-destroy", "red")
+    net_daemon.lodge("net-start", "red")
+    assert "master br-red" in net_daemon.sh("ip link show vnet0")
+    again = net_daemon.console("web1")
+    again.send("echo ON''-AGAIN\r")
+    again.expect("ON-AGAIN")
+    wait_until(lambda: gets_out(again), 60, "the guest reaches the world again")
+    net_daemon.lodge("destroy", "web1")
+    assert not net_daemon.lodge("net-port-list", "red", "--uuid").out.strip()
+
+
 def test_routed_isolated_open(net_daemon, others, world):
     """Routed: both ways with the guest's own address. Isolated: the host only."""
     start(net_daemon, "blue", net("blue", "192.168.71", "<forward mode='route'/>"))
@@ -168,6 +206,13 @@ def test_routed_isolated_open(net_daemon, others, world):
     assert not grey.reaches("203.0.113.2") and not world.reaches(address[grey])
     assert not grey.reaches(address[blue]) and not blue.reaches(address[grey])
     assert "br-wide" not in net_daemon.sh("nft list ruleset")
+
+
+def test_limits(net_daemon):
+    """<bandwidth> of a network bounds its bridge."""
+    start(net_daemon, "slow", net("slow", "192.168.79", NAT, "<bandwidth><inbound average='1000' peak='2000'/>"
+                                  "</bandwidth>"))
+    assert "htb" in net_daemon.sh("tc qdisc show dev br-slow")
 
 
 def test_ipv6(net_daemon, others, world):
@@ -323,6 +368,23 @@ def test_default_network(taken):
     finally:
         wrong = daemon.close()
     assert not wrong, "\n".join(wrong)
+
+
+def test_net_event(net_daemon):
+    """`lodge net-event` tells of networks in virsh's words."""
+    define(net_daemon, "red", "<network><name>red</name><bridge name='br-red' stp='off'/></network>")
+    waiting = subprocess.Popen([lodgetest.LODGE, "--root", net_daemon.root, "net-event", "--event", "lifecycle",
+                                "--timeout", "60"], env=net_daemon.env, text=True, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE)
+    try:
+        while waiting.poll() is None:  # it may not listen yet
+            net_daemon.lodge("net-start", "red")
+            net_daemon.lodge("net-destroy", "red")
+        said = waiting.communicate()[0]
+    finally:
+        waiting.kill()
+        waiting.wait()
+    assert "event 'lifecycle' for network red: St" in said and "events received: 1" in said
 
 
 def virsh(daemon, *lines):
