@@ -10,6 +10,7 @@
 #include "core/addresses.h"
 #include "core/internal.h"
 #include "host/file.h"
+#include "host/nft.h"
 #include "net/forward.h"
 #include "net/plug.h"
 
@@ -209,7 +210,9 @@ static gboolean refresh(Core *core, GError **error)
 		}
 		put_back(core, entry);
 	}
-	if (!g_strcmp0(text->str, forwards->applied))
+	const char *why;
+	gboolean can = plug_possible(&why) && nft_present();
+	if (!g_strcmp0(text->str, forwards->applied) || (!rules->len && !can))
 		return TRUE;
 	if (!forward_apply((const Forward *)(void *)rules->data, rules->len, error))
 		return FALSE;

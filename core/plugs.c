@@ -57,6 +57,9 @@ static void fill_from_port(Interface *live, const NetworkPort *port)
 {
 	InterfaceSource *source = live->source;
 	set(&source->portid, port->uuid);
+	g_clear_pointer(&source->bridge, g_free); /* what an earlier run had */
+	g_clear_pointer(&source->dev, g_free);
+	g_clear_pointer(&source->mode, g_free);
 	if (!g_strcmp0(port->plug_type, "hostdev-pci"))
 		fill_device(live, port);
 	set(&source->bridge, port->plug_bridge);
