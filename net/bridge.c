@@ -41,8 +41,8 @@ static gboolean check(const Network *live, GError **error)
 		return FALSE;
 	if (!netlink_link(nl, live->bridge, &info, NULL))
 		return fail(error, LODGE_ERROR_NOT_FOUND,
-			    "the host has no bridge %s: make it (ip link add %s type bridge), or name another",
-			    live->bridge, live->bridge);
+			    "the host has no bridge %s: make it (ip link add %s type bridge), or name "
+			    "another", live->bridge, live->bridge);
 	return g_str_equal(info.kind, "bridge") ||
 	       fail(error, LODGE_ERROR_INVALID, "%s is no bridge, but %s", live->bridge,
 		    *info.kind ? info.kind : "hardware");
