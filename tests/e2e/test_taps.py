@@ -98,3 +98,28 @@ def test_killed_in_the_middle(net_daemon):
     lodgetest.wait_until(lambda: "vnet" not in net_daemon.sh("ip link"), 60, "no tap is left")
     assert "vnet" not in rules(net_daemon)
     assert "vnet" not in net_daemon.lodge("nwfilter-binding-list").out
+
+
+def test_other_kinds(net_daemon):
+    """A macvtap, a tap of its own, and a tap with queues, a name and no cable; a daemon that comes later
+    removes them, too."""
+    net_daemon.sh("ip link add d0 type veth peer name d1; ip link set d0 up; ip link set d1 up")
+    net_daemon.sh(BRIDGE)
+    net_daemon.define("web1", boot=False, devices="""
+      <interface type='direct'><source dev='d0' mode='bridge'/><model type='virtio'/></interface>
+      <interface type='ethernet'><target dev='own0'/><model type='e1000'/></interface>
+      <interface type='bridge'><source bridge='br0'/><target dev='wire0'/><model type='virtio'/>
+        <driver queues='2'/><port isolated='yes'/><link state='down'/></interface>""")
+    net_daemon.lodge("start", "web1")
+    links = net_daemon.sh("ip -d link")
+    assert "macvtap0@d0" in links and "own0" in links and "wire0" in links
+    assert "isolated on" in net_daemon.sh("bridge -d link show dev wire0")
+    assert "UP" not in net_daemon.sh("ip -br link show wire0")
+    assert "macvtap0" in net_daemon.lodge("domiflist", "web1").out
+    net_daemon.kill()
+    lodgetest.wait_until(lambda: not any(words.startswith(str(lodgetest.LODGE))
+                                         for words in net_daemon.processes().values()), 60, "it is gone")
+    net_daemon.start()
+    net_daemon.lodge("destroy", "web1")
+    links = net_daemon.sh("ip link")
+    assert "macvtap0" not in links and "own0" not in links and "wire0" not in links and "d0" in links
