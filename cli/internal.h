@@ -99,6 +99,11 @@ void show_json(json_t *result);
 /* Writes all of @bytes to standard output; FALSE where nobody reads it. */
 gboolean show_bytes(const char *bytes, gsize length);
 
+/* ---- pool_event.c ---- */
+
+extern const Shape pool_event_args;
+int run_pool_event(Cli *cli, const Op *own, const char *target, gpointer args);
+
 /* ---- volume.c ---- */
 
 /* @args with the file behind them. */
