@@ -263,6 +263,7 @@ static void forget_guests(Core *core)
 {
 	g_mutex_lock(&core->lock);
 	g_autoptr(GList) all = g_hash_table_get_values(core->by_name);
+	g_clear_pointer(&core->ordered, g_array_unref);
 	g_hash_table_remove_all(core->by_name);
 	g_hash_table_remove_all(core->by_uuid);
 	g_hash_table_remove_all(core->by_id);

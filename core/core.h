@@ -124,10 +124,16 @@ gboolean core_guest_edit(CoreGuest *guest, gboolean live, gboolean config, Guest
 			 gpointer data, GError **error); /* lane */
 /* See engine.h; the caller frees the answer. */
 char *core_guest_ask(CoreGuest *guest, EngineAsk what, const char *text, GError **error); /* lane */
-/* A connection to screen number @index of what runs; see engine.h. -1 on failure: STATE, NOT_FOUND. */
-int core_guest_screen(CoreGuest *guest, guint index, gboolean no_password, GError **error); /* lane */
+/* A connection to screen number @index of what runs, or @theirs (lent; -1: none) made one; see engine.h.
+ * -1 on failure: STATE, NOT_FOUND. Lane. */
+int core_guest_screen(CoreGuest *guest, guint index, gboolean no_password, int theirs, GError **error);
 /* What the engine offers; see engine.h. */
 gboolean core_describe(Core *core, const char *emulator, EngineCaps *caps, GError **error);
+/* Checks @guest as define does, completes it, and returns what the engine would be told of it; the caller
+ * frees. NULL on failure. Any thread but the main loop's. */
+char *core_native(Core *core, Guest *guest, Notes *notes, GError **error);
+/* Its CPU models; see engine/cpus.h. */
+const EngineCpuModels *core_cpus(Core *core, const char *emulator, gboolean kvm, GError **error);
 /* QEMU's log; the caller frees it. */
 char *core_guest_log_path(CoreGuest *guest);
 

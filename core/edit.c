@@ -71,7 +71,7 @@ char *core_guest_ask(CoreGuest *guest, EngineAsk what, const char *text, GError 
 	return NULL;
 }
 
-int core_guest_screen(CoreGuest *guest, guint index, gboolean no_password, GError **error)
+int core_guest_screen(CoreGuest *guest, guint index, gboolean no_password, int theirs, GError **error)
 {
 	g_autoptr(GuestSnap) snap = core_guest_snap(guest);
 	const GPtrArray *screens = snap->live ? snap->live->guest->graphics : NULL;
@@ -85,7 +85,24 @@ int core_guest_screen(CoreGuest *guest, guint index, gboolean no_password, GErro
 		return -1;
 	}
 	return guest->core->engine->screen(guest->run, g_ptr_array_index(screens, index), no_password,
-					   error);
+					   theirs, error);
+}
+
+char *core_native(Core *core, Guest *guest, Notes *notes, GError **error)
+{
+	const Engine *engine = core->engine;
+	if (engine->native)
+		return engine->check(guest, notes, error) ? engine->native(guest, notes, error) : NULL;
+	fail(error, LODGE_ERROR_UNSUPPORTED, "%s has no command line", engine->name);
+	return NULL;
+}
+
+const EngineCpuModels *core_cpus(Core *core, const char *emulator, gboolean kvm, GError **error)
+{
+	if (core->engine->cpus)
+		return core->engine->cpus(emulator, kvm, error);
+	fail(error, LODGE_ERROR_UNSUPPORTED, "%s does not tell its CPU models", core->engine->name);
+	return NULL;
 }
 
 gboolean core_describe(Core *core, const char *emulator, EngineCaps *caps, GError **error)

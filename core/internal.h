@@ -20,6 +20,7 @@ struct Core {
 	Store *store;
 	char *state_folder, *console_folder;
 	GMutex lock; /* the registry */
+	GArray *ordered; /* the guests by name; NULL: to be sorted; under lock; registry.c makes it */
 	GHashTable *by_name, *by_uuid, *by_id; /* CoreGuest *; by_name holds the reference */
 	gint next_id;
 	Events *events;

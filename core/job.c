@@ -111,10 +111,11 @@ static void tell_completed(CoreGuest *guest, const JobInfo *info)
 {
 	g_autoptr(GuestSnap) snap = core_guest_snap(guest);
 	CoreEvent *event = g_new0(CoreEvent, 1);
-	json_t *json = json_pack("{s:i, s:i, s:I, s:I, s:I, s:I}", "type", (int)info->type, "operation",
-				 (int)info->operation, "elapsed", (json_int_t)info->elapsed_ms, "total",
-				 (json_int_t)info->work.total, "processed", (json_int_t)info->work.processed,
-				 "remaining", (json_int_t)info->work.remaining);
+	json_t *json = json_pack("{s:i, s:{s:i, s:I, s:I, s:I, s:I}}", "type", (int)info->type, "params",
+				 "operation", (int)info->operation, "time_elapsed",
+				 (json_int_t)info->elapsed_ms, "data_total", (json_int_t)info->work.total,
+				 "data_processed", (json_int_t)info->work.processed, "data_remaining",
+				 (json_int_t)info->work.remaining);
 	char *text = json_dumps(json, JSON_COMPACT);
 	*event = (CoreEvent){ .kind = "job-completed", .guest = g_strdup(snap->name), .id = snap->id,
 			      .time = g_get_real_time(), .json = g_strdup(text) };

@@ -44,6 +44,7 @@ CoreGuest *registry_add(Core *core, const char *name, const char *uuid)
 	*snap = (GuestSnap){ .refs = 1, .name = g_strdup(name), .id = -1, .state = GUEST_SHUTOFF };
 	g_strlcpy(snap->uuid, uuid, sizeof snap->uuid);
 	guest->snap = snap;
+	g_clear_pointer(&core->ordered, g_array_unref);
 	g_hash_table_insert(core->by_name, g_strdup(name), guest);
 	g_hash_table_insert(core->by_uuid, g_strdup(uuid), guest);
 	return guest;
@@ -62,6 +63,7 @@ void registry_remove(CoreGuest *guest)
 	g_autoptr(GuestSnap) snap = core_guest_snap(guest);
 	g_mutex_lock(&core->lock);
 	guest->hidden = TRUE;
+	g_clear_pointer(&core->ordered, g_array_unref);
 	g_hash_table_remove(core->by_uuid, snap->uuid);
 	gboolean was_there = g_hash_table_remove(core->by_name, snap->name);
 	g_mutex_unlock(&core->lock);
@@ -98,6 +100,7 @@ gboolean registry_rename(CoreGuest *guest, const char *old, const char *name)
 	g_mutex_lock(&core->lock);
 	gboolean is_free = !g_hash_table_contains(core->by_name, name);
 	if (is_free) {
+		g_clear_pointer(&core->ordered, g_array_unref);
 		g_hash_table_remove(core->by_name, old);
 		g_hash_table_insert(core->by_name, g_strdup(name), guest);
 	}
@@ -149,35 +152,63 @@ CoreGuest *core_find(Core *core, const char *key, GError **error)
 	return core_find_by(core, CORE_BY_ID | CORE_BY_UUID | CORE_BY_NAME, key, error);
 }
 
-static gint by_id_then_name(gconstpointer a, gconstpointer b)
+/* ---- lists ---- */
+
+typedef struct Named {
+	const char *name; /* the registry's */
+	CoreGuest *guest;
+} Named;
+
+static gint by_name(gconstpointer a, gconstpointer b)
 {
-	const GuestSnap *x = *(GuestSnap *const *)a, *y = *(GuestSnap *const *)b;
-	if ((x->id >= 0) != (y->id >= 0))
-		return x->id >= 0 ? -1 : 1;
-	if (x->id >= 0)
-		return x->id - y->id;
+	const Named *x = a, *y = b;
 	gint order = g_ascii_strcasecmp(x->name, y->name);
 	return order ? order : strcmp(x->name, y->name);
 }
 
+/* All guests by name: sorted when one came or went, so that a list of ten thousand need not. Locked. */
+static const GArray *in_order(Core *core)
+{
+	GHashTableIter iter;
+	gpointer name, guest;
+	if (core->ordered)
+		return core->ordered;
+	core->ordered = g_array_sized_new(FALSE, FALSE, sizeof(Named), g_hash_table_size(core->by_name));
+	g_hash_table_iter_init(&iter, core->by_name);
+	while (g_hash_table_iter_next(&iter, &name, &guest)) {
+		Named one = { name, guest };
+		g_array_append_val(core->ordered, one);
+	}
+	g_array_sort(core->ordered, by_name);
+	return core->ordered;
+}
+
+static gint by_id(gconstpointer a, gconstpointer b)
+{
+	const GuestSnap *x = *(GuestSnap *const *)a, *y = *(GuestSnap *const *)b;
+	return x->id - y->id;
+}
+
 GPtrArray *core_list(Core *core, guint flags)
 {
+	g_autoptr(GPtrArray) off = g_ptr_array_new_with_free_func((GDestroyNotify)guest_snap_unref);
 	GPtrArray *list = g_ptr_array_new_with_free_func((GDestroyNotify)guest_snap_unref);
-	GHashTableIter iter;
-	gpointer value;
 	g_mutex_lock(&core->lock);
-	g_hash_table_iter_init(&iter, core->by_name);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		CoreGuest *guest = value;
+	const GArray *all = in_order(core);
+	for (guint i = 0; i < all->len; i++) {
+		CoreGuest *guest = g_array_index(all, Named, i).guest;
 		if (guest->hidden)
 			continue;
 		GuestSnap *snap = core_guest_snap(guest);
-		if (flags & (snap->live ? CORE_LIST_ACTIVE : CORE_LIST_INACTIVE))
+		if (snap->live && (flags & CORE_LIST_ACTIVE))
 			g_ptr_array_add(list, snap);
+		else if (!snap->live && (flags & CORE_LIST_INACTIVE))
+			g_ptr_array_add(off, snap);
 		else
 			guest_snap_unref(snap);
 	}
 	g_mutex_unlock(&core->lock);
-	g_ptr_array_sort(list, by_id_then_name);
+	g_ptr_array_sort(list, by_id);
+	g_ptr_array_extend_and_steal(list, g_steal_pointer(&off));
 	return list;
 }

@@ -12,6 +12,7 @@
 
 #include "base/paths.h"
 #include "engine/caps.h"
+#include "engine/cpus.h"
 #include "engine/stats.h"
 #include "model/guest.h"
 
@@ -153,6 +154,10 @@ typedef struct EngineConfig {
 	gpointer secret_owner;
 } EngineConfig;
 
+/* The hypervisor's own form of @guest, which was checked and is completed by this: a line for a shell, which
+ * the caller frees. NULL on failure. Any thread but the main loop's. */
+typedef char *(*EngineNativeFn)(Guest *guest, Notes *notes, GError **error);
+
 typedef struct Engine {
 	const char *name;
 	/* Learns what the hypervisor can do; once, before anything else; any thread. */
@@ -179,9 +184,10 @@ typedef struct Engine {
 			  GError **error);
 	/* What the hypervisor answers to @text, which the caller frees. NULL on failure. */
 	char *(*ask)(EngineRun *run, EngineAsk what, const char *text, GError **error);
-	/* One end of a socket whose other end speaks VNC or SPICE for the screen @graphics of the
+	/* With @theirs (lent, -1: none) that socket speaks VNC or SPICE from now on, and 0 is returned.
+	 * Otherwise one end of a socket whose other end does, for the screen @graphics of the
 	 * guest's; with @no_password without asking for one. -1 on failure. */
-	int (*screen)(EngineRun *run, const Graphics *graphics, gboolean no_password,
+	int (*screen)(EngineRun *run, const Graphics *graphics, gboolean no_password, int theirs,
 		      GError **error);
 	/* Fills @caps (zeroed, of engine_caps_shape) with what the emulator @path (NULL: the usual
 	 * one) offers. May ask it: some seconds, once. Any thread but the main loop's. */
@@ -189,6 +195,8 @@ typedef struct Engine {
 	/* Ends the process at once. The only function that may run beside the lane, on any thread,
 	 * also twice; it touches nothing but the process handle. @graceful: SIGTERM first. */
 	gboolean (*kill)(EngineRun *run, gboolean graceful, GError **error);
+	EngineNativeFn native; /* NULL: there is no command line */
+	EngineCpusFn cpus; /* see cpus.h; NULL: it knows no models */
 	EngineMeasureFn measure; /* see stats.h; NULL: nothing is counted */
 	/* Frees @run after the process ended and removes everything that start() made. */
 	void (*stop)(EngineRun *run);

@@ -220,7 +220,7 @@ static const Row iothreadpin_rows[] = {
 	UINT(CpuPin, iothread, "@iothread", .flags = ROW_REQUIRED, .doc = "I/O thread"),
 	CPUSET(CpuPin, cpuset, "@cpuset", .flags = ROW_REQUIRED, .doc = "CPUs of the host"),
 };
-static const Shape iothreadpin_shape = SHAPE("iothread-pin", CpuPin, iothreadpin_rows);
+const Shape iothreadpin_shape = SHAPE("iothread-pin", CpuPin, iothreadpin_rows);
 
 static const Row vcpusched_rows[] = {
 	CPUSET(CpuSched, vcpus, "@vcpus", .doc = "vCPUs"),

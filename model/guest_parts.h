@@ -7,4 +7,4 @@
 extern const Shape cpu_shape, clock_shape, features_shape, memory_backing_shape,
 	memory_tune_shape, vcpu_shape, iothread_shape, cpu_tune_shape, numa_tune_shape,
 	blkio_tune_shape, sysinfo_shape, seclabel_shape, qemu_commandline_shape, boot_shape,
-	numa_distance_shape, vcpupin_shape;
+	numa_distance_shape, vcpupin_shape, iothreadpin_shape;

@@ -2,6 +2,7 @@
  * choose by them. Facts are the host's and the binary's; names of elements and values libvirt's. */
 #include "core/core.h"
 #include "host/node.h"
+#include "ops/cpus.h"
 #include "ops/families.h"
 
 #include <string.h>
@@ -247,7 +248,24 @@ static void put_devices(GString *out, const EngineCaps *caps)
 	g_string_append(out, "  </devices>\n");
 }
 
-static void put_models(GString *out, const EngineCaps *caps, gboolean kvm)
+/* What mode='host-model' gives: the nearest model and what it lacks. */
+static void put_host_model(GString *out, const EngineCpuModels *models)
+{
+	const EngineCpuModel *host = models ? g_ptr_array_index(models->models, 0) : NULL;
+	const EngineCpuModel *model = models ? cpu_closest(models) : NULL;
+	if (!model) {
+		g_string_append(out, "    <mode name='host-model' supported='no'/>\n");
+		return;
+	}
+	put(out, "    <mode name='host-model' supported='yes'>\n      <model fallback='forbid'>%s</model>\n",
+	    model->name);
+	if (models->vendor)
+		put(out, "      <vendor>%s</vendor>\n", models->vendor);
+	cpu_put_features(out, host->features, model->features, "      ");
+	g_string_append(out, "    </mode>\n");
+}
+
+static void put_models(GString *out, const EngineCaps *caps, const EngineCpuModels *models, gboolean kvm)
 {
 	put(out, "  <cpu>\n    <mode name='host-passthrough' supported='%s'>\n", kvm ? "yes" : "no");
 	if (kvm)
@@ -256,9 +274,9 @@ static void put_models(GString *out, const EngineCaps *caps, gboolean kvm)
 				     "      </enum>\n");
 	g_string_append(out, "    </mode>\n    <mode name='maximum' supported='yes'>\n"
 			     "      <enum name='maximumMigratable'>\n        <value>on</value>\n"
-			     "        <value>off</value>\n      </enum>\n    </mode>\n"
-			     "    <mode name='host-model' supported='no'/>\n"
-			     "    <mode name='custom' supported='yes'>\n");
+			     "        <value>off</value>\n      </enum>\n    </mode>\n");
+	put_host_model(out, models);
+	g_string_append(out, "    <mode name='custom' supported='yes'>\n");
 	SHAPE_EACH (EngineCpu, cpu, caps->cpus)
 		put(out, "      <model usable='%s'>%s</model>\n",
 		    cpu->usable == TRI_YES ? "yes" : "no", cpu->name);
@@ -304,14 +322,15 @@ static gboolean choose(const DomArgs *args, const EngineCaps *caps, const Engine
 	return TRUE;
 }
 
-static char *document(const EngineCaps *caps, const EngineMachine *machine, gboolean kvm)
+static char *document(const EngineCaps *caps, const EngineMachine *machine,
+		      const EngineCpuModels *models, gboolean kvm)
 {
 	GString *out = g_string_new("<domainCapabilities>\n");
 	put(out, "  <path>%s</path>\n  <domain>%s</domain>\n", caps->emulator, kvm ? "kvm" : "qemu");
 	put(out, "  <machine>%s</machine>\n  <arch>%s</arch>\n", machine->name, caps->arch);
 	put(out, "  <vcpu max='%" G_GUINT64_FORMAT "'/>\n", opt_uint_or(machine->max_vcpus, 1));
 	put_os(out);
-	put_models(out, caps, kvm);
+	put_models(out, caps, models, kvm);
 	g_string_append(out, "  <memoryBacking supported='yes'>\n    <enum name='sourceType'>\n"
 			     "      <value>file</value>\n      <value>anonymous</value>\n"
 			     "      <value>memfd</value>\n    </enum>\n  </memoryBacking>\n");
@@ -334,7 +353,8 @@ static gboolean domcapabilities(OpCall *call, GError **error)
 	gboolean ok = describe(call, args->emulatorbin, &caps, error) &&
 		      choose(args, &caps, &machine, &kvm, error);
 	if (ok)
-		((Text *)call->result)->text = document(&caps, machine, kvm);
+		((Text *)call->result)->text = document(&caps, machine, core_cpus(call->core, args->emulatorbin, kvm, NULL),
+						       kvm);
 	shape_clear(&engine_caps_shape, &caps);
 	return ok;
 }

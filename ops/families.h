@@ -22,10 +22,14 @@ extern const OpFamily op_family_guest_domstats; /* guest_domstats.c: domstats */
 extern const OpFamily op_family_guest_devices; /* guest_devices.c: domblklist, domiflist, ... */
 extern const OpFamily op_family_guest_stats; /* guest_stats.c: dommemstat, disk-stats, vcpuinfo */
 extern const OpFamily op_family_guest_cpus;    /* guest_cpus.c: cpu-stats, vcpupin, ... */
+extern const OpFamily op_family_guest_iothreads; /* guest_iothreads.c: iothreadinfo, ... */
 extern const OpFamily op_family_guest_bounds;  /* guest_bounds.c: memtune, schedinfo, ... */
 extern const OpFamily op_family_guest_tune;    /* guest_tune.c: setmem, memtune, ... */
 extern const OpFamily op_family_guest_disk_limits; /* guest_disk_limits.c: blkdeviotune */
 extern const OpFamily op_family_node;	     /* node.c: host node, host cpustats, ... */
+extern const OpFamily op_family_node_more;    /* node_more.c: sysinfo, freepages, ... */
+extern const OpFamily op_family_cpus;	     /* cpus.c: cpu-compare, cpu-baseline, ... */
+extern const OpFamily op_family_native;	     /* native.c: domxml-to-native */
 extern const OpFamily op_family_capabilities; /* capabilities.c: capabilities, domcapabilities */
 extern const OpFamily op_family_adopt;	     /* adopt.c: adopt */
 extern const OpFamily op_family_secret;	     /* secret.c: secret-define, secret-set-value, ... */

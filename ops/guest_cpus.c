@@ -214,8 +214,7 @@ static gboolean change_pins(OpCall *call, gboolean (*now)(OpCall *, const PinArg
 	       tune_edit(call, live, args->config || !live, edit, call->args, error);
 }
 
-/* "0-7" of all processors of the host. */
-static char *every_cpu(void)
+char *tune_every_cpu(void)
 {
 	long n = sysconf(_SC_NPROCESSORS_CONF);
 	return n > 1 ? g_strdup_printf("0-%ld", n - 1) : g_strdup("0");
@@ -233,7 +232,7 @@ static gboolean vcpupin(OpCall *call, GError **error)
 	if (!definition)
 		return FALSE;
 	const Guest *guest = definition->guest;
-	g_autofree char *all = every_cpu();
+	g_autofree char *all = tune_every_cpu();
 	GString *out = g_string_new(" VCPU   CPU Affinity\n----------------------\n");
 	for (guint64 i = 0; i < opt_uint_or(guest->vcpus, 1); i++) {
 		const CpuPin *pin = pin_of(guest->cputune, i);
@@ -260,7 +259,7 @@ static gboolean emulatorpin(OpCall *call, GError **error)
 	const Guest *guest = definition->guest;
 	const char *set = guest->cputune && guest->cputune->emulatorpin ? guest->cputune->emulatorpin :
 									  guest->vcpu_cpuset;
-	g_autofree char *all = every_cpu();
+	g_autofree char *all = tune_every_cpu();
 	param_add_text(&result->params, "emulator", set ? set : all);
 	result->text = g_strdup_printf(
 		"emulator: CPU Affinity\n----------------------------------\n       *: %s\n",

@@ -1,5 +1,6 @@
 /* Verbs that ask a running guest or its QEMU, and that keep what people and programs write about it. */
 #include "core/core.h"
+#include "host/socket.h"
 #include "model/metadata.h"
 #include "ops/families.h"
 
@@ -254,7 +255,74 @@ static const Shape screen_args = SHAPE("open-graphics-args", ScreenArgs, screen_
 static gboolean open_screen(OpCall *call, GError **error)
 {
 	const ScreenArgs *args = call->args;
-	call->stream_fd = core_guest_screen(call->guest, (guint)args->index.v, args->no_password, error);
+	int theirs = call->stream_fd; /* libvirt's clients may bring a socket of their own */
+	int fd = core_guest_screen(call->guest, (guint)args->index.v, args->no_password, theirs, error);
+	if (theirs < 0)
+		call->stream_fd = fd;
+	return fd >= 0;
+}
+
+/* ---- open-channel ---- */
+
+typedef struct ChannelArgs {
+	ShapeHead head;
+	char *name;
+	gboolean force;
+} ChannelArgs;
+
+static const Row channel_rows[] = {
+	STRING(ChannelArgs, name, NULL, .flags = ROW_POSITIONAL,
+	       .doc = "name in the guest or alias, such as org.example.0; nothing: the first"),
+	FLAG(ChannelArgs, force, NULL, .doc = "taken and without effect: QEMU gives a channel to one at a time"),
+};
+static const Shape channel_args = SHAPE("open-channel-args", ChannelArgs, channel_rows);
+
+static const Chardev *channel_named(const Guest *live, const char *name)
+{
+	SHAPE_EACH (Chardev, channel, live->channels) {
+		if (name ? !g_strcmp0(channel->target_name, name) || !g_strcmp0(channel->info.alias, name)
+			 : channel->type == CHARDEV_UNIX)
+			return channel;
+	}
+	return NULL;
+}
+
+/* Whether somebody is connected to it: QEMU says so in the name of the far end. */
+static gboolean is_taken(OpCall *call, const char *alias, gboolean *taken, GError **error)
+{
+	g_autofree char *answer = core_guest_ask(call->guest, ENGINE_ASK_MONITOR,
+						 "{\"execute\":\"query-chardev\"}", error);
+	json_t *json = answer ? json_loads(answer, 0, NULL) : NULL, *one;
+	size_t i;
+	json_array_foreach (json_object_get(json, "return"), i, one) {
+		const char *label = json_string_value(json_object_get(one, "label"));
+		const char *far = json_string_value(json_object_get(one, "filename"));
+		if (label && g_str_has_suffix(label, alias))
+			*taken = far && !g_str_has_prefix(far, "disconnected:");
+	}
+	json_decref(json);
+	return answer != NULL;
+}
+
+static gboolean open_channel(OpCall *call, GError **error)
+{
+	const ChannelArgs *args = call->args;
+	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
+	gboolean taken = FALSE;
+	if (!snap->live)
+		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", snap->name);
+	const Chardev *channel = channel_named(snap->live->guest, args->name);
+	const ChardevSource *source = channel ? chardev_source(&channel->backend) : NULL;
+	if (!channel)
+		return fail(error, LODGE_ERROR_NOT_FOUND, "cannot find channel %s", args->name ? args->name : "");
+	if (channel->type != CHARDEV_UNIX || !source || !source->path || !g_strcmp0(source->mode, "connect"))
+		return fail(error, LODGE_ERROR_UNSUPPORTED, "channel %s is no UNIX socket that QEMU listens on",
+			    channel->info.alias);
+	if (!is_taken(call, channel->info.alias, &taken, error))
+		return FALSE;
+	if (taken)
+		return fail(error, LODGE_ERROR_EXISTS, "Active channel stream exists for this domain");
+	call->stream_fd = socket_connect(source->path, error);
 	return call->stream_fd >= 0;
 }
 
@@ -304,6 +372,9 @@ static const Op ops[] = {
 	  ON_GUEST("POST", OP_PERM_WRITE, OP_LANE), .args = &screen_args, .show = OP_SHOW_STREAM,
 	  .doc = "Connect to a guest's screen: VNC or SPICE on standard input and output",
 	  .fn = open_screen },
+	{ .name = "open-channel", .route = "/v1/guests/{guest}/channel",
+	  ON_GUEST("POST", OP_PERM_WRITE, OP_LANE), .args = &channel_args, .show = OP_SHOW_STREAM,
+	  .doc = "Connect to a channel that a program in the guest has opened", .fn = open_channel },
 	{ .name = "qemu-monitor-command", .route = "/v1/guests/{guest}/monitor",
 	  ON_GUEST("POST", OP_PERM_WRITE, OP_LANE), .args = &monitor_args, .result = &text_shape,
 	  .show = OP_SHOW_TEXT, .doc = "Say something to QEMU's monitor", .fn = monitor },

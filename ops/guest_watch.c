@@ -181,6 +181,8 @@ static json_t *event_json(const CoreEvent *event)
 
 static gboolean wanted(const Follower *follower, const CoreEvent *event)
 {
+	if (!follower->event && g_str_equal(event->kind, "monitor"))
+		return FALSE; /* QEMU's own, for who asks for them: the others tell the same */
 	if (follower->event && g_strcmp0(follower->event, event->kind) != 0)
 		return FALSE;
 	return !follower->domain || g_strcmp0(follower->domain, event->guest) == 0 ||

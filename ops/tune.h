@@ -20,6 +20,8 @@ gboolean tune_change(OpCall *call, gboolean live, gboolean config, GuestEditFn f
 		     GError **error);
 /* "0-3,^2" as a set; INVALID where it names no processor. Any thread. */
 gboolean tune_cpuset(const char *text, cpu_set_t *set, GError **error);
+/* "0-7" of all processors of the host; the caller frees it. Any thread. */
+char *tune_every_cpu(void);
 /* For verbs that also only show: DENIED for callers that may only read. Any thread. */
 gboolean tune_may_write(OpCall *call, GError **error);
 /* What QEMU returns to @command with @arguments, which it takes (NULL: none); a new reference, or NULL

@@ -207,18 +207,6 @@ static json_t *arguments_of(const Question *question)
 						"abstract", 0) : NULL;
 }
 
-static gboolean ask(Qmp *qmp, const Question *list, guint n, json_t *answers, GError **error)
-{
-	QmpItem items[G_N_ELEMENTS(questions)] = { 0 };
-	for (guint i = 0; i < n; i++)
-		items[i] = (QmpItem){ .command = list[i].command,
-				      .arguments = arguments_of(&list[i]) };
-	gboolean ok = qmp_batch(qmp, items, n, ASK_TIMEOUT_MS, error);
-	for (guint i = 0; ok && i < n; i++)
-		json_object_set(answers, list[i].key, items[i].result);
-	qmp_items_clear(items, n);
-	return ok;
-}
 
 /* Starts @binary without a machine, with @accel, its monitor on @fd, its messages on @output. */
 static gboolean start(const char *binary, const char *accel, int fd, int output, SpawnChild *child,
@@ -258,9 +246,8 @@ static char *last_words(int output)
 	return g_strdup(line ? line + 1 : bytes);
 }
 
-/* Runs @binary with @accel and asks it. *words: what it wrote. */
-static gboolean interview(const char *binary, const char *accel, const Question *list, guint n,
-			  json_t *answers, char **words, GError **error)
+gboolean qemu_interview(const char *binary, const char *accel, QmpItem *items, guint n, char **words,
+			GError **error)
 {
 	int pair[2];
 	SpawnChild child;
@@ -272,9 +259,25 @@ static gboolean interview(const char *binary, const char *accel, const Question 
 		return FALSE;
 	fd_clear(&theirs);
 	g_autoptr(Qmp) qmp = qmp_new(fd_steal(&ours), binary, NULL, NULL, error);
-	gboolean ok = qmp && ask(qmp, list, n, answers, error);
+	gboolean ok = qmp && qmp_batch(qmp, items, n, ASK_TIMEOUT_MS, error);
 	end(qmp, &child);
-	*words = last_words(output);
+	if (words)
+		*words = last_words(output);
+	return ok;
+}
+
+/* The same with @list, whose answers go into @answers. */
+static gboolean interview(const char *binary, const char *accel, const Question *list, guint n,
+			  json_t *answers, char **words, GError **error)
+{
+	QmpItem items[G_N_ELEMENTS(questions)] = { 0 };
+	for (guint i = 0; i < n; i++)
+		items[i] = (QmpItem){ .command = list[i].command,
+				      .arguments = arguments_of(&list[i]) };
+	gboolean ok = qemu_interview(binary, accel, items, n, words, error);
+	for (guint i = 0; ok && i < n; i++)
+		json_object_set(answers, list[i].key, items[i].result);
+	qmp_items_clear(items, n);
 	return ok;
 }
 

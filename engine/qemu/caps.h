@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/paths.h"
+#include "host/qmp.h"
 
 typedef struct QemuMachine {
 	char *name;  /* "pc-q35-7.2" */
@@ -43,6 +44,13 @@ const QemuCaps *qemu_caps_get(const char *binary, const char *cache_dir, GError 
 
 /* As above, but only what is already known in this process: never blocks. NULL: not known yet. */
 const QemuCaps *qemu_caps_peek(const char *binary);
+
+/* Runs @binary without a machine, with the accelerator @accel ("kvm", "tcg"), and sends it @items, which
+ * get results and errors; items that were not sent keep their arguments. FALSE where any failed; *words
+ * (may be NULL) is then the last line it wrote, the caller's. Some 100 ms; any thread but the main
+ * loop's. */
+gboolean qemu_interview(const char *binary, const char *accel, QmpItem *items, guint n, char **words,
+			GError **error);
 
 /* Whether the binary has the device type @name ("virtio-blk-pci"). Any thread. */
 gboolean qemu_caps_has_device(const QemuCaps *caps, const char *name);

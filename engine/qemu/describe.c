@@ -43,8 +43,7 @@ static void add_machine(EngineCaps *caps, const QemuMachine *machine)
 	shape_append(&caps->machines, item_of("machines"), own);
 }
 
-/* What is no model of a processor, and versions of models that stand for themselves. */
-static gboolean is_model(const char *name)
+gboolean qemu_is_cpu_model(const char *name)
 {
 	static const char *const others[] = { "host", "max", "base", NULL };
 	const char *version = strrchr(name, '-');
@@ -54,7 +53,7 @@ static gboolean is_model(const char *name)
 
 static void add_cpu(EngineCaps *caps, const QemuCpu *cpu)
 {
-	if (!is_model(cpu->name))
+	if (!qemu_is_cpu_model(cpu->name))
 		return;
 	EngineCpu *own = shape_new(item_of("cpus"));
 	own->name = g_strdup(cpu->name);
@@ -207,21 +206,22 @@ static const char *protocol_of(const Graphics *graphics)
 						  : NULL;
 }
 
-int run_screen(EngineRun *run, const Graphics *graphics, gboolean no_password, GError **error)
+int run_screen(EngineRun *run, const Graphics *graphics, gboolean no_password, int given, GError **error)
 {
 	const char *protocol = protocol_of(graphics);
-	int ends[2];
+	int ends[2] = { -1, -1 };
 	if (!protocol) {
 		fail(error, LODGE_ERROR_UNSUPPORTED, "guest \"%s\": only vnc and spice can be opened",
 		     run->name);
 		return -1;
 	}
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
+	if (given < 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
 		fail_errno(error, errno, "cannot make a pair of sockets");
 		return -1;
 	}
 	autofd int ours = ends[0], theirs = ends[1];
-	json_t *named = qmp_call_fd(run->qmp, "getfd", json_pack("{s:s}", "fdname", SCREEN_FD), theirs,
+	json_t *named = qmp_call_fd(run->qmp, "getfd", json_pack("{s:s}", "fdname", SCREEN_FD),
+				    given >= 0 ? given : theirs,
 				    QMP_MS, error);
 	json_decref(named);
 	json_t *added = !named ? NULL
@@ -230,5 +230,5 @@ int run_screen(EngineRun *run, const Graphics *graphics, gboolean no_password, G
 						    SCREEN_FD, "skipauth", no_password),
 					  QMP_MS, error);
 	json_decref(added);
-	return added ? fd_steal(&ours) : -1;
+	return !added ? -1 : given >= 0 ? 0 : fd_steal(&ours);
 }

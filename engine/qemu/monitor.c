@@ -4,6 +4,8 @@
 #include "base/log.h"
 #include "engine/qemu/run.h"
 
+#include <stdlib.h>
+
 /* ---- states ---- */
 
 /* RunState of qapi/run-state.json. */
@@ -129,6 +131,7 @@ static const struct {
 	const char *event;
 	void (*fn)(EngineRun *run, json_t *data);
 	const char *name;
+	int phase; /* of events that are told apart by it upward: libvirt's number */
 } events[] = {
 	{ "SHUTDOWN", on_shutdown, NULL },
 	{ "STOP", on_stop, NULL },
@@ -145,19 +148,50 @@ static const struct {
 	{ "DEVICE_DELETED", NULL, "device-removed" },
 	{ "VSERPORT_CHANGE", NULL, "channel-lifecycle" },
 	{ "NIC_RX_FILTER_CHANGED", NULL, "nic-mac-change" },
-	{ "VNC_INITIALIZED", NULL, "graphics" },
-	{ "SPICE_INITIALIZED", NULL, "graphics" },
-	{ "BLOCK_JOB_COMPLETED", NULL, "block-job" },
-	{ "BLOCK_JOB_CANCELLED", NULL, "block-job" },
-	{ "BLOCK_JOB_READY", NULL, "block-job" },
+	{ "SUSPEND_DISK", NULL, "pmsuspend-disk" },
+	{ "VNC_CONNECTED", NULL, "graphics", 0 },
+	{ "VNC_INITIALIZED", NULL, "graphics", 1 },
+	{ "VNC_DISCONNECTED", NULL, "graphics", 2 },
+	{ "SPICE_CONNECTED", NULL, "graphics", 0 },
+	{ "SPICE_INITIALIZED", NULL, "graphics", 1 },
+	{ "SPICE_DISCONNECTED", NULL, "graphics", 2 },
+	{ "BLOCK_JOB_COMPLETED", NULL, "block-job", 0 },
+	{ "BLOCK_JOB_CANCELLED", NULL, "block-job", 2 },
+	{ "BLOCK_JOB_READY", NULL, "block-job", 3 },
+	{ "BLOCK_WRITE_THRESHOLD", NULL, "block-threshold" },
+	{ "DEVICE_UNPLUG_GUEST_ERROR", NULL, "device-removal-failed" },
+	{ "MEMORY_DEVICE_SIZE_CHANGE", NULL, "memory-device-size-change" },
 	{ "MEMORY_FAILURE", NULL, "memory-failure" },
 };
 
-static void on_event(const char *event, json_t *data, G_GNUC_UNUSED gint64 time_us, gpointer user)
+/* As it came, for who knows QEMU's own events. */
+static void tell_raw(EngineRun *run, const char *event, json_t *data, gint64 time_us)
+{
+	json_t *json = json_pack("{s:s, s:I, s:I, s:O*}", "event", event, "seconds",
+				 (json_int_t)(time_us / G_USEC_PER_SEC), "micros",
+				 (json_int_t)(time_us % G_USEC_PER_SEC), "data", data);
+	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	run->sink.event(run->sink.owner, "monitor", text);
+	free(text);
+	json_decref(json);
+}
+
+/* An event's details with its phase; the caller frees. */
+static char *details_of(json_t *data, int phase)
+{
+	json_t *copy = data ? json_copy(data) : json_object();
+	json_object_set_new(copy, "phase", json_integer(phase));
+	char *text = json_dumps(copy, JSON_COMPACT);
+	json_decref(copy);
+	return text;
+}
+
+static void on_event(const char *event, json_t *data, gint64 time_us, gpointer user)
 {
 	EngineRun *run = user;
 	if (g_atomic_int_get(&run->quiet))
 		return;
+	tell_raw(run, event, data, time_us);
 	for (guint i = 0; i < G_N_ELEMENTS(events); i++) {
 		if (!g_str_equal(events[i].event, event))
 			continue;
@@ -165,7 +199,10 @@ static void on_event(const char *event, json_t *data, G_GNUC_UNUSED gint64 time_
 			events[i].fn(run, data);
 		if (!events[i].name)
 			continue;
-		g_autofree char *json = data ? json_dumps(data, JSON_COMPACT) : NULL;
+		gboolean phases = g_str_equal(events[i].name, "graphics") ||
+				  g_str_equal(events[i].name, "block-job");
+		g_autofree char *json = phases ? details_of(data, events[i].phase)
+				      : data   ? json_dumps(data, JSON_COMPACT) : NULL;
 		run->sink.event(run->sink.owner, events[i].name, json);
 	}
 }
@@ -175,6 +212,8 @@ static void on_closed(const GError *why, gpointer user)
 {
 	EngineRun *run = user;
 	log_debug(run->name, "the monitor is closed: %s", why->message);
+	if (!g_error_matches(why, LODGE_ERROR, LODGE_ERROR_GONE) && !g_atomic_int_get(&run->quiet))
+		run->sink.event(run->sink.owner, "control-error", NULL);
 }
 
 static void on_done(gpointer user)

@@ -67,7 +67,7 @@ gboolean run_query_state(EngineRun *run, int timeout_ms, GuestState *state, Gues
 
 /* describe.c */
 char *run_ask(EngineRun *run, EngineAsk what, const char *text, GError **error);
-int run_screen(EngineRun *run, const Graphics *graphics, gboolean no_password, GError **error);
+int run_screen(EngineRun *run, const Graphics *graphics, gboolean no_password, int given, GError **error);
 gboolean run_describe(const char *path, EngineCaps *caps, GError **error);
 
 /* The alias in "/machine/peripheral/virtio-disk0/virtio-backend", where QEMU does not give it itself;
@@ -77,6 +77,14 @@ char *qemu_alias_of(const char *path);
 /* stats.c; see engine/stats.h */
 void run_measure(EngineRun *run, const Guest *live, guint what, int timeout_ms, EngineStatsFn fn,
 		 gpointer data);
+
+/* cpus.c; see engine/cpus.h */
+const EngineCpuModels *run_cpus(const char *path, gboolean kvm, GError **error);
+/* Whether @name is a model, and no version of one or word for the host's. */
+gboolean qemu_is_cpu_model(const char *name);
+
+/* native.c: the command line for @guest, a checked definition, which it completes; the caller frees. */
+char *run_native(Guest *guest, Notes *notes, GError **error);
 
 /* start.c, adopt.c */
 EngineRun *run_start(Guest *live, const EngineStart *how, const EngineSink *sink, Notes *notes,

@@ -1,12 +1,16 @@
 """Statistics, limits, dumps and jobs by stock clients of libvirt, and by lodge under virsh's names."""
 import os
+import queue
 import signal
+import socket
+from xml.etree import ElementTree
 
 import libvirt
+import libvirt_qemu
 import pytest
 
-from lodgetest import xml_for
-from virttest import connection, refused, virsh
+from lodgetest import wait_until, xml_for
+from virttest import EventLoop, connection, refused, virsh
 
 DISK = "<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='{}'/>" \
        "<target dev='vda' bus='virtio'/></disk>"
@@ -147,3 +151,121 @@ def test_live_limits(daemon, guest):
         assert "control groups" in done.stderr and "hard_limit     : unlimited" in shown
     virsh(daemon, "dommemstat", guest, "--period", "2", "--live")
     assert "<stats period='2'/>" in virsh(daemon, "dumpxml", guest).stdout
+
+
+def test_events_of_jobs_and_of_qemu(daemon, guest):
+    """A finished dump, and QEMU's own events, which a pattern chooses."""
+    EventLoop.start()
+    heard = queue.Queue()
+    virsh(daemon, "start", guest)
+    with connection(daemon) as conn:
+        domain = conn.lookupByName(guest)
+        for event in range(27):  # every one can be asked for
+            conn.domainEventDeregisterAny(conn.domainEventRegisterAny(None, event, lambda *_: None, None))
+        conn.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_JOB_COMPLETED,
+                                    lambda _conn, dom, params, _: heard.put((dom.name(), params)), None)
+        libvirt_qemu.qemuMonitorEventRegister(
+            conn, None, "^ST.P$", lambda _conn, dom, event, *_: heard.put((dom.name(), event)), None,
+            libvirt_qemu.VIR_CONNECT_DOMAIN_QEMU_MONITOR_EVENT_REGISTER_REGEX)
+        domain.suspend()
+        assert heard.get(timeout=60) == (guest, "STOP")
+        domain.coreDumpWithFormat(str(daemon.root / "core"), libvirt.VIR_DOMAIN_CORE_DUMP_FORMAT_RAW,
+                                  libvirt.VIR_DUMP_MEMORY_ONLY)
+        name, params = heard.get(timeout=60)
+        assert name == guest and params["operation"] == libvirt.VIR_DOMAIN_JOB_OPERATION_DUMP
+
+
+def test_screens_and_channels(daemon):
+    devices = ("<graphics type='vnc'><listen type='none'/></graphics>"
+               "<channel type='unix'><target type='virtio' name='org.example.0'/></channel>")
+    virsh(daemon, "define", daemon.write("s.xml", xml_for("s", boot=False, devices=devices)))
+    virsh(daemon, "start", "s")
+    with connection(daemon) as conn:
+        domain = conn.lookupByName("s")
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            domain.openGraphics(0, theirs.fileno(), libvirt.VIR_DOMAIN_OPEN_GRAPHICS_SKIPAUTH)
+            ours.settimeout(60)
+            assert ours.recv(4) == b"RFB "
+        refused(lambda: domain.openGraphics(1, 0), libvirt.VIR_ERR_INVALID_ARG)
+        first, second = conn.newStream(0), conn.newStream(0)
+        domain.openChannel("org.example.0", first, 0)
+        refused(lambda: domain.openChannel("org.example.0", second, 0), libvirt.VIR_ERR_OPERATION_FAILED)
+        refused(lambda: domain.openChannel("nosuch", conn.newStream(0), 0), libvirt.VIR_ERR_INVALID_ARG)
+        first.abort()
+        wait_until(lambda: "disconnected" in domain_chardevs(domain), 60, "the channel is free again")
+
+
+def domain_chardevs(domain):
+    return libvirt_qemu.qemuMonitorCommand(domain, '{"execute":"query-chardev"}', 0)
+
+
+def test_one_console_at_a_time(daemon, guest):
+    virsh(daemon, "start", guest)
+    with connection(daemon) as conn:
+        domain = conn.lookupByName(guest)
+        first, second = conn.newStream(0), conn.newStream(0)
+        domain.openConsole(None, first, 0)
+        assert "Active console session" in refused(lambda: domain.openConsole(None, second, 0),
+                                                   libvirt.VIR_ERR_OPERATION_FAILED)
+        domain.openConsole(None, conn.newStream(0), libvirt.VIR_DOMAIN_CONSOLE_FORCE)
+
+
+def test_host(daemon):
+    with connection(daemon) as conn:
+        assert conn.getSecurityModel() == ["", ""]
+        free = conn.getFreePages([4], 0, 1)
+        assert free[0][4] > 0
+        refused(lambda: conn.getFreePages([3], 0, 1), libvirt.VIR_ERR_INVALID_ARG)
+        refused(lambda: conn.suspendForDuration(0, 10), libvirt.VIR_ERR_INVALID_ARG)
+        conn.getMemoryParameters()
+    assert virsh(daemon, "freepages", "--cellno", "0", "--pagesize", "4").stdout.startswith("4KiB:")
+    assert daemon.lodge("freepages", "--pagesize", "4").out.startswith("Node 0:\n4KiB: ")
+    assert daemon.lodge("allocpages", "3K", "1", ok=False).code == 2
+
+
+CPU = "<cpu match='exact'><model>{}</model>{}</cpu>"
+
+
+def test_cpus(daemon):
+    with connection(daemon) as conn:
+        text = conn.getDomainCapabilities(None, None, None, "qemu")
+        host = ElementTree.fromstring(text).find("cpu/mode[@name='host-model']")
+        assert host.get("supported") == "yes"
+        own = "<cpu><model>" + host.find("model").text + "</model>" + "".join(
+            ElementTree.tostring(one, encoding="unicode") for one in host.findall("feature")) + "</cpu>"
+        which = (None, None, None, "qemu")
+        assert conn.compareHypervisorCPU(*which, own, 0) == libvirt.VIR_CPU_COMPARE_IDENTICAL
+        assert conn.compareHypervisorCPU(*which, CPU.format("qemu64", ""), 0) == libvirt.VIR_CPU_COMPARE_SUPERSET
+        lacking = CPU.format("qemu64", "<feature policy='require' name='nosuch'/>")
+        assert conn.compareHypervisorCPU(*which, lacking, 0) == libvirt.VIR_CPU_COMPARE_INCOMPATIBLE
+        refused(lambda: conn.compareHypervisorCPU(*which, CPU.format("nosuch", ""), 0),
+                libvirt.VIR_ERR_CONFIG_UNSUPPORTED)
+        both = conn.baselineHypervisorCPU(*which, [CPU.format("qemu64", ""), CPU.format("Nehalem", "")], 0)
+        assert ElementTree.fromstring(both).find("model") is not None
+        assert ">Nehalem<" in conn.baselineHypervisorCPU(*which, [CPU.format("Nehalem", "")], 0)
+    assert "Nehalem" in daemon.lodge("cpu-baseline", daemon.write("c.xml", CPU.format("Nehalem", ""))).out
+
+
+def test_native(daemon, guest):
+    text = virsh(daemon, "domxml-to-native", "qemu-argv", "--domain", guest).stdout
+    assert "qemu-system-x86_64" in text and f"{daemon.root}/disk.img" in text and "/dev/fdset" not in text
+    assert "unsupported config type" in virsh(daemon, "domxml-to-native", "xen-xl", "--domain", guest, ok=False).stderr
+    assert f"{daemon.root}/disk.img" in daemon.lodge("domxml-to-native", "qemu-argv", "--domain", guest).out
+    assert daemon.lodge("domxml-to-native", "qemu-argv", ok=False).code == 2
+
+
+def test_iothreads(daemon, guest):
+    assert "No IOThreads" in virsh(daemon, "iothreadinfo", guest).stdout
+    virsh(daemon, "iothreadadd", guest, "--id", "3", "--config")
+    assert "<iothread id='3'/>" in virsh(daemon, "dumpxml", guest).stdout
+    virsh(daemon, "start", guest)
+    virsh(daemon, "iothreadadd", guest, "--id", "5", "--live")
+    virsh(daemon, "iothreadpin", guest, "5", "0", "--live")
+    virsh(daemon, "iothreadset", guest, "5", "--poll-max-ns", "1000", "--live")
+    lines = virsh(daemon, "iothreadinfo", guest, "--live").stdout.split("\n")
+    assert [line.split() for line in lines[2:4]][1] == ["5", "0"]
+    assert "iothread.5.poll-max-ns=1000" in virsh(daemon, "domstats", guest, "--iothread").stdout
+    virsh(daemon, "iothreaddel", guest, "5", "--live")
+    assert "no IOThread 9" in virsh(daemon, "iothreaddel", guest, "9", "--live", ok=False).stderr
+    assert " 3 " in daemon.lodge("iothreadinfo", guest).out

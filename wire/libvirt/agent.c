@@ -126,3 +126,90 @@ gboolean lv_after_addresses(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **err
 		found[i].items = g_array_index(nics, Nic, i).fields;
 	return TRUE;
 }
+
+/* ---- file systems, CPUs, and all the agent knows ---- */
+
+gboolean lv_after_fsinfo(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	enum { MOST = 256 };
+	const Shape *shape = op->op->result->rows[0].of;
+	const GPtrArray *list = LV_RESULT(GPtrArray *, op, "file_systems");
+	guint n = MIN(shape_len(list), MOST);
+	WireValue *infos = lv_put_list(call, lv_put(call, "info"), n, 4);
+	for (guint i = 0; i < n; i++) {
+		gpointer one = g_ptr_array_index(list, i);
+		const GPtrArray *targets = LV_MEMBER(GPtrArray *, shape, one, "target");
+		infos[i].items[0].s = LV_MEMBER(char *, shape, one, "mountpoint");
+		infos[i].items[1].s = LV_MEMBER(char *, shape, one, "name");
+		infos[i].items[2].s = LV_MEMBER(char *, shape, one, "type");
+		guint disks = MIN(shape_len(targets), MOST);
+		WireValue *names = lv_put_list(call, &infos[i].items[3], disks, 0);
+		for (guint k = 0; k < disks; k++)
+			names[k].s = g_ptr_array_index(targets, k);
+	}
+	lv_put(call, "ret")->u = n;
+	return TRUE;
+}
+
+gboolean lv_after_guest_vcpus(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	static const char *const names[] = { "vcpus", "online", "offlinable" };
+	Params *all = shape_new(&params_shape);
+	for (guint i = 0; i < G_N_ELEMENTS(names); i++)
+		param_add_text(&all->params, names[i], LV_RESULT(char *, op, names[i]));
+	lv_reply_params(call, all->params);
+	shape_free(&params_shape, all);
+	return TRUE;
+}
+
+gboolean lv_before_guest_vcpus(LvCall *call, OpCall *op, GError **error)
+{
+	gint64 state = lv_arg(call, "state")->i;
+	if (state != 0 && state != 1)
+		return lv_fail(error, LV_ERR_INVALID_ARG, "unsupported state value");
+	LV_ARG(char *, op, "cpulist") = g_strdup(lv_arg(call, "cpumap")->s);
+	LV_ARG(gboolean, op, state ? "enable" : "disable") = TRUE;
+	return TRUE;
+}
+
+gboolean lv_before_guest_info(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	static const char *const types[] = { /* in the order of virDomainGuestInfoTypes; 0 asks for all */
+		"user", "os", "timezone", "hostname", "filesystem", "disk", "interface",
+	};
+	for (guint i = 0; i < G_N_ELEMENTS(types); i++)
+		if (lv_arg(call, "types")->u & 1u << i)
+			LV_ARG(gboolean, op, types[i]) = TRUE;
+	return TRUE;
+}
+
+/* The verb keeps values as text, with the word for their type beside. */
+gboolean lv_after_guest_info(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	static const struct {
+		const char *word;
+		ParamType type;
+	} types[] = {
+		{ "string", PARAM_STRING }, { "int", PARAM_INT },	  { "uint", PARAM_UINT },
+		{ "ullong", PARAM_ULLONG }, { "boolean", PARAM_BOOLEAN },
+	};
+	const Shape *shape = op->op->result->rows[0].of;
+	const GPtrArray *list = LV_RESULT(GPtrArray *, op, "params");
+	Params *all = shape_new(&params_shape);
+	for (guint i = 0; i < shape_len(list); i++) {
+		gpointer one = g_ptr_array_index(list, i);
+		const char *name = LV_MEMBER(char *, shape, one, "name");
+		const char *value = LV_MEMBER(char *, shape, one, "value");
+		const char *word = lv_word(shape, one, "type");
+		for (guint k = 0; k < G_N_ELEMENTS(types); k++)
+			if (!g_strcmp0(types[k].word, word) && k == 0)
+				param_add_text(&all->params, name, value);
+			else if (!g_strcmp0(types[k].word, word))
+				param_add(&all->params, types[k].type, name,
+					  g_strcmp0(value, "yes") ? g_ascii_strtoll(value ? value : "0", NULL, 10)
+								  : 1);
+	}
+	lv_reply_params(call, all->params);
+	shape_free(&params_shape, all);
+	return TRUE;
+}

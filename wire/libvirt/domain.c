@@ -56,6 +56,15 @@ gboolean lv_before_save(LvCall *call, G_GNUC_UNUSED OpCall *op, GError **error)
 		       "a guest is saved with its own definition: give another one to restore");
 }
 
+gboolean lv_before_native(LvCall *call, OpCall *op, GError **error)
+{
+	const char *format = lv_arg(call, "nativeFormat")->s;
+	if (g_strcmp0(format, "qemu-argv"))
+		return lv_fail(error, LV_ERR_INVALID_ARG, "unsupported config type %s", format);
+	LV_ARG(int, op, "format") = 1;
+	return TRUE;
+}
+
 /* VIR_MEMORY_VIRTUAL and _PHYSICAL: one of both. */
 gboolean lv_before_peek(LvCall *call, OpCall *op, GError **error)
 {
@@ -150,6 +159,7 @@ gboolean lv_before_list_all(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **err
 	LV_ARG(gboolean, op, "inactive") = only(flags, LIST_INACTIVE, LIST_ACTIVE);
 	LV_ARG(gboolean, op, "all") = !only(flags, LIST_INACTIVE, LIST_ACTIVE) &&
 				      !only(flags, LIST_ACTIVE, LIST_INACTIVE);
+	LV_ARG(gboolean, op, "name") = LV_ARG(gboolean, op, "uuid") = LV_ARG(gboolean, op, "id") = TRUE;
 	LV_ARG(gboolean, op, "persistent") = (flags & LIST_PERSISTENT) != 0;
 	LV_ARG(gboolean, op, "transient") = (flags & LIST_TRANSIENT) != 0;
 	LV_ARG(gboolean, op, "state_running") = (flags & LIST_RUNNING) != 0;
@@ -245,8 +255,22 @@ gboolean lv_after_ids(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
 
 /* ---- streams ---- */
 
-gboolean lv_after_stream(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+/* The client's own socket, which came with the call, becomes the screen's. */
+gboolean lv_before_graphics(LvCall *call, OpCall *op, GError **error)
 {
+	if (!call->n_fds)
+		return lv_fail(error, LV_ERR_INVALID_ARG, "the call brings no file descriptor");
+	op->stream_fd = call->fds[0];
+	call->fds[0] = -1;
+	return TRUE;
+}
+
+/* Who may only read a console has taken none: libvirt's clients get it whole or not at all. */
+gboolean lv_after_stream(LvCall *call, OpCall *op, GError **error)
+{
+	if (notes_count(&op->notes))
+		return lv_fail(error, LV_ERR_OPERATION_FAILED,
+			       "operation failed: Active console session exists for this domain");
 	lv_stream_open(call, op->stream_fd);
 	op->stream_fd = -1;
 	return TRUE;

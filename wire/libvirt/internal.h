@@ -248,6 +248,7 @@ typedef enum LvErrorCode { /* virErrorNumber: those that this door gives by itse
 	LV_ERR_NO_SUPPORT = 3,
 	LV_ERR_NO_CONNECT = 5,
 	LV_ERR_INVALID_ARG = 8,
+	LV_ERR_OPERATION_FAILED = 9,
 	LV_ERR_SYSTEM = 38,
 	LV_ERR_RPC = 39,
 	LV_ERR_NO_DOMAIN = 42,
@@ -321,6 +322,7 @@ gboolean lv_event_register_any(LvCall *call, GError **error);
 gboolean lv_event_deregister_any(LvCall *call, GError **error);
 gboolean lv_event_callback_register(LvCall *call, GError **error);
 gboolean lv_event_callback_deregister(LvCall *call, GError **error);
+gboolean lv_monitor_event_register(LvCall *call, GError **error);
 /* Whether the event can be registered for: what this door can tell. */
 const WireType *lv_event_type(int event, gboolean legacy, guint32 *procedure);
 
@@ -348,6 +350,15 @@ gboolean lv_supports_feature(LvCall *call, GError **error);
 gboolean lv_yes(LvCall *call, GError **error); /* the reply's first number is 1 */
 
 /* node.c */
+gboolean lv_before_cpus(LvCall *call, OpCall *op, GError **error);
+gboolean lv_before_pages(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_pages(LvCall *call, OpCall *op, GError **error);
+gboolean lv_before_alloc(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_alloc(LvCall *call, OpCall *op, GError **error);
+gboolean lv_before_node_sleep(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_security_model(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_label(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_no_labels(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_max_vcpus(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_model(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_cell(LvCall *call, OpCall *op, GError **error);
@@ -365,6 +376,7 @@ gboolean lv_before_numa(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_rates(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_cpu_stats(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_pin(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_iothreads(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_pins(LvCall *call, OpCall *op, GError **error);
 
 /* stats.c */
@@ -379,6 +391,11 @@ gboolean lv_after_block(LvCall *call, OpCall *op, GError **error);
 
 /* agent.c */
 gboolean lv_before_define(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_fsinfo(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_guest_vcpus(LvCall *call, OpCall *op, GError **error);
+gboolean lv_before_guest_vcpus(LvCall *call, OpCall *op, GError **error);
+gboolean lv_before_guest_info(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_guest_info(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_mode(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_agent_command(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_set_time(LvCall *call, OpCall *op, GError **error);
@@ -392,6 +409,8 @@ gboolean lv_before_max_vcpus(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_peek(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_piece(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_dump(LvCall *call, OpCall *op, GError **error);
+gboolean lv_before_graphics(LvCall *call, OpCall *op, GError **error);
+gboolean lv_before_native(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_save(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_metadata(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_keys(LvCall *call, OpCall *op, GError **error);

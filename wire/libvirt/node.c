@@ -138,3 +138,107 @@ gboolean lv_after_cpumap(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
 	lv_put(call, "ret")->i = n;
 	return TRUE;
 }
+
+/* The documents, one after the other. */
+gboolean lv_before_cpus(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	const WireValue *cpus = lv_arg(call, "xmlCPUs");
+	GString *all = g_string_new(NULL);
+	for (guint i = 0; i < cpus->n; i++)
+		g_string_append_printf(all, "%s\n", cpus->items[i].s);
+	LV_ARG(char *, op, "file") = g_string_free(all, FALSE);
+	return TRUE;
+}
+
+/* ---- memory in pages, sleep, labels ---- */
+
+static gboolean take_cells(LvCall *call, OpCall *op, GError **error)
+{
+	gint64 first = lv_arg(call, "startCell")->i, n = (gint64)lv_arg(call, "cellCount")->u;
+	if (first < -1 || n < 1 || n > 1024)
+		return lv_fail(error, LV_ERR_INVALID_ARG, "cells %d and %d more", (int)first, (int)n - 1);
+	LV_ARG(gboolean, op, "all") = first < 0;
+	LV_ARG(OptUint, op, "cellno") = OPT_UINT((guint64)MAX(first, 0));
+	LV_ARG(OptUint, op, "cells") = OPT_UINT((guint64)n);
+	return TRUE;
+}
+
+gboolean lv_before_pages(LvCall *call, OpCall *op, GError **error)
+{
+	const WireValue *pages = lv_arg(call, "pages");
+	if (pages->n * lv_arg(call, "cellCount")->u > 1024)
+		return lv_fail(error, LV_ERR_INVALID_ARG, "more than 1024 numbers are too many");
+	for (guint i = 0; i < pages->n; i++)
+		shape_append(&LV_ARG(GPtrArray *, op, "sizes"), NULL,
+			     g_strdup_printf("%u", (guint)pages->items[i].u));
+	return take_cells(call, op, error);
+}
+
+gboolean lv_after_pages(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	const GPtrArray *params = LV_RESULT(GPtrArray *, op, "params");
+	WireValue *counts = lv_put_list(call, lv_put(call, "counts"), MIN(shape_len(params), 1024), 0);
+	for (guint i = 0; i < lv_put(call, "counts")->n; i++)
+		counts[i].i = ((const Param *)g_ptr_array_index(params, i))->number.v;
+	return TRUE;
+}
+
+/* One size at a time, as clients ask for it; with the flag SET there are as many then, not more. */
+gboolean lv_before_alloc(LvCall *call, OpCall *op, GError **error)
+{
+	const WireValue *sizes = lv_arg(call, "pageSizes"), *counts = lv_arg(call, "pageCounts");
+	if (sizes->n != 1 || counts->n != 1 || counts->items[0].u > G_MAXINT32)
+		return lv_fail(error, LV_ERR_INVALID_ARG, "pages are allocated for one size at a time");
+	LV_ARG(OptUint, op, "pagesize") = OPT_UINT(sizes->items[0].u * 1024);
+	LV_ARG(OptUint, op, "pagecount") = OPT_UINT(counts->items[0].u);
+	LV_ARG(gboolean, op, "add") = !(lv_arg(call, "flags")->u & 1);
+	return take_cells(call, op, error);
+}
+
+gboolean lv_after_alloc(LvCall *call, G_GNUC_UNUSED OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	lv_put(call, "ret")->i = 1; /* kinds of pages that were allocated */
+	return TRUE;
+}
+
+gboolean lv_before_node_sleep(LvCall *call, OpCall *op, GError **error)
+{
+	guint64 target = lv_arg(call, "target")->u; /* virNodeSuspendTarget */
+	if (target > 2)
+		return lv_fail(error, LV_ERR_INVALID_ARG, "Invalid suspend target");
+	if (lv_arg(call, "duration")->u < 60)
+		return lv_fail(error, LV_ERR_INVALID_ARG, "Suspend duration is too short");
+	LV_ARG(int, op, "target") = (int)target + 1;
+	return TRUE;
+}
+
+static void put_letters(LvCall *call, WireValue *value, const char *text)
+{
+	guint n = (guint)strlen(text) + 1;
+	WireValue *letters = lv_put_list(call, value, n, 0);
+	for (guint i = 0; i < n; i++)
+		letters[i].i = text[i];
+}
+
+/* Where there is none, both are empty. */
+gboolean lv_after_security_model(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	const char *model = LV_RESULT(char *, op, "model");
+	gboolean none = g_str_equal(model, "none");
+	put_letters(call, lv_put(call, "model"), none ? "" : model);
+	put_letters(call, lv_put(call, "doi"), none ? "" : LV_RESULT(char *, op, "doi"));
+	return TRUE;
+}
+
+/* Nothing labels guests here: an empty label that nobody enforces. */
+gboolean lv_after_label(LvCall *call, G_GNUC_UNUSED OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	put_letters(call, lv_put(call, "label"), "");
+	return TRUE;
+}
+
+gboolean lv_after_no_labels(G_GNUC_UNUSED LvCall *call, G_GNUC_UNUSED OpCall *op,
+			    G_GNUC_UNUSED GError **error)
+{
+	return TRUE;
+}

@@ -35,6 +35,10 @@ static const LvProc qemu_rows[] = {
 	{ 3, "domain_agent_command", "dom:domain cmd:str timeout:i32 flags:u32", "result:str?",
 	  .op = "qemu-agent-command", .take = "cmd=cmd", .give = "result=text",
 	  .before = lv_before_agent_command },
+	{ 4, "connect_domain_monitor_event_register", "dom:domain? event:str? flags:u32",
+	  "callbackID:i32", .flags = 3, .fn = lv_monitor_event_register },
+	{ 5, "connect_domain_monitor_event_deregister", "callbackID:i32", "",
+	  .fn = lv_event_callback_deregister },
 };
 /* clang-format on */
 

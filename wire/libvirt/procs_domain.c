@@ -42,6 +42,10 @@ static const LvProc rows[] = {
 	  .missing = LV_ERR_INVALID_ARG },
 	{ 263, "domain_get_disk_errors", "dom:domain maxerrors:u32 flags:u32",
 	  "errors:domain_disk_error<256> nerrors:i32", .op = "domblkerror", .after = lv_after_disk_errors },
+	{ 121, "domain_get_security_label", DOM, "label:i8<4097> enforcing:i32", .op = "ids",
+	  .after = lv_after_label },
+	{ 278, "domain_get_security_label_list", DOM, "labels:domain_get_security_label_ret<64> ret:i32",
+	  .op = "ids", .after = lv_after_no_labels },
 	{ 150, "domain_is_active", DOM, "active:i32", .op = "ids", .after = lv_after_active },
 	{ 151, "domain_is_persistent", DOM, "persistent:i32", .op = "info",
 	  .give = "persistent=persistent" },
@@ -124,6 +128,10 @@ static const LvProc rows[] = {
 	{ 388, "domain_managed_save_get_xml_desc", DOM_FLAGS, "xml:str", .op = "managedsave-dumpxml",
 	  .flags = 1, .give = "xml=text" },
 
+	{ 136, "connect_domain_xml_to_native", "nativeFormat:str domainXml:str flags:u32",
+	  "nativeConfig:str", .op = "domxml-to-native", .take = "xml=domainXml",
+	  .before = lv_before_native, .give = "nativeConfig=text" },
+
 	/* ---- long work, pieces ---- */
 	{ 53, "domain_core_dump", "dom:domain to:str flags:u32", "", .op = "dump", .flags = 0x1f,
 	  .take = "path=to crash=flags&1 live=flags&2 reset=flags&8 memory_only=flags&16" },
@@ -155,6 +163,12 @@ static const LvProc rows[] = {
 	{ 211, "domain_screenshot", "dom:domain screen:u32 flags:u32", "mime:str?", .op = "screenshot",
 	  .give = "mime=type", .after = lv_after_screenshot },
 
+	{ 249, "domain_open_graphics", "dom:domain idx:u32 flags:u32", "", .op = "open-graphics",
+	  .flags = 1, .take = "index=idx no_password=flags&1", .before = lv_before_graphics,
+	  .missing = LV_ERR_INVALID_ARG },
+	{ 296, "domain_open_channel", "dom:domain name:str? flags:u32", "", .op = "open-channel",
+	  .flags = 1, .take = "name=name force=flags&1", .after = lv_after_stream,
+	  .missing = LV_ERR_INVALID_ARG },
 	{ 343, "domain_open_graphics_fd", "dom:domain idx:u32 flags:u32", "", .op = "open-graphics",
 	  .flags = 1, .take = "index=idx no_password=flags&1", .after = lv_after_fd,
 	  .missing = LV_ERR_INVALID_ARG },

@@ -63,6 +63,21 @@ static const LvProc rows[] = {
 	{ 308, "domain_set_memory_stats_period", "dom:domain period:i32 flags:u32", "",
 	  .op = "memstat-period", .flags = 3, .take = "period=period live=flags&1 config=flags&2" },
 
+	/* ---- I/O threads ---- */
+	{ 351, "domain_get_iothread_info", DOM_FLAGS, "info:domain_iothread_info<16384> ret:u32",
+	  .op = "iothreadinfo", .flags = 3, .take = "live=flags&1 config=flags&2",
+	  .after = lv_after_iothreads },
+	{ 352, "domain_pin_iothread", "dom:domain iothreads_id:u32 cpumap:opaque<2048> flags:u32", "",
+	  .op = "iothreadpin", .flags = 3, .take = "id=iothreads_id live=flags&1 config=flags&2",
+	  .before = lv_before_pin },
+	{ 355, "domain_add_iothread", "dom:domain iothread_id:u32 flags:u32", "", .op = "iothreadadd",
+	  .flags = 3, .take = "id=iothread_id live=flags&1 config=flags&2" },
+	{ 356, "domain_del_iothread", "dom:domain iothread_id:u32 flags:u32", "", .op = "iothreaddel",
+	  .flags = 3, .take = "id=iothread_id live=flags&1 config=flags&2" },
+	{ 402, "domain_set_iothread_params",
+	  "dom:domain iothread_id:u32 params:typed_param<64> flags:u32", "", .op = "iothreadset",
+	  .flags = 3, .take = "id=iothread_id live=flags&1 config=flags&2", .before = lv_before_params },
+
 	/* ---- where it may run ---- */
 	{ 26, "domain_pin_vcpu", "dom:domain vcpu:u32 cpumap:opaque<2048>", "", .op = "vcpupin",
 	  .take = "vcpu=vcpu", .before = lv_before_pin },

@@ -113,3 +113,20 @@ gboolean lv_after_pins(LvCall *call, OpCall *op, GError **error)
 	lv_put(call, vcpus ? "num" : "ret")->i = n;
 	return TRUE;
 }
+
+gboolean lv_after_iothreads(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	const GPtrArray *threads = LV_RESULT(GPtrArray *, op, "params");
+	guint n = MIN(shape_len(threads), 16384), bytes = (g_get_num_processors() + 7) / 8;
+	WireValue *infos = lv_put_list(call, lv_put(call, "info"), n, 2);
+	for (guint i = 0; i < n; i++) {
+		const Param *thread = g_ptr_array_index(threads, i);
+		guint8 *map = wire_alloc(&call->arena, bytes);
+		put_set(map, bytes, thread->text);
+		infos[i].items[0].u = g_ascii_strtoull(thread->name, NULL, 10);
+		infos[i].items[1].bytes = map;
+		infos[i].items[1].n = bytes;
+	}
+	lv_put(call, "ret")->u = n;
+	return TRUE;
+}

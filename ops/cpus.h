@@ -1,0 +1,9 @@
+/* What documents about CPUs share. Neighbours: cpus.c compares; capabilities.c tells what there is. */
+#pragma once
+
+#include "engine/cpus.h"
+
+/* The named model that is nearest to what guests can have here; NULL: none is in it. Any thread. */
+const EngineCpuModel *cpu_closest(const EngineCpuModels *models);
+/* <feature policy='require' name=.../> for each of @set that is not in @without (NULL: none), sorted. */
+void cpu_put_features(GString *out, GHashTable *set, GHashTable *without, const char *indent);
