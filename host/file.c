@@ -80,7 +80,7 @@ static gboolean is_ext4(dev_t device)
  * flushes the folder of a new name (Linux fs/ext4/fsync.c: ext4_fsync_journal, ext4_sync_parent); XFS
  * forces its log up to that transaction (fs/xfs/xfs_file.c: xfs_file_fsync; xfs_rename logs the file's
  * inode with the folder's). */
-static gboolean flush_takes_name(int fd)
+gboolean file_flush_takes_name(int fd)
 {
 	struct statfs fs;
 	struct stat st;
@@ -97,7 +97,7 @@ static Publish publish_at_once(int fd, const char *temporary, const char *path, 
 {
 	const unsigned int all = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
 				 SYNC_FILE_RANGE_WAIT_AFTER;
-	if (!flush_takes_name(fd) || sync_file_range(fd, 0, 0, all) < 0 ||
+	if (!file_flush_takes_name(fd) || sync_file_range(fd, 0, 0, all) < 0 ||
 	    renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_NOREPLACE) < 0)
 		return PUBLISH_NOT_SO;
 	if (fsync(fd) == 0)

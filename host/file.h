@@ -15,6 +15,10 @@ typedef enum FileDurability {
 gboolean file_write(const char *path, const char *data, gsize length, mode_t mode,
 		    FileDurability durability, GError **error);
 
+/* Whether flushing the open file @fd makes a name that it has just got durable too, so that its folder need
+ * not be flushed. Any thread. */
+gboolean file_flush_takes_name(int fd);
+
 /* The content of a regular file of at most @limit bytes, NUL added, owned by the caller; NULL with
  * NOT_FOUND, DENIED, INVALID (too large, not a file). Any thread. */
 char *file_read(const char *path, gsize limit, gsize *length, GError **error);

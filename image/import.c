@@ -17,19 +17,29 @@
 #include "host/process.h"
 #include "image/copy.h"
 #include "image/header.h"
+#include "image/part.h"
 
 #define LIST_MS 60000
 #define SMALLEST_RAW (1u << 20) /* what is less and has no header is no disk */
 
 typedef struct Import {
 	const ImageImport *how;
-	char *name, *part;
+	char *name;
+	char *part; /* what is fetched, so far; of a file of this host the file itself */
+	gboolean fetched;
 	GCancellable *cancel;
 } Import;
 
 static gboolean is_address(const char *from)
 {
 	return g_str_has_prefix(from, "http://") || g_str_has_prefix(from, "https://");
+}
+
+/* Removes what was fetched and is no good; a file of this host is somebody's. */
+static void drop(const Import *import)
+{
+	if (import->fetched)
+		unlink(import->part);
 }
 
 static void tell(const Import *import, double fraction)
@@ -209,10 +219,10 @@ static gboolean verify(const Import *import, const char *wanted, GError **error)
 		return fail(error, LODGE_ERROR_ABORTED, "the import of %s was cancelled", import->how->from);
 	if (n == 0 && g_str_equal(got, wanted))
 		return TRUE;
-	unlink(import->part);
+	drop(import);
 	return fail(error, LODGE_ERROR_INVALID,
-		    "%s is not what its checksum is of (%s is wanted, it has %s); it was removed",
-		    import->how->from, wanted, got);
+		    "%s is not what its checksum is of (%s is wanted, it has %s)%s",
+		    import->how->from, wanted, got, import->fetched ? "; it was removed" : "");
 }
 
 /* ---- what came ---- */
@@ -259,49 +269,50 @@ static gboolean check_image(const Import *import, ImageHeader *header, GError **
 	return header->format != IMAGE_RAW || check_raw(import, fd, header, error);
 }
 
+static gboolean name_fetched(const Import *import, const char *to, GError **error)
+{
+	autofd int fd = open(import->part, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fsync(fd) < 0)
+		return fail_errno(error, errno, "%s cannot be written to the disk", import->part);
+	return file_rename(import->part, to, error);
+}
+
+static gboolean copy_file(const Import *import, const char *to, guint64 length, GError **error)
+{
+	g_auto(ImagePart) part = { .fd = -1 };
+	autofd int from = image_open(import->part, error);
+	if (from < 0 || !image_part_begin(to, FALSE, &part, error))
+		return FALSE;
+	if (ftruncate(part.fd, (off_t)length) < 0)
+		return fail_errno(error, errno, "%s cannot be written", to);
+	if (!image_copy_range(from, 0, part.fd, 0, length, import->how->work, error)) {
+		g_prefix_error(error, "%s: ", import->how->from);
+		return FALSE;
+	}
+	return image_part_finish(&part, FALSE, TRUE, error);
+}
+
 static gboolean place(const Import *import, const ImageHeader *header, char **path, GError **error)
 {
 	const char *suffix = header->format == IMAGE_RAW ? "img" :
 							   enum_name(&image_formats, (int)header->format);
 	g_autofree char *to = g_strdup_printf("%s/%s.%s", import->how->folder, import->name, suffix);
-	autofd int fd = open(import->part, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fsync(fd) < 0)
-		return fail_errno(error, errno, "%s cannot be written to the disk", import->part);
-	if (!file_rename(import->part, to, error))
+	if (import->fetched ? !name_fetched(import, to, error) :
+			      !copy_file(import, to, header->physical, error))
 		return FALSE;
 	*path = g_steal_pointer(&to);
 	return TRUE;
-}
-
-static gboolean bring(const Import *import, GError **error)
-{
-	const ImageImport *how = import->how;
-	if (is_address(how->from))
-		return download(import, error);
-	unlink(import->part);
-	autofd int from = image_open(how->from, error);
-	autofd int to = from < 0 ? -1 : open(import->part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (from < 0)
-		return FALSE;
-	off_t end = lseek(from, 0, SEEK_END);
-	if (to < 0 || end < 0 || ftruncate(to, end) < 0)
-		return fail_errno(error, errno, "%s cannot be written", import->part);
-	if (image_copy_range(from, 0, to, 0, (guint64)end, how->work, error))
-		return TRUE;
-	unlink(import->part);
-	g_prefix_error(error, "%s: ", how->from);
-	return FALSE;
 }
 
 static gboolean run(Import *import, ImageImported *result, GError **error)
 {
 	g_auto(ImageHeader) header = { 0 };
 	g_autofree char *wanted = NULL, *path = NULL;
-	if (!find_wanted(import, &wanted, error) || !bring(import, error) ||
+	if (!find_wanted(import, &wanted, error) || (import->fetched && !download(import, error)) ||
 	    (wanted && !verify(import, wanted, error)))
 		return FALSE;
 	if (!check_image(import, &header, error) || !place(import, &header, &path, error)) {
-		unlink(import->part);
+		drop(import);
 		return FALSE;
 	}
 	*result = (ImageImported){ .path = g_steal_pointer(&path), .name = g_strdup(import->name),
@@ -337,7 +348,9 @@ gboolean image_import(const ImageImport *how, ImageImported *result, GError **er
 {
 	Import import = { .how = how, .name = how->name ? g_strdup(how->name) : name_from(how->from),
 			  .cancel = how->work ? how->work->cancel : NULL };
-	import.part = g_strdup_printf("%s/.%s.part", how->folder, import.name);
+	import.fetched = is_address(how->from);
+	import.part = import.fetched ? g_strdup_printf("%s/.%s.part", how->folder, import.name) :
+				       g_strdup(how->from);
 	gboolean ok;
 	if (!*import.name || *import.name == '.' || strchr(import.name, '/') || strlen(import.name) > 200)
 		ok = fail(error, LODGE_ERROR_INVALID, "\"%s\" is no name for an image", import.name);

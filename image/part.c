@@ -187,8 +187,33 @@ static gboolean flush_folder(const char *path, GError **error)
 	       fail_errno(error, errno, "cannot flush the folder %s", folder);
 }
 
+/* A new name with one flush, where the file system can: the data is on the disk before the name is
+ * there; then name and size are flushed together. FALSE also where it cannot; *tried tells. */
+static gboolean finish_at_once(ImagePart *part, gboolean *tried, GError **error)
+{
+	const unsigned int all = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+				 SYNC_FILE_RANGE_WAIT_AFTER;
+	*tried = part->fd >= 0 && file_flush_takes_name(part->fd) &&
+		 sync_file_range(part->fd, 0, 0, all) == 0;
+	if (!*tried || !name_it(part, FALSE, error) || !move_it(part, FALSE, error))
+		return FALSE;
+	if (fsync(part->fd) == 0)
+		return TRUE;
+	fail_errno(error, errno, "image \"%s\" cannot be written to the disk", part->path);
+	unlink(part->path);
+	return FALSE;
+}
+
 gboolean image_part_finish(ImagePart *part, gboolean replace, gboolean flush, GError **error)
 {
+	gboolean tried = FALSE;
+	if (flush && !replace) {
+		gboolean done = finish_at_once(part, &tried, error);
+		if (tried) {
+			image_part_clear(part);
+			return done;
+		}
+	}
 	gboolean ok = (!flush || flush_part(part, error)) && name_it(part, replace, error) &&
 		      move_it(part, replace, error);
 	g_autofree char *path = g_strdup(part->path);
