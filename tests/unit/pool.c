@@ -95,10 +95,12 @@ static void test_folder(void)
 	is_volume(state, "disk.qcow2", VOLUME_FILE, "qcow2", 1 << 20);
 	g_autoptr(PoolVolume) top = pool_state_find(state, "top.qcow2");
 	g_assert_cmpstr(top->backing, ==, raw);
-	g_autoptr(PoolVolume) above = pool_state_based_on(state, raw), same = pool_state_find_path(state, raw);
+	g_autoptr(PoolVolume) above = pool_state_based_on(state, raw);
+	g_autoptr(PoolVolume) same = pool_state_find_path(state, raw);
 	g_assert_true(above == top);
 	g_assert_cmpstr(same->name, ==, "raw");
-	g_autoptr(PoolVolume) lies = pool_state_find(state, "lies"), folder_in = pool_state_find(state, "sub");
+	g_autoptr(PoolVolume) lies = pool_state_find(state, "lies");
+	g_autoptr(PoolVolume) folder_in = pool_state_find(state, "sub");
 	g_assert_cmpuint(lies->capacity, ==, 20); /* what the file itself says */
 	g_assert_cmpint(folder_in->type, ==, VOLUME_DIR);
 	forget(folder);
