@@ -149,8 +149,9 @@ static void test_create_refused(void)
 static void test_encrypted(void)
 {
 	const ImageSecret secret = { "secret", 6 };
-	static const ImageFormat formats[] = { IMAGE_LUKS, IMAGE_QCOW2 };
-	for (guint i = 0; i < 2; i++) {
+	static const ImageFormat formats[] = { IMAGE_LUKS };
+	/* qcow2's own is the same code of QEMU's, and each costs seconds of hashing */
+	for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
 		g_autofree char *path = in_folder(i ? "encrypted.qcow2" : "encrypted.luks");
 		g_autoptr(GError) error = NULL;
 		const ImageCreate how = { .path = path, .format = formats[i], .size = MIB, .secret = &secret,
