@@ -19,6 +19,7 @@ static const Edited editeds[] = {
 	{ OP_ON_GUEST, "dumpxml", "define", "Domain '%s'" },
 	{ OP_ON_NETWORK, "net-dumpxml", "net-define", "Network %s" },
 	{ OP_ON_POOL, "pool-dumpxml", "pool-define", "Pool %s" },
+	{ OP_ON_NWFILTER, "nwfilter-dumpxml", "nwfilter-define", "Network filter %s" },
 };
 
 static const Edited *edited_of(const Op *own)
@@ -38,8 +39,8 @@ static void tell(const Edited *edited, const char *target, const char *end)
 
 static gpointer args_with(const Op *op, const char *const *names, const char *xml)
 {
-	gpointer args = shape_new(op->args);
-	for (guint i = 0; i < op->args->n; i++) {
+	gpointer args = op->args ? shape_new(op->args) : NULL;
+	for (guint i = 0; args && i < op->args->n; i++) {
 		const Row *row = &op->args->rows[i];
 		if (xml && row->kind == ROW_XML)
 			shape_arg_from_text(row, args, xml, NULL);
@@ -57,7 +58,8 @@ static char *fetch(Cli *cli, const Edited *edited, const char *target, GError **
 	gpointer args = args_with(op, flags, NULL);
 	g_auto(Reply) reply = { 0 };
 	gboolean ok = cli_call(cli, op, target, args, &reply, error);
-	shape_free(op->args, args);
+	if (args)
+		shape_free(op->args, args);
 	return ok ? g_strdup(json_string_value(json_object_get(reply.json, "text"))) : NULL;
 }
 
