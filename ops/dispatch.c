@@ -73,6 +73,15 @@ void op_progress(OpCall *call, double fraction, const char *format, ...)
 
 /* ---- the end of a call ---- */
 
+static char *who_calls(const OpCaller *caller)
+{
+	if (caller->name)
+		return g_strdup(caller->name);
+	if (caller->uid == (uid_t)-1)
+		return g_strdup("a client from elsewhere");
+	return g_strdup_printf("uid %u, pid %d", caller->uid, caller->pid);
+}
+
 static void log_call(const Running *running)
 {
 	const OpCall *call = &running->call;
@@ -83,9 +92,9 @@ static void log_call(const Running *running)
 	const char *word = op_target(call->op->target)->name;
 	g_autofree char *object =
 		word && call->target ? g_strdup_printf("%s %s", word, call->target) : NULL;
-	log_line(writes ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, object,
-		 "%s by uid %u, pid %d (%s): %s, %.1f ms", call->op->name, call->caller.uid,
-		 call->caller.pid, call->caller.door,
+	g_autofree char *who = who_calls(&call->caller);
+	log_line(writes ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, object, "%s by %s (%s): %s, %.1f ms",
+		 call->op->name, who, call->caller.door,
 		 running->error ? running->error->message : "done", ms);
 }
 

@@ -89,6 +89,7 @@ typedef struct OpCaller {
 	pid_t pid; /* 0 where unknown (TCP) */
 	gboolean read_only;
 	const char *door; /* "rest", "libvirt": for the log; static */
+	const char *name; /* by certificate or password, where there is no uid; NULL; interned */
 } OpCaller;
 
 /* One call of a verb. Made by a door, owned by dispatch.c from op_dispatch() until `done` has

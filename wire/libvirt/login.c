@@ -71,6 +71,8 @@ void lv_login_passed(LvClient *client)
 {
 	LvLogin *login = client->login;
 	guint bits = login->sasl ? lv_sasl_strength(login->sasl) : 0;
+	if (login->sasl)
+		client->caller.name = g_intern_string(lv_sasl_name(login->sasl));
 	client->secure = client->way <= LIBVIRT_UNIX_RO || login->outer || bits;
 	lv_anonymous(client, FALSE);
 	if (bits && (client->in_len || lv_waiting(client))) {
@@ -97,7 +99,9 @@ static void shaken(LvClient *client)
 	client->layer = lv_tls_layer(login->tls);
 	login->outer = lv_tls_strength(login->tls);
 	const char *name = lv_tls_name(login->tls);
-	log_debug("libvirt", "TLS with %s", name ? name : "a client without a certificate");
+	/* only a name that the authority stands for: there are not endlessly many of those */
+	if (name && !lv_config(client->server)->tls_no_verify_certificate)
+		client->caller.name = g_intern_string(name);
 	login->tls = NULL;
 	login->since = g_get_monotonic_time();
 	/* one byte tells libvirt's clients that their certificate was good */
@@ -241,7 +245,6 @@ static char *objection(const LvClient *client)
 		return g_strdup_printf("sasl_allowed_username_list does not have \"%s\"", name);
 	if (client->way == LIBVIRT_TCP && lv_sasl_strength(sasl) < least)
 		return g_strdup_printf("%u bits of encryption are too few on TCP", lv_sasl_strength(sasl));
-	log_debug("libvirt", "SASL: %s", name);
 	return NULL;
 }
 
