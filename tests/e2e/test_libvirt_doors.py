@@ -62,7 +62,8 @@ def test_tls(make_daemon, authority, server, client, tmp_path_factory):
     code, said = virsh_at(uri("tls", port, pkipath=client), "list", "--all", "--name")
     assert (code, said.strip()) == (0, "web1")
     assert virsh_at(uri("tls", port, pkipath=client), "autostart", "web1")[0] == 0
-    wait_until(lambda: "autostart by O=Lodge,CN=admin (libvirt)" in daemon.said(), 20, "who did it is in the log")
+    wait_until(lambda: "autostart by O=Lodge,CN=admin (libvirt)" in daemon.said(), 20,
+               "who did it is in the log")
     # answers of more than one TLS record
     code, said = virsh_at(uri("tls", port, pkipath=client), "domcapabilities")
     assert code == 0 and "</domainCapabilities>" in said
