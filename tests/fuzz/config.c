@@ -1,4 +1,4 @@
-/* Any text as a configuration file: it is refused with the line, or each of its lines has a key and a value. */
+/* Any text as a configuration file: it is refused with the line, or each line has a key and a value. */
 #include "daemon/syntax.h"
 
 #include <stdint.h>
