@@ -14,6 +14,7 @@
 #include "host/memory.h"
 #include "host/notify.h"
 #include "host/socket.h"
+#include "ops/run.h"
 #include "wire/rest/rest.h"
 
 #include <config.h> /* the build's, not our neighbour */
@@ -22,7 +23,6 @@
 #include <grp.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -68,7 +68,9 @@ static gboolean take_lock(Daemon *daemon, GError **error)
 	autofd int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return fail_errno(error, errno, "cannot open %s", path);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+	/* the process's own: a child on its way to exec() does not hold it, as it would with flock() */
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	if (fcntl(fd, F_SETLK, &whole) < 0) {
 		char pid[32] = "";
 		if (read(fd, pid, sizeof pid - 1) < 0)
 			pid[0] = '\0';
@@ -263,6 +265,7 @@ static gboolean daemon_open(Daemon *daemon, const DaemonArgs *args, GError **err
 	raise_limits();
 	if (!open_core(daemon, error))
 		return FALSE;
+	op_run_clean(daemon->core);
 	guint n;
 	const Op *const *ops = op_table(&n);
 	daemon->rest = rest_new(daemon->core, ops, n, error);
