@@ -50,9 +50,10 @@ static gboolean cut_off(GError **error)
 static gboolean receive(Stream *stream, void *bytes, gsize n, GError **error)
 {
 	gsize done = MIN(n, stream->early->len);
-	memcpy(bytes, stream->early->data, done);
-	if (done)
+	if (done) {
+		memcpy(bytes, stream->early->data, done);
 		g_byte_array_remove_range(stream->early, 0, (guint)done);
+	}
 	while (done < n) {
 		ssize_t got = recv(stream->fd, (char *)bytes + done, n - done, 0);
 		if (got < 0 && (errno == EINTR || errno == EAGAIN))
