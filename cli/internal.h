@@ -161,6 +161,11 @@ const Shape *secret_get_words(const Shape *args);
 /* Runs a command line of virt-ssh-helper's, program name first; returns the exit code. */
 int ssh_helper_main(int argc, char *const *argv);
 
+/* ---- top.c ---- */
+
+extern const Shape top_args;
+int run_top(Cli *cli, const Op *op, const char *target, gpointer args);
+
 /* ---- notes.c ---- */
 
 /* A shape of @args and @rows behind them; lives for ever. Each new member has the room of a pointer. */
