@@ -62,8 +62,10 @@ gboolean core_guest_job_abort(CoreGuest *guest, GError **error)
 	if (!cancel)
 		return fail(error, LODGE_ERROR_STATE, "no job is active on guest \"%s\"", snap->name);
 	if (!can)
-		return fail(error, LODGE_ERROR_STATE, "guest \"%s\": cannot abort a dump of memory: QEMU ends "
-			    "it by itself", snap->name);
+		return fail(error, LODGE_ERROR_STATE,
+			    "guest \"%s\": cannot abort a dump of memory: QEMU ends "
+			    "it by itself",
+			    snap->name);
 	g_cancellable_cancel(cancel);
 	return TRUE;
 }

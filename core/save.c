@@ -61,7 +61,8 @@ static gboolean write_file(CoreGuest *guest, const char *path, gboolean running,
 	EngineProgress own;
 	g_autoptr(GError) why = NULL;
 	job_begin(guest, JOB_SAVE, TRUE, progress, &own);
-	gboolean ok = engine->write(guest->run, ENGINE_MEMORY, fd, &own, &why) && saved_finish(fd, path, &why);
+	gboolean ok = engine->write(guest->run, ENGINE_MEMORY, fd, &own, &why) &&
+		      saved_finish(fd, path, &why);
 	job_end(guest, why);
 	if (ok)
 		return TRUE;

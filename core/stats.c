@@ -251,7 +251,9 @@ void core_guest_use(CoreGuest *guest, guint what, GuestUseFn fn, gpointer data)
 		return;
 	}
 	Waiter *waiter = g_new(Waiter, 1);
-	*waiter = (Waiter){ .meter = meter, .guest = core_guest_ref(guest), .what = what, .fn = fn, .data = data };
+	*waiter = (Waiter){
+		.meter = meter, .guest = core_guest_ref(guest), .what = what, .fn = fn, .data = data
+	};
 	waiter->timer = g_timeout_add(CORE_STATS_LIMIT_MS, on_limit, waiter);
 	g_ptr_array_add(meter->waiters, waiter);
 	if (!meter->asking && !ask(meter, snap, what) && g_ptr_array_find(meter->waiters, waiter, NULL)) {

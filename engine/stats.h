@@ -104,7 +104,8 @@ void engine_stats_unref(EngineStats *stats);
 typedef void (*EngineStatsFn)(EngineStats *stats, const GError *error, gpointer data);
 
 /* Asks @run for @what (EngineStatsWhat) at once, without waiting; @fn runs once on the main loop's
- * thread, later, after @timeout_ms at the latest. @live is what runs. What cannot be told is left out. Main. */
+ * thread, later, after @timeout_ms at the latest. @live is what runs. What cannot be told is left
+ * out. Main. */
 typedef void (*EngineMeasureFn)(EngineRun *run, const Guest *live, guint what, int timeout_ms,
 				EngineStatsFn fn, gpointer data);
 

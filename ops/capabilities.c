@@ -353,8 +353,8 @@ static gboolean domcapabilities(OpCall *call, GError **error)
 	gboolean ok = describe(call, args->emulatorbin, &caps, error) &&
 		      choose(args, &caps, &machine, &kvm, error);
 	if (ok)
-		((Text *)call->result)->text = document(&caps, machine, core_cpus(call->core, args->emulatorbin, kvm, NULL),
-						       kvm);
+		((Text *)call->result)->text = document(
+			&caps, machine, core_cpus(call->core, args->emulatorbin, kvm, NULL), kvm);
 	shape_clear(&engine_caps_shape, &caps);
 	return ok;
 }

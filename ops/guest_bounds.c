@@ -310,10 +310,14 @@ static const struct {
 	size_t given, member;
 } per_device[] = {
 	{ "device_weight", offsetof(BlkioArgs, device_weights), offsetof(BlkioDevice, weight) },
-	{ "device_read_iops_sec", offsetof(BlkioArgs, device_read_iops_sec), offsetof(BlkioDevice, read_iops_sec) },
-	{ "device_write_iops_sec", offsetof(BlkioArgs, device_write_iops_sec), offsetof(BlkioDevice, write_iops_sec) },
-	{ "device_read_bytes_sec", offsetof(BlkioArgs, device_read_bytes_sec), offsetof(BlkioDevice, read_bytes_sec) },
-	{ "device_write_bytes_sec", offsetof(BlkioArgs, device_write_bytes_sec), offsetof(BlkioDevice, write_bytes_sec) },
+	{ "device_read_iops_sec", offsetof(BlkioArgs, device_read_iops_sec),
+	  offsetof(BlkioDevice, read_iops_sec) },
+	{ "device_write_iops_sec", offsetof(BlkioArgs, device_write_iops_sec),
+	  offsetof(BlkioDevice, write_iops_sec) },
+	{ "device_read_bytes_sec", offsetof(BlkioArgs, device_read_bytes_sec),
+	  offsetof(BlkioDevice, read_bytes_sec) },
+	{ "device_write_bytes_sec", offsetof(BlkioArgs, device_write_bytes_sec),
+	  offsetof(BlkioDevice, write_bytes_sec) },
 };
 
 static BlkioDevice *blkio_device(BlkioTune *tune, const char *path)
@@ -397,7 +401,9 @@ typedef struct IftuneArgs {
 	gboolean config, live, current;
 } IftuneArgs;
 
-#define RATES(m) STRING(IftuneArgs, m, NULL, .doc = "AVERAGE,PEAK,BURST,FLOOR in KiB (per second); 0: no limit")
+#define RATES(m)                                                                                   \
+	STRING(IftuneArgs, m, NULL,                                                                \
+	       .doc = "AVERAGE,PEAK,BURST,FLOOR in KiB (per second); 0: no limit")
 static const Row iftune_rows[] = {
 	STRING(IftuneArgs, interface, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED,
 	       .doc = "its MAC address, or its name on the host"),
@@ -422,7 +428,8 @@ static gboolean set_rates(Bandwidth **rates, const char *text, GError **error)
 	guint64 numbers[4] = { 0 };
 	for (guint i = 0; i < 4 && words[i]; i++)
 		if (*words[i] && !g_ascii_string_to_unsigned(words[i], 10, 0, G_MAXUINT32, &numbers[i], NULL))
-			return fail(error, LODGE_ERROR_INVALID, "\"%s\" is not AVERAGE,PEAK,BURST,FLOOR", text);
+			return fail(error, LODGE_ERROR_INVALID,
+				    "\"%s\" is not AVERAGE,PEAK,BURST,FLOOR", text);
 	if (!numbers[0] && (numbers[1] || numbers[2]))
 		return fail(error, LODGE_ERROR_INVALID, "a peak or burst needs an average");
 	shape_free(&bandwidth_shape, *rates);

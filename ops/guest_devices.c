@@ -388,10 +388,14 @@ static gboolean domifstat(OpCall *call, GError **error)
 		const char *name;
 		size_t member;
 	} counters[] = {
-		{ "rx_bytes", offsetof(NetdevUse, tx_bytes) }, { "rx_packets", offsetof(NetdevUse, tx_packets) },
-		{ "rx_errs", offsetof(NetdevUse, tx_errs) },   { "rx_drop", offsetof(NetdevUse, tx_drop) },
-		{ "tx_bytes", offsetof(NetdevUse, rx_bytes) }, { "tx_packets", offsetof(NetdevUse, rx_packets) },
-		{ "tx_errs", offsetof(NetdevUse, rx_errs) },   { "tx_drop", offsetof(NetdevUse, rx_drop) },
+		{ "rx_bytes", offsetof(NetdevUse, tx_bytes) },
+		{ "rx_packets", offsetof(NetdevUse, tx_packets) },
+		{ "rx_errs", offsetof(NetdevUse, tx_errs) },
+		{ "rx_drop", offsetof(NetdevUse, tx_drop) },
+		{ "tx_bytes", offsetof(NetdevUse, rx_bytes) },
+		{ "tx_packets", offsetof(NetdevUse, rx_packets) },
+		{ "tx_errs", offsetof(NetdevUse, rx_errs) },
+		{ "tx_drop", offsetof(NetdevUse, rx_drop) },
 	};
 	Params *result = call->result;
 	g_autoptr(Definition) definition = running(call, error);

@@ -141,7 +141,8 @@ static gboolean show_iotune(OpCall *call, const IotuneArgs *args, GError **error
 {
 	Params *result = call->result;
 	g_autoptr(Definition) definition = core_guest_definition(call->guest, args->config, error);
-	const Disk *disk = definition && args->device ? disk_of(definition->guest, args->device, error) : NULL;
+	const Disk *disk =
+		definition && args->device ? disk_of(definition->guest, args->device, error) : NULL;
 	if (!definition || (args->device && !disk))
 		return FALSE;
 	for (guint i = FIRST_LIMIT; i <= LAST_LIMIT; i++) {

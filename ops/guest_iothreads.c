@@ -32,7 +32,8 @@ static const Row id_rows[] = { ID_ROW, WHEN_ROWS };
 static const Shape id_args = SHAPE("iothread-args", IoArgs, id_rows);
 static const Row set_rows[] = {
 	ID_ROW,
-	UINT(IoArgs, poll_max_ns, NULL, .max = G_MAXINT64, .doc = "nanoseconds it polls at most; 0: not at all"),
+	UINT(IoArgs, poll_max_ns, NULL, .max = G_MAXINT64,
+	     .doc = "nanoseconds it polls at most; 0: not at all"),
 	UINT(IoArgs, poll_grow, NULL, .max = G_MAXINT32, .doc = "factor by which that grows"),
 	UINT(IoArgs, poll_shrink, NULL, .max = G_MAXINT32, .doc = "divisor by which it shrinks"),
 	UINT(IoArgs, thread_pool_min, NULL, .max = G_MAXINT32, .doc = "helpers it keeps"),
@@ -77,7 +78,8 @@ static void name_all(Guest *guest)
 
 static gboolean lacks(const Guest *guest, guint64 id, GError **error)
 {
-	return fail(error, LODGE_ERROR_INVALID, "guest \"%s\" has no IOThread %" G_GUINT64_FORMAT, guest->name, id);
+	return fail(error, LODGE_ERROR_INVALID, "guest \"%s\" has no IOThread %" G_GUINT64_FORMAT,
+		    guest->name, id);
 }
 
 static gboolean edit_add(Guest *guest, gpointer data, GError **error)
@@ -101,7 +103,8 @@ static gboolean edit_del(Guest *guest, gpointer data, GError **error)
 	SHAPE_EACH (Disk, disk, guest->disks)
 		if (disk->iothread.set && disk->iothread.v == id)
 			return fail(error, LODGE_ERROR_INVALID,
-				    "cannot remove IOThread %" G_GUINT64_FORMAT " since it is being used by disk '%s'",
+				    "cannot remove IOThread %" G_GUINT64_FORMAT
+				    " since it is being used by disk '%s'",
 				    id, disk->target);
 	for (guint i = 0; i < guest->iothread_ids->len; i++) {
 		IoThread *thread = g_ptr_array_index(guest->iothread_ids, i);
@@ -273,7 +276,9 @@ static gboolean thread_info(OpCall *call, GError **error)
 	GString *out = g_string_new(" IOThread ID   CPU Affinity\n-----------------------------\n");
 	SHAPE_EACH (IoThread, thread, guest->iothread_ids) {
 		const CpuPin *pin = pin_of(guest->cputune, thread->id.v);
-		const char *set = pin && pin->cpuset ? pin->cpuset : guest->vcpu_cpuset ? guest->vcpu_cpuset : all;
+		const char *set = pin && pin->cpuset   ? pin->cpuset
+				  : guest->vcpu_cpuset ? guest->vcpu_cpuset
+						       : all;
 		g_autofree char *number = g_strdup_printf("%" G_GUINT64_FORMAT, thread->id.v);
 		param_add_text(&result->params, number, set);
 		g_string_append_printf(out, " %-11s   %s\n", number, set);

@@ -166,7 +166,8 @@ static char *text_of(const JobInfo *info)
 	if (work->bytes_per_s)
 		put_size(out, "Memory bandwidth:", work->bytes_per_s, "/s");
 	if (work->iteration)
-		g_string_append_printf(out, "%-17s %-12" G_GUINT64_FORMAT "\n", "Iteration:", work->iteration);
+		g_string_append_printf(out, "%-17s %-12" G_GUINT64_FORMAT "\n",
+				       "Iteration:", work->iteration);
 	if (work->page_size)
 		g_string_append_printf(out, "%-17s %-12" G_GUINT64_FORMAT " bytes\n",
 				       "Page size:", work->page_size);
@@ -247,7 +248,8 @@ static gboolean memory_peek(OpCall *call, GError **error)
 {
 	const PeekArgs *args = call->args;
 	g_autofree char *text = g_strdup_printf("%s %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT,
-						enum_name(&peek_kinds, args->kind), args->offset.v, args->size.v);
+						enum_name(&peek_kinds, args->kind), args->offset.v,
+						args->size.v);
 	char *data = core_guest_ask(call->guest, ENGINE_ASK_PEEK, text, error);
 	((Piece *)call->result)->data = data;
 	return data != NULL;

@@ -273,7 +273,8 @@ typedef struct ChannelArgs {
 static const Row channel_rows[] = {
 	STRING(ChannelArgs, name, NULL, .flags = ROW_POSITIONAL,
 	       .doc = "name in the guest or alias, such as org.example.0; nothing: the first"),
-	FLAG(ChannelArgs, force, NULL, .doc = "taken and without effect: QEMU gives a channel to one at a time"),
+	FLAG(ChannelArgs, force, NULL,
+	     .doc = "taken and without effect: QEMU gives a channel to one at a time"),
 };
 static const Shape channel_args = SHAPE("open-channel-args", ChannelArgs, channel_rows);
 
@@ -314,9 +315,11 @@ static gboolean open_channel(OpCall *call, GError **error)
 	const Chardev *channel = channel_named(snap->live->guest, args->name);
 	const ChardevSource *source = channel ? chardev_source(&channel->backend) : NULL;
 	if (!channel)
-		return fail(error, LODGE_ERROR_NOT_FOUND, "cannot find channel %s", args->name ? args->name : "");
+		return fail(error, LODGE_ERROR_NOT_FOUND, "cannot find channel %s",
+			    args->name ? args->name : "");
 	if (channel->type != CHARDEV_UNIX || !source || !source->path || !g_strcmp0(source->mode, "connect"))
-		return fail(error, LODGE_ERROR_UNSUPPORTED, "channel %s is no UNIX socket that QEMU listens on",
+		return fail(error, LODGE_ERROR_UNSUPPORTED,
+			    "channel %s is no UNIX socket that QEMU listens on",
 			    channel->info.alias);
 	if (!is_taken(call, channel->info.alias, &taken, error))
 		return FALSE;

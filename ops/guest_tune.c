@@ -1,4 +1,5 @@
-/* Verbs that change how much a guest has: memory and CPUs. --config changes the definition; --live, where a verb has it, what runs. Names, options and
+/* Verbs that change how much a guest has: memory and CPUs.
+ * --config changes the definition; --live, where a verb has it, what runs. Names, options and
  * texts are virsh's. Neighbours: guest_bounds.c bounds what it may use; guest_devices.c and
  * guest_cpus.c show what is used. */
 #include "core/core.h"
@@ -58,8 +59,10 @@ gboolean tune_change(OpCall *call, gboolean live, gboolean config, GuestEditFn f
 	if (live && !snap->live)
 		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", snap->name);
 	if (live && !now)
-		return fail(error, LODGE_ERROR_UNSUPPORTED, "guest \"%s\" runs, and this does not change while "
-			    "it does; --config changes what its next start will use", snap->name);
+		return fail(error, LODGE_ERROR_UNSUPPORTED,
+			    "guest \"%s\" runs, and this does not change while "
+			    "it does; --config changes what its next start will use",
+			    snap->name);
 	if (live) {
 		g_autoptr(Guest) wanted = guest_copy(snap->live->guest);
 		if (!fn(wanted, call->args, error) || !now(call, snap->live->guest, wanted, error))

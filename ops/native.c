@@ -23,7 +23,8 @@ static gboolean check_native(gconstpointer object, G_GNUC_UNUSED Notes *notes, G
 	return !args->xml != !args->domain ||
 	       fail(error, LODGE_ERROR_INVALID, "say a document or --domain, one of both");
 }
-static const Shape native_args = SHAPE("domxml-to-native-args", NativeArgs, native_rows, .check = check_native);
+static const Shape native_args =
+	SHAPE("domxml-to-native-args", NativeArgs, native_rows, .check = check_native);
 
 typedef struct Text {
 	ShapeHead head;

@@ -86,9 +86,12 @@ typedef struct KsmArgs {
 } KsmArgs;
 
 static const Row ksm_rows[] = {
-	UINT(KsmArgs, shm_pages_to_scan, NULL, .max = G_MAXUINT32, .doc = "pages to look at in one go"),
-	UINT(KsmArgs, shm_sleep_millisecs, NULL, .max = G_MAXUINT32, .doc = "milliseconds in between"),
-	UINT(KsmArgs, shm_merge_across_nodes, NULL, .max = 1, .doc = "whether NUMA nodes share pages: 0 or 1"),
+	UINT(KsmArgs, shm_pages_to_scan, NULL, .max = G_MAXUINT32,
+	     .doc = "pages to look at in one go"),
+	UINT(KsmArgs, shm_sleep_millisecs, NULL, .max = G_MAXUINT32,
+	     .doc = "milliseconds in between"),
+	UINT(KsmArgs, shm_merge_across_nodes, NULL, .max = 1,
+	     .doc = "whether NUMA nodes share pages: 0 or 1"),
 };
 static const Shape ksm_args = SHAPE("node-memory-tune-args", KsmArgs, ksm_rows);
 
@@ -254,8 +257,10 @@ static gboolean freepages(OpCall *call, GError **error)
 				return fail(error, LODGE_ERROR_INVALID,
 					    "page size %" G_GUINT64_FORMAT "KiB is not available on node %u",
 					    kib, node);
-			param_addf(&result->params, PARAM_ULLONG, (gint64)n, "%u.%" G_GUINT64_FORMAT, node, kib);
-			g_string_append_printf(out, "%" G_GUINT64_FORMAT "KiB: %" G_GUINT64_FORMAT "\n", kib, n);
+			param_addf(&result->params, PARAM_ULLONG, (gint64)n,
+				   "%u.%" G_GUINT64_FORMAT, node, kib);
+			g_string_append_printf(
+				out, "%" G_GUINT64_FORMAT "KiB: %" G_GUINT64_FORMAT "\n", kib, n);
 		}
 	}
 	result->text = g_strdup(out->str);

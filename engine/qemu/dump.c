@@ -56,8 +56,9 @@ static gboolean follow(EngineRun *run, const EngineProgress *progress, GError **
 		if (progress && progress->work)
 			progress->work(progress->data, &work);
 		if (progress && progress->tell)
-			progress->tell(progress->data, work.total ? (double)work.processed / (double)work.total
-								  : -1);
+			progress->tell(progress->data,
+				       work.total ? (double)work.processed / (double)work.total
+						  : -1);
 		if (failed)
 			return fail(error, LODGE_ERROR_ENGINE, "guest \"%s\": QEMU could not write the dump; "
 				    "its log tells more", run->name);
@@ -124,13 +125,14 @@ char *run_peek(EngineRun *run, const char *text, GError **error)
 		fail_errno(error, errno, "cannot make a file for a piece of memory");
 		return NULL;
 	}
-	if (!write_piece(run, g_str_equal(words[0], "virtual") ? "memsave" : "pmemsave", from, size, fd, error))
+	if (!write_piece(run, g_str_equal(words[0], "virtual") ? "memsave" : "pmemsave", from, size,
+			 fd, error))
 		return NULL;
 	g_autofree guint8 *bytes = g_malloc(size);
 	ssize_t n = pread(fd, bytes, size, 0);
 	if (n == (ssize_t)size)
 		return g_base64_encode(bytes, size);
-	fail(error, LODGE_ERROR_ENGINE, "guest \"%s\": QEMU gave %d of %" G_GUINT64_FORMAT " bytes", run->name,
-	     (int)n, size);
+	fail(error, LODGE_ERROR_ENGINE, "guest \"%s\": QEMU gave %d of %" G_GUINT64_FORMAT " bytes",
+	     run->name, (int)n, size);
 	return NULL;
 }

@@ -33,7 +33,8 @@ static char *with_paths(const QemuCommand *command, const char *word)
 /* A word for a shell. */
 static void put_word(GString *out, const char *word)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=.,:/@%";
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=.,:/@%";
 	g_autofree char *quoted = *word && strspn(word, plain) == strlen(word) ? g_strdup(word)
 									     : g_shell_quote(word);
 	g_string_append_printf(out, "%s%s", out->len ? " " : "", quoted);

@@ -22,16 +22,19 @@ static Migration status_of(json_t *info, EngineWork *work, double *fraction, cha
 	double total = (double)json_integer_value(json_object_get(ram, "total"));
 	double left = (double)json_integer_value(json_object_get(ram, "remaining"));
 	*fraction = total > 0 ? (total - left) / total : -1;
-	*work = (EngineWork){ .total = number(ram, "total"), .processed = number(ram, "transferred"),
-			      .remaining = number(ram, "remaining"),
-			      .constant_pages = number(ram, "duplicate"),
-			      .normal_pages = number(ram, "normal"),
-			      .normal_bytes = number(ram, "normal-bytes"),
-			      .iteration = number(ram, "dirty-sync-count"),
-			      .page_size = number(ram, "page-size"),
-			      .bytes_per_s = (guint64)(json_number_value(json_object_get(ram, "mbps")) * 125000),
-			      .dirty_pages_per_s = number(ram, "dirty-pages-rate"),
-			      .setup_ms = number(info, "setup-time") };
+	*work = (EngineWork){
+		.total = number(ram, "total"),
+		.processed = number(ram, "transferred"),
+		.remaining = number(ram, "remaining"),
+		.constant_pages = number(ram, "duplicate"),
+		.normal_pages = number(ram, "normal"),
+		.normal_bytes = number(ram, "normal-bytes"),
+		.iteration = number(ram, "dirty-sync-count"),
+		.page_size = number(ram, "page-size"),
+		.bytes_per_s = (guint64)(json_number_value(json_object_get(ram, "mbps")) * 125000),
+		.dirty_pages_per_s = number(ram, "dirty-pages-rate"),
+		.setup_ms = number(info, "setup-time")
+	};
 	if (!g_strcmp0(status, "completed"))
 		return MIGRATION_DONE;
 	if (g_strcmp0(status, "failed") && g_strcmp0(status, "cancelled"))

@@ -206,8 +206,9 @@ gboolean lv_after_guest_info(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **er
 				param_add_text(&all->params, name, value);
 			else if (!g_strcmp0(types[k].word, word))
 				param_add(&all->params, types[k].type, name,
-					  g_strcmp0(value, "yes") ? g_ascii_strtoll(value ? value : "0", NULL, 10)
-								  : 1);
+					  g_strcmp0(value, "yes")
+						  ? g_ascii_strtoll(value ? value : "0", NULL, 10)
+						  : 1);
 	}
 	lv_reply_params(call, all->params);
 	shape_free(&params_shape, all);

@@ -403,7 +403,8 @@ static gboolean is_named(const LvCallback *callback, const char *event)
 static void tell_monitor(LvClient *client, gpointer data)
 {
 	const Telling *telling = data;
-	const WireType *type = wire_type("callbackID:i32 dom:domain event:str seconds:i64 micros:u32 details:str?");
+	const WireType *type = wire_type(
+		"callbackID:i32 dom:domain event:str seconds:i64 micros:u32 details:str?");
 	for (guint i = 0; client->callbacks && i < client->callbacks->len; i++) {
 		const LvCallback *callback = &g_array_index(client->callbacks, LvCallback, i);
 		if (!callback->qemu || !is_named(callback, telling->fields[0].s) ||
@@ -419,8 +420,9 @@ static void deliver_monitor(const OpEvent *event, json_t *json, gpointer server)
 {
 	WireArena arena = { 0 };
 	Telling telling = { .event = event };
-	char *details = json_object_get(json, "data") ? json_dumps(json_object_get(json, "data"), JSON_COMPACT)
-						      : NULL;
+	char *details = json_object_get(json, "data")
+				? json_dumps(json_object_get(json, "data"), JSON_COMPACT)
+				: NULL;
 	lv_put_domain(&arena, &telling.dom, event->guest, event->uuid, event->id);
 	telling.fields[0].s = text_of(json, "event");
 	telling.fields[1].i = json_integer_value(json_object_get(json, "seconds"));
@@ -556,7 +558,8 @@ gboolean lv_monitor_event_register(LvCall *call, GError **error)
 	const WireValue *dom = lv_arg(call, "dom"), *event = lv_arg(call, "event");
 	guint64 flags = lv_arg(call, "flags")->u;
 	if (call->client->caller.read_only)
-		return fail(error, LODGE_ERROR_DENIED, "a read-only connection hears nothing of QEMU's monitor");
+		return fail(error, LODGE_ERROR_DENIED,
+			    "a read-only connection hears nothing of QEMU's monitor");
 	if (flags & ~(guint64)(MONITOR_REGEX | MONITOR_NOCASE))
 		return lv_fail(error, LV_ERR_INVALID_ARG, "unsupported flags (0x%x)", (guint)flags);
 	if (!may_add(call->client, EVENT_LIFECYCLE, FALSE, error))

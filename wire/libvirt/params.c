@@ -96,7 +96,8 @@ gboolean lv_take_params(LvCall *call, OpCall *op, GError **error)
 		const Row *row = row_of(op->op->args, fields[0].s);
 		g_autofree char *text = text_of(&fields[1]);
 		if (!row)
-			return lv_fail(error, LV_ERR_INVALID_ARG, "parameter '%s' not supported", fields[0].s);
+			return lv_fail(error, LV_ERR_INVALID_ARG, "parameter '%s' not supported",
+				       fields[0].s);
 		if (!shape_arg_from_text(row, op->args, text, error)) {
 			g_prefix_error(error, "%s: ", fields[0].s);
 			return FALSE;

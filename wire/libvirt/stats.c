@@ -110,7 +110,8 @@ gboolean lv_after_block(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
 	};
 	Params *all = shape_new(&params_shape);
 	for (guint i = 0; i < G_N_ELEMENTS(known); i++)
-		param_add(&all->params, PARAM_LLONG, known[i][0], (gint64)LV_RESULT(OptUint, op, known[i][1]).v);
+		param_add(&all->params, PARAM_LLONG, known[i][0],
+			  (gint64)LV_RESULT(OptUint, op, known[i][1]).v);
 	lv_reply_params(call, all->params);
 	shape_free(&params_shape, all);
 	return TRUE;

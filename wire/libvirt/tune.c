@@ -27,7 +27,8 @@ gboolean lv_before_numa(LvCall *call, OpCall *op, GError **error)
 		if (g_str_equal(fields[0].s, "numa_mode") && !text && fields[1].i >= 0 && fields[1].i < 4)
 			LV_ARG(int, op, "mode") = (int)fields[1].i + 1;
 		else if (!g_str_equal(fields[0].s, "numa_nodeset") || !text)
-			return lv_fail(error, LV_ERR_INVALID_ARG, "parameter '%s' not supported", fields[0].s);
+			return lv_fail(error, LV_ERR_INVALID_ARG, "parameter '%s' not supported",
+				       fields[0].s);
 		else if (!shape_arg_from_text(row, op->args, fields[1].s, error))
 			return FALSE;
 	}
@@ -53,7 +54,8 @@ gboolean lv_before_rates(LvCall *call, OpCall *op, GError **error)
 			numbers[k / 4][k % 4] = fields[1].u;
 		}
 		if (!known || fields[1].n != WIRE_PARAM_UINT)
-			return lv_fail(error, LV_ERR_INVALID_ARG, "parameter '%s' not supported", fields[0].s);
+			return lv_fail(error, LV_ERR_INVALID_ARG, "parameter '%s' not supported",
+				       fields[0].s);
 	}
 	for (guint i = 0; i < 2; i++)
 		if (given[i])
