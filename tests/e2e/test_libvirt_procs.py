@@ -61,7 +61,8 @@ def test_hung_qemu_delays_nobody(daemon, guest):
         assert virsh(daemon, "domstats", guest, "--block").stdout == before
         assert virsh(daemon, "vcpuinfo", guest).stdout.count("VCPU:") == 2
         assert "vda rd_req" in virsh(daemon, "domblkstat", guest, "vda").stdout
-        assert virsh(daemon, "domcontrol", guest, ok=None).stdout.strip() == "error"
+        wait_until(lambda: virsh(daemon, "domcontrol", guest, ok=None).stdout.strip() == "error", 60,
+                   "it is said that QEMU does not answer")
     finally:
         os.kill(qemu, signal.SIGCONT)
 
