@@ -64,9 +64,9 @@ static void print_lines(GArray *lines)
 	for (guint i = 0; i < lines->len; i++) {
 		const Line *line = &g_array_index(lines, Line, i);
 		g_autofree char *cpu = line->cpu < 0 ? g_strdup("-") : g_strdup_printf("%.1f", line->cpu);
-		printf(" %5" G_GINT64_FORMAT "  %7s  %10" G_GINT64_FORMAT "  %5" G_GINT64_FORMAT "  %10.1f  %s\n",
-		       line->id, cpu, line->memory_kib / 1024, line->vcpus, (double)line->cpu_ns / 1e9,
-		       line->name);
+		printf(" %5" G_GINT64_FORMAT "  %7s  %10" G_GINT64_FORMAT "  %5" G_GINT64_FORMAT
+		       "  %10.1f  %s\n", line->id, cpu, line->memory_kib / 1024, line->vcpus,
+		       (double)line->cpu_ns / 1e9, line->name);
 	}
 	putchar('\n');
 	fflush(stdout);
