@@ -99,10 +99,10 @@ void show_json(json_t *result);
 /* Writes all of @bytes to standard output; FALSE where nobody reads it. */
 gboolean show_bytes(const char *bytes, gsize length);
 
-/* ---- pool_event.c ---- */
+/* ---- object_event.c ---- */
 
-extern const Shape pool_event_args;
-int run_pool_event(Cli *cli, const Op *own, const char *target, gpointer args);
+extern const Shape net_event_args, pool_event_args, secret_event_args;
+int run_object_event(Cli *cli, const Op *op, const char *target, gpointer args);
 
 /* ---- volume.c ---- */
 
@@ -138,8 +138,6 @@ const Shape *with_console(const Shape *args);
 int console_attach(Cli *cli, const char *target);
 extern const Shape console_args, screenshot_args;
 int run_edit(Cli *cli, const Op *op, const char *target, gpointer args);
-int run_net_event(Cli *cli, const Op *op, const char *target, gpointer args); /* network_event.c */
-extern const Shape net_event_words;
 int run_screenshot(Cli *cli, const Op *op, const char *target, gpointer args);
 
 /* ---- image.c ---- */
