@@ -692,8 +692,9 @@ gboolean qmp_batch(Qmp *qmp, QmpItem *items, guint n, int timeout_ms, GError **e
 void qmp_items_clear(QmpItem *items, guint n)
 {
 	for (guint i = 0; i < n; i++) {
+		json_decref(items[i].arguments);
 		json_decref(items[i].result);
-		items[i].result = NULL;
+		items[i].arguments = items[i].result = NULL;
 		g_clear_error(&items[i].error);
 	}
 }

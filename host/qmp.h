@@ -74,7 +74,7 @@ typedef struct QmpItem {
  * the first. Any thread but the main loop's. */
 gboolean qmp_batch(Qmp *qmp, QmpItem *items, guint n, int timeout_ms, GError **error);
 
-/* Frees the results and errors of a batch. */
+/* Frees the results and errors of a batch, and the arguments of one that was never sent. */
 void qmp_items_clear(QmpItem *items, guint n);
 
 /* @result is lent, NULL on failure, where @error says why. */
