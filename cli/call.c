@@ -17,12 +17,21 @@ void reply_clear(Reply *reply)
 	*reply = (Reply){ 0 };
 }
 
+/* "web1.xml: " in front of an error that names a line: the daemon does not know the file. */
+static const char *file_at_fault(const GError *error)
+{
+	const char *name = cli_document_name();
+	gboolean names_line = strstr(error->message, "line ") && op_error_of(error) == LODGE_ERROR_INVALID;
+	return names_line && *name && !g_str_equal(name, "-") ? name : NULL;
+}
+
 int cli_failed(const GError *error)
 {
 	if (cli_style.virsh)
 		return virsh_failed(error);
+	const char *document = file_at_fault(error);
 	fflush(stdout);
-	fprintf(stderr, "error: %s\n", error->message);
+	fprintf(stderr, "error: %s%s%s\n", document ? document : "", document ? ": " : "", error->message);
 	return op_exit_code(error);
 }
 

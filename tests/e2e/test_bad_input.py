@@ -48,6 +48,7 @@ BAD = {
 def test_define_refuses(daemon, xml, words):
     answer = daemon.lodge("define", daemon.write("bad.xml", xml), ok=False)
     assert answer.code == 2, answer
+    assert "line " not in answer.err or "bad.xml: " in answer.err
     for word in words:
         assert word in answer.err, answer
     assert "root:" not in answer.err
