@@ -172,8 +172,9 @@ def test_what_one_guest_uses(daemon):
     sizes = virsh(daemon, "domblkinfo", "web1", "vda").stdout.split()
     assert sizes[sizes.index("Capacity:") + 1] == "1048576"
     assert virsh(daemon, "domcontrol", "web1").stdout.strip() == "ok"
-    vcpus = virsh(daemon, "vcpuinfo", "web1").stdout
-    assert vcpus.count("State:          running") == 2 and "CPU time:" in vcpus
+    assert virsh(daemon, "vcpuinfo", "web1").stdout.count("State:          running") == 2
+    # virsh says nothing of a processor that has used no time yet
+    wait_until(lambda: "CPU time:" in virsh(daemon, "vcpuinfo", "web1").stdout, 60, "a processor's time")
     virsh(daemon, "destroy", "web1")
     assert "not running" in virsh(daemon, "domblkstat", "web1", "vda", ok=False).stderr
 
