@@ -263,6 +263,7 @@ static gboolean daemon_open(Daemon *daemon, const DaemonArgs *args, GError **err
 	if (!daemon->config || !open_log(daemon, error))
 		return FALSE;
 	raise_limits();
+	memory_keep();
 	if (!open_core(daemon, error))
 		return FALSE;
 	op_run_clean(daemon->core);
