@@ -163,6 +163,13 @@ static gboolean read_all(CoreObject *object, PoolRun *run, const Pool *pool, GEr
 	return pool_refresh(&use, error);
 }
 
+/* Headers of images lead no more into a folder that is no pool's. */
+static void distrust(const Pool *pool)
+{
+	if (pool_path(pool))
+		image_distrust_folder(pool_path(pool));
+}
+
 static gboolean become_active(CoreObject *object, Pool *live, gboolean begin, GError **error)
 {
 	PoolNeeds needs = pool_needs(core_object_core(object));
@@ -179,6 +186,7 @@ static gboolean become_active(CoreObject *object, Pool *live, gboolean begin, GE
 		image_trust_folder(pool_path(live));
 	if (!read_all(object, run, live, error)) {
 		free_run(run);
+		distrust(live);
 		if (begin && !pool_stop(&use, NULL))
 			log_warning(live->name, "stays half active after a failed start");
 		return FALSE;
@@ -218,6 +226,7 @@ static gboolean stop(CoreObject *object, GError **error)
 			    snap->name);
 	if (!pool_stop(&use, error))
 		return FALSE;
+	distrust(use.pool);
 	drop_run(object);
 	core_object_set_info(object, NULL, NULL);
 	return TRUE;
