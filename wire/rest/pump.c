@@ -83,6 +83,18 @@ static void drain(Way *way, Side *to)
 	}
 }
 
+/* A side that hung up is polled no more, so nothing would say that there is room again: what it left is
+ * read here until the receiver takes no more. */
+static void carry(Way *way, Side *from, Side *to)
+{
+	gboolean some;
+	do {
+		fill(way, from);
+		some = way->end > way->begin;
+		drain(way, to);
+	} while (some && !from->tag && !way->eof && way->begin == way->end);
+}
+
 static GIOCondition wanted(const Way *in, const Way *out)
 {
 	GIOCondition condition = 0;
@@ -128,10 +140,8 @@ static gboolean pump_dispatch(GSource *source, G_GNUC_UNUSED GSourceFunc fn,
 			      G_GNUC_UNUSED gpointer data)
 {
 	Pump *pump = (Pump *)source;
-	fill(&pump->up, &pump->client);
-	drain(&pump->up, &pump->stream);
-	fill(&pump->down, &pump->stream);
-	drain(&pump->down, &pump->client);
+	carry(&pump->up, &pump->client, &pump->stream);
+	carry(&pump->down, &pump->stream, &pump->client);
 	/* The daemon's end closed and all is said, or the client is gone for both directions. */
 	if (pump->down.done || (pump->client.hup && pump->up.done)) {
 		pump_end(pump);
