@@ -17,17 +17,33 @@ gboolean nft_present(void)
 	return path != NULL;
 }
 
-/* Runs nft with @argv and what @input holds; *out is what it said. */
-static gboolean run(const char *const *argv, int input, char **out, GError **error)
+struct NftRun {
+	SpawnRun program;
+};
+
+/* Starts nft with @argv, which reads @input (-1: nothing). */
+static NftRun *begin(const char *const *argv, int input, GError **error)
 {
-	g_autofree char *said = NULL;
-	int status = 0;
 	SpawnFd fds[] = { { .from = input, .to = 0 } };
 	Spawn how = { .argv = argv, .fds = fds, .n_fds = input >= 0 ? 1 : 0, .same_session = TRUE };
-	if (!nft_present())
-		return fail(error, LODGE_ERROR_UNSUPPORTED,
-			    "the program nft is missing: install the package nftables");
-	if (!spawn_run(&how, NFT_MS, &said, &status, error))
+	if (!nft_present()) {
+		fail(error, LODGE_ERROR_UNSUPPORTED,
+		     "the program nft is missing: install the package nftables");
+		return NULL;
+	}
+	NftRun *run = g_new0(NftRun, 1);
+	if (!spawn_begin(&how, NFT_MS, &run->program, error))
+		g_clear_pointer(&run, g_free);
+	return run;
+}
+
+/* *out is what it said; NULL: nobody wants it. Frees @run. */
+static gboolean finish(NftRun *run, char **out, GError **error)
+{
+	g_autofree NftRun *owned = run;
+	g_autofree char *said = NULL;
+	int status = 0;
+	if (!spawn_finish(&owned->program, &said, &status, error))
 		return FALSE;
 	if (!WIFEXITED(status) || WEXITSTATUS(status)) {
 		if (strlen(said) > SAID)
@@ -35,19 +51,31 @@ static gboolean run(const char *const *argv, int input, char **out, GError **err
 		return fail(error, LODGE_ERROR_SYSTEM, "nft: %s",
 			    *g_strstrip(said) ? said : "failed without a word");
 	}
-	*out = g_steal_pointer(&said);
+	if (out)
+		*out = g_steal_pointer(&said);
 	return TRUE;
+}
+
+NftRun *nft_begin(const char *script, GError **error)
+{
+	static const char *const argv[] = { "nft", "-f", "-", NULL };
+	autofd int input = memfd_create("nft", MFD_CLOEXEC);
+	gsize length = strlen(script);
+	if (input >= 0 && write(input, script, length) == (ssize_t)length && lseek(input, 0, SEEK_SET) == 0)
+		return begin(argv, input, error);
+	fail_errno(error, errno, "rules for nft");
+	return NULL;
+}
+
+gboolean nft_finish(NftRun *run, GError **error)
+{
+	return finish(run, NULL, error);
 }
 
 gboolean nft_run(const char *script, GError **error)
 {
-	static const char *const argv[] = { "nft", "-f", "-", NULL };
-	autofd int input = memfd_create("nft", MFD_CLOEXEC);
-	g_autofree char *said = NULL;
-	gsize length = strlen(script);
-	if (input < 0 || write(input, script, length) != (ssize_t)length || lseek(input, 0, SEEK_SET) < 0)
-		return fail_errno(error, errno, "rules for nft");
-	return run(argv, input, &said, error);
+	NftRun *run = nft_begin(script, error);
+	return run && finish(run, NULL, error);
 }
 
 char *nft_list(const char *what, GError **error)
@@ -61,5 +89,6 @@ char *nft_list(const char *what, GError **error)
 	for (char **word = words; *word; word++)
 		g_ptr_array_add(argv, *word);
 	g_ptr_array_add(argv, NULL);
-	return run((const char *const *)argv->pdata, -1, &out, error) ? out : NULL;
+	NftRun *run = begin((const char *const *)argv->pdata, -1, error);
+	return run && finish(run, &out, error) ? out : NULL;
 }

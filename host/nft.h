@@ -9,6 +9,12 @@
  * otherwise what nft said. */
 gboolean nft_run(const char *script, GError **error);
 
+/* The same in two steps, for who has something else to do meanwhile: nft waits at its end until the kernel
+ * has let go of what was before, 10 ms. NULL on failure; what was begun must be finished, which frees it. */
+typedef struct NftRun NftRun;
+NftRun *nft_begin(const char *script, GError **error);
+gboolean nft_finish(NftRun *run, GError **error);
+
 /* What `nft -j list @what` says ("ruleset", "chains", "table inet lodge"), for the caller to free. NULL
  * on failure, also where it is not there. */
 char *nft_list(const char *what, GError **error);

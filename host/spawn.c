@@ -338,7 +338,7 @@ static gboolean collect(int from, int pidfd, gint64 deadline, GString *text)
 	}
 }
 
-gboolean spawn_run(const Spawn *how, int timeout_ms, char **out, int *status, GError **error)
+gboolean spawn_begin(const Spawn *how, int timeout_ms, SpawnRun *run, GError **error)
 {
 	int ends[2];
 	if (pipe2(ends, O_CLOEXEC))
@@ -348,26 +348,37 @@ gboolean spawn_run(const Spawn *how, int timeout_ms, char **out, int *status, GE
 	fcntl(from, F_SETFL, O_NONBLOCK);
 	Spawn with_output = *how;
 	with_output.output = to;
-	SpawnChild child;
-	if (!spawn(&with_output, &child, error))
+	*run = (SpawnRun){ .name = how->argv[0], .timeout_ms = timeout_ms,
+			   .deadline = g_get_monotonic_time() + timeout_ms * (gint64)1000 };
+	if (!spawn(&with_output, &run->child, error))
 		return FALSE;
-	autofd int pidfd = child.pidfd;
-	fd_clear(&to);
+	run->output = fd_steal(&from);
+	return TRUE;
+}
+
+gboolean spawn_finish(SpawnRun *run, char **out, int *status, GError **error)
+{
+	autofd int from = run->output;
+	autofd int pidfd = run->child.pidfd;
 	g_autoptr(GString) text = g_string_new(NULL);
-	gboolean ended =
-		collect(from, pidfd, g_get_monotonic_time() + timeout_ms * (gint64)1000, text);
+	gboolean ended = collect(from, pidfd, run->deadline, text);
 	if (!ended)
 		syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 	int wait_status = 0;
-	while (waitpid(child.pid, &wait_status, 0) < 0 && errno == EINTR)
+	while (waitpid(run->child.pid, &wait_status, 0) < 0 && errno == EINTR)
 		;
 	if (!ended)
-		return fail(error, LODGE_ERROR_TIMEOUT,
-			    "%s: did not end within %d ms and was killed", how->argv[0],
-			    timeout_ms);
+		return fail(error, LODGE_ERROR_TIMEOUT, "%s: did not end within %d ms and was killed",
+			    run->name, run->timeout_ms);
 	if (status)
 		*status = wait_status;
 	if (out)
 		*out = g_strndup(text->str, text->len);
 	return TRUE;
+}
+
+gboolean spawn_run(const Spawn *how, int timeout_ms, char **out, int *status, GError **error)
+{
+	SpawnRun run;
+	return spawn_begin(how, timeout_ms, &run, error) && spawn_finish(&run, out, status, error);
 }

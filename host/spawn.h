@@ -55,3 +55,17 @@ gboolean spawn(const Spawn *how, SpawnChild *child, GError **error);
  * @status its wait status. FALSE only where it could not run or was killed for being late.
  * how->output is ignored. Blocks: not on the main loop's thread. */
 gboolean spawn_run(const Spawn *how, int timeout_ms, char **out, int *status, GError **error);
+
+/* The same in two steps, for who has something else to do meanwhile. */
+typedef struct SpawnRun {
+	const char *name; /* argv[0], borrowed until the end */
+	SpawnChild child;
+	int output; /* the end of a pipe */
+	int timeout_ms;
+	gint64 deadline; /* monotonic */
+} SpawnRun;
+
+/* Starts it; nothing is left on failure. */
+gboolean spawn_begin(const Spawn *how, int timeout_ms, SpawnRun *run, GError **error);
+/* Waits for its end, always: nothing of @run is left. As spawn_run() otherwise. */
+gboolean spawn_finish(SpawnRun *run, char **out, int *status, GError **error);

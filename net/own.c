@@ -162,24 +162,56 @@ static gboolean claim(Net *net, gboolean adopt, GError **error)
 
 /* ---- all of it ---- */
 
-static gboolean write_rules(const Net *net, GError **error)
+/* Scripts that are being run while other things are done. */
+typedef struct RulesRun {
+	char *script; /* NULL: there is nothing to do */
+	NftRun *nft;
+} RulesRun;
+
+/* Whether this daemon has made the table: whoever removes it then makes a script fail, and is answered with
+ * a whole one. */
+static gint table_made;
+
+typedef char *(*RulesWriter)(const Rules *rules);
+
+static char *rules_text(const Net *net, const Network *live, RulesWriter write)
 {
-	Rules rules = { .bridge = net->live->bridge, .network = net->live };
-	if (!net->kind->rules)
-		return TRUE;
-	net->kind->rules(net->live, &rules);
-	g_autofree char *script = rules_script(&rules);
-	return nft_run(script, error);
+	Rules rules = { .bridge = live->bridge, .network = live };
+	net->kind->rules(live, &rules);
+	return write(&rules);
 }
 
-static gboolean remove_rules(const Net *net, GError **error)
+/* FALSE on failure; otherwise finish_rules() must follow. */
+static gboolean begin_rules(const Net *net, const Network *live, RulesWriter write, RulesRun *run,
+			    GError **error)
 {
-	Rules rules = { .bridge = net->live->bridge, .network = net->live };
+	*run = (RulesRun){ 0 };
 	if (!net->kind->rules)
 		return TRUE;
-	net->kind->rules(net->live, &rules);
-	g_autofree char *script = rules_removal(&rules);
-	return nft_run(script, error);
+	run->script = rules_text(net, live, write);
+	gboolean made = g_atomic_int_get(&table_made);
+	run->nft = nft_begin(made ? rules_within(run->script) : run->script, error);
+	if (!run->nft)
+		g_clear_pointer(&run->script, g_free);
+	return run->nft != NULL;
+}
+
+static gboolean finish_rules(RulesRun *run, GError **error)
+{
+	g_autofree char *script = g_steal_pointer(&run->script);
+	gboolean made = g_atomic_int_get(&table_made);
+	if (!script)
+		return TRUE;
+	gboolean ok = nft_finish(run->nft, made ? NULL : error) || (made && nft_run(script, error));
+	if (ok)
+		g_atomic_int_set(&table_made, 1);
+	return ok;
+}
+
+static gboolean run_rules(const Net *net, const Network *live, RulesWriter write, GError **error)
+{
+	RulesRun run;
+	return begin_rules(net, live, write, &run, error) && finish_rules(&run, error);
 }
 
 /* Before anything is made: programs, and whether it is this daemon's to do. */
@@ -202,19 +234,39 @@ static gboolean set_limits(const Network *live, GError **error)
 	       plug_limits(live->bridge, live->inbound, live->outbound, error);
 }
 
+/* Zone, limits and dnsmasq. */
+static gboolean serve(Net *net, Notes *notes, GError **error)
+{
+	if (!firewall_zone(net->live, notes, error) || !set_limits(net->live, error))
+		return FALSE;
+	if (dnsmasq_wanted(net->live))
+		net->dnsmasq = dnsmasq_start(&net->config, net->live, error);
+	return net->dnsmasq || !dnsmasq_wanted(net->live);
+}
+
+/* nft and dnsmasq work side by side: who is ready first gains nothing, for no guest is there yet. Packets
+ * are forwarded only once the rules stand. */
+static gboolean furnish(Net *net, Notes *notes, GError **error)
+{
+	g_autoptr(GError) why = NULL;
+	RulesRun rules;
+	if (!begin_rules(net, net->live, rules_script, &rules, error))
+		return FALSE;
+	gboolean served = serve(net, notes, &why);
+	if (!finish_rules(&rules, error))
+		return FALSE;
+	if (!served)
+		g_propagate_error(error, g_steal_pointer(&why));
+	return served && enable_forwarding(net, error);
+}
+
 gboolean own_start(Net *net, gboolean adopt, Notes *notes, GError **error)
 {
 	if (!may_start(net, error))
 		return FALSE;
 	g_autoptr(GError) why = NULL;
 	gboolean claimed = claim(net, adopt, &why);
-	gboolean ok = claimed && enable_forwarding(net, &why) && write_rules(net, &why) &&
-		      firewall_zone(net->live, notes, &why) && set_limits(net->live, &why);
-	if (ok && dnsmasq_wanted(net->live)) {
-		net->dnsmasq = dnsmasq_start(&net->config, net->live, &why);
-		ok = net->dnsmasq != NULL;
-	}
-	if (ok)
+	if (claimed && furnish(net, notes, &why))
 		return TRUE;
 	if (claimed && adopt) { /* guests that run stay connected */
 		log_warning(net->live->name, "the network is taken up, but not whole: %s", why->message);
@@ -238,7 +290,8 @@ static gboolean remove_bridge(Net *net, GError **error)
 	gboolean there = netlink_link(nl, bridge, &info, NULL);
 	if (there && !g_str_equal(info.alias, alias))
 		return TRUE;
-	return (!there || netlink_delete(nl, bridge, error)) && remove_rules(net, error);
+	return (!there || netlink_delete(nl, bridge, error)) &&
+	       run_rules(net, net->live, rules_removal, error);
 }
 
 gboolean own_stop(Net *net, GError **error)
@@ -271,6 +324,16 @@ static gboolean same_bridge(const Network *a, const Network *b)
 	return same;
 }
 
+/* What is changed is mostly about dnsmasq alone. */
+static gboolean same_rules(const Net *net, const Network *live)
+{
+	if (!net->kind->rules)
+		return TRUE;
+	g_autofree char *old = rules_text(net, net->live, rules_script);
+	g_autofree char *new = rules_text(net, live, rules_script);
+	return g_str_equal(old, new);
+}
+
 gboolean own_change(Net *net, const Network *live, GError **error)
 {
 	if (!same_bridge(net->live, live))
@@ -281,5 +344,7 @@ gboolean own_change(Net *net, const Network *live, GError **error)
 		return FALSE;
 	if (!net->dnsmasq && dnsmasq_wanted(live))
 		net->dnsmasq = dnsmasq_start(&net->config, live, error);
-	return net->dnsmasq || !dnsmasq_wanted(live);
+	if (dnsmasq_wanted(live) && !net->dnsmasq)
+		return FALSE;
+	return same_rules(net, live) || run_rules(net, live, rules_script, error);
 }

@@ -1,8 +1,10 @@
 /* See rules.h. nft 1.0.6 has no "destroy": what is to be removed is added first. */
 #include "net/rules.h"
 
+#include <string.h>
+
 /* The base chains. They are written anew each time: that costs nothing and repairs them. */
-static const char *const base =
+static const char base[] =
 	"add table inet lodge\n"
 	"add map inet lodge to { type ifname : verdict; }\n"
 	"add map inet lodge from { type ifname : verdict; }\n"
@@ -146,6 +148,11 @@ static void elements(GString *s, const Rules *rules, const char *chain, const ch
 					       inet.family == AF_INET6 ? '6' : '4',
 					       inet_to_text(&inet, text), chain);
 	}
+}
+
+const char *rules_within(const char *script)
+{
+	return script + strlen(base);
 }
 
 static const char *const chains[] = { "to", "from", "in", "nat" };

@@ -34,3 +34,7 @@ char *rules_script(const Rules *rules);
 
 /* What removes them, whether they are there or not. */
 char *rules_removal(const Rules *rules);
+
+/* The part of either script that is for a table which is known to be there, whole. It fails in one that is
+ * not; but it spares the kernel's wait for packets that pass the chains that all networks share. */
+const char *rules_within(const char *script);
