@@ -5,101 +5,8 @@
 
 #include <string.h>
 
-/* What every verb that makes a network answers. */
-typedef struct Made {
-	ShapeHead head;
-	char *name, *uuid;
-} Made;
-
-static const Row made_rows[] = {
-	STRING(Made, name, NULL, .doc = "Name"),
-	UUID(Made, uuid, NULL, .doc = "UUID"),
-};
-static const Shape made_shape = SHAPE("network-made", Made, made_rows);
-
-typedef struct DefineArgs {
-	ShapeHead head;
-	char *xml;
-	gboolean validate;
-} DefineArgs;
-
-static const Row define_rows[] = {
-	RAWXML(DefineArgs, xml, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED,
-	       .doc = "file with the <network> document, - for standard input"),
-	FLAG(DefineArgs, validate, NULL, .doc = "refuse elements that are not known"),
-};
-static const Shape define_args = SHAPE("network-define-args", DefineArgs, define_rows);
-
-/* Takes @network. */
-static gboolean tell_made(OpCall *call, CoreObject *network)
-{
-	Made *made = call->result;
-	g_autoptr(CoreObject) own = network;
-	if (!own)
-		return FALSE;
-	g_autoptr(ObjectSnap) snap = core_object_snap(own);
-	made->name = g_strdup(snap->name);
-	made->uuid = g_strdup(snap->uuid);
-	return TRUE;
-}
-
-static gboolean define(OpCall *call, GError **error)
-{
-	const DefineArgs *args = call->args;
-	return tell_made(call, core_object_define(call->core, CORE_NETWORK, args->xml,
-						  args->validate ? CORE_OBJECT_VALIDATE : 0, &call->notes,
-						  error));
-}
-
-static gboolean create(OpCall *call, GError **error)
-{
-	const DefineArgs *args = call->args;
-	return tell_made(call, core_object_create(call->core, CORE_NETWORK, args->xml,
-						  args->validate ? CORE_OBJECT_VALIDATE : 0, &call->notes,
-						  error));
-}
-
-static gboolean start(OpCall *call, GError **error)
-{
-	return core_object_start(call->object, &call->notes, error);
-}
-
-static gboolean destroy(OpCall *call, GError **error)
-{
-	return core_object_stop(call->object, error);
-}
-
-static gboolean undefine(OpCall *call, GError **error)
-{
-	return core_object_undefine(call->object, error);
-}
-
-/* ---- autostart ---- */
-
-typedef struct AutostartArgs {
-	ShapeHead head;
-	gboolean disable;
-} AutostartArgs;
-
-static const Row autostart_rows[] = {
-	FLAG(AutostartArgs, disable, NULL, .doc = "disable autostarting"),
-};
-static const Shape autostart_args = SHAPE("network-autostart-args", AutostartArgs, autostart_rows);
-
-typedef struct Marked {
-	ShapeHead head;
-	char *marked;
-} Marked;
-
-static const Row marked_rows[] = { STRING(Marked, marked, NULL, .doc = "What was done") };
-static const Shape marked_shape = SHAPE("network-marked", Marked, marked_rows);
-
-static gboolean autostart(OpCall *call, GError **error)
-{
-	gboolean on = !((const AutostartArgs *)call->args)->disable;
-	((Marked *)call->result)->marked = g_strdup(on ? "marked" : "unmarked");
-	return core_object_autostart(call->object, on, error);
-}
+static const Row define_rows[] = { OP_XML_ROWS("network") };
+static const Shape define_args = SHAPE("network-define-args", OpXmlArgs, define_rows);
 
 /* ---- update ---- */
 
@@ -172,23 +79,23 @@ static gboolean update(OpCall *call, GError **error)
 
 static const Op ops[] = {
 	{ .name = "net-define", .route = "/v1/networks", NETWORK_NEW, .args = &define_args,
-	  .result = &made_shape, .said = "Network {name} defined from {file}",
-	  .doc = "Define a network, or change one", .fn = define },
+	  .result = &op_object_made, .said = "Network {name} defined from {file}",
+	  .doc = "Define a network, or change one", .fn = op_object_define },
 	{ .name = "net-create", .route = "/v1/networks/create", NETWORK_NEW, .args = &define_args,
-	  .result = &made_shape, .said = "Network {name} created from {file}",
-	  .doc = "Start a network that is forgotten when it is stopped", .fn = create },
+	  .result = &op_object_made, .said = "Network {name} created from {file}",
+	  .doc = "Start a network that is forgotten when it is stopped", .fn = op_object_create },
 	{ .name = "net-start", .route = "/v1/networks/{network}/start", NETWORK_WRITE(OP_LANE),
-	  .said = "Network {network} started", .doc = "Start a network", .fn = start },
+	  .said = "Network {network} started", .doc = "Start a network", .fn = op_object_start },
 	{ .name = "net-destroy", .route = "/v1/networks/{network}/stop", NETWORK_WRITE(OP_LANE),
-	  .said = "Network {network} destroyed", .doc = "Stop a network", .fn = destroy },
+	  .said = "Network {network} destroyed", .doc = "Stop a network", .fn = op_object_stop },
 	{ .name = "net-undefine", NETWORK_FAMILY, .target = OP_ON_NETWORK, .perm = OP_PERM_WRITE,
 	  .lane = OP_LANE, .method = "DELETE", .route = "/v1/networks/{network}", .show = OP_SHOW_MESSAGE,
 	  .said = "Network {network} has been undefined", .doc = "Forget the definition of a network",
-	  .fn = undefine },
+	  .fn = op_object_undefine },
 	{ .name = "net-autostart", .route = "/v1/networks/{network}/autostart", NETWORK_WRITE(OP_LANE),
-	  .args = &autostart_args, .result = &marked_shape,
+	  .args = &op_object_autostart_args, .result = &op_object_marked,
 	  .said = "Network {network} {marked} as autostarted", .doc = "Start a network with the host",
-	  .fn = autostart },
+	  .fn = op_object_autostart },
 	{ .name = "net-update", .route = "/v1/networks/{network}/update", NETWORK_WRITE(OP_LANE),
 	  .args = &update_args, .result = &updated_shape, .said = "Updated network {network} {what}",
 	  .doc = "Change one element of a network, also while it is active", .fn = update },

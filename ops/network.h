@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/networks.h"
-#include "ops/ops.h"
+#include "ops/objects.h"
 
 #define NETWORK_FAMILY .family = "Networks"
 #define NETWORK_READ(lane_)                                                                        \
@@ -11,10 +11,5 @@
 	NETWORK_FAMILY, .target = OP_ON_NETWORK, .perm = OP_PERM_WRITE, .lane = lane_,             \
 	.method = "POST", .show = OP_SHOW_MESSAGE
 #define NETWORK_NEW                                                                                \
-	NETWORK_FAMILY, .perm = OP_PERM_WRITE, .lane = OP_BESIDE, .method = "POST",                \
-	.show = OP_SHOW_MESSAGE
-
-static inline Tri network_tri(gboolean on)
-{
-	return on ? TRI_YES : TRI_NO;
-}
+	NETWORK_FAMILY, .makes = OP_ON_NETWORK, .perm = OP_PERM_WRITE, .lane = OP_BESIDE,          \
+	.method = "POST", .show = OP_SHOW_MESSAGE

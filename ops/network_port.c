@@ -118,21 +118,11 @@ static gboolean delete(OpCall *call, GError **error)
 	return core_network_port_delete(call->object, args->port, error);
 }
 
-typedef struct Text {
-	ShapeHead head;
-	char *text;
-} Text;
-
-static const Row text_rows[] = { STRING(Text, text, NULL, .doc = "Text") };
-static const Shape text_shape = SHAPE("network-port-text", Text, text_rows);
-
 static gboolean dumpxml(OpCall *call, GError **error)
 {
 	const PortArgs *args = call->args;
 	g_autoptr(NetworkPort) port = core_network_port_find(call->object, args->port, error);
-	if (port)
-		((Text *)call->result)->text = network_port_to_xml(port);
-	return port != NULL;
+	return port && op_tell_text(call, network_port_to_xml(port));
 }
 
 /* ---- limits ---- */
@@ -185,7 +175,7 @@ static const Op ops[] = {
 	  .args = &create_args, .result = &made_shape, .said = "Network port {uuid} created from {file}",
 	  .doc = "Make a port of a network", .fn = create },
 	{ .name = "net-port-dumpxml", .route = "/v1/networks/{network}/port-xml", NETWORK_READ(OP_READ),
-	  .args = &one_args, .result = &text_shape, .show = OP_SHOW_TEXT,
+	  .args = &one_args, .result = &op_text, .show = OP_SHOW_TEXT,
 	  .doc = "Show a port of a network as libvirt's XML", .fn = dumpxml },
 	{ .name = "net-port-lookup", .route = "/v1/networks/{network}/port", NETWORK_READ(OP_READ),
 	  .args = &one_args, .result = &made_shape, .show = OP_SHOW_FIELDS,

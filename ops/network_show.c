@@ -12,17 +12,12 @@
 /* ---- list ---- */
 
 typedef struct ListArgs {
-	ShapeHead head;
-	gboolean inactive, all, persistent, transient, uuid, name, table;
-	Tri autostart;
+	OpObjectFilter filter;
+	gboolean uuid, name, table;
 } ListArgs;
 
 static const Row list_rows[] = {
-	FLAG(ListArgs, inactive, NULL, .doc = "list inactive networks"),
-	FLAG(ListArgs, all, NULL, .doc = "list inactive & active networks"),
-	FLAG(ListArgs, persistent, NULL, .doc = "list persistent networks"),
-	FLAG(ListArgs, transient, NULL, .doc = "list transient networks"),
-	TRI(ListArgs, autostart, NULL, .doc = "list networks with autostart enabled, or disabled"),
+	OP_FILTER_ROWS("networks"),
 	FLAG(ListArgs, uuid, NULL, .doc = "list UUIDs only"),
 	FLAG(ListArgs, name, NULL, .doc = "list network names only"),
 	FLAG(ListArgs, table, NULL, .doc = "list table (default)"),
@@ -54,13 +49,6 @@ typedef struct List {
 static const Row list_result_rows[] = { LIST(List, networks, NULL, listed_shape) };
 static const Shape list_result = SHAPE("network-list", List, list_result_rows);
 
-static gboolean fits(const ListArgs *args, const ObjectSnap *snap)
-{
-	if (args->persistent != args->transient && snap->persistent != args->persistent)
-		return FALSE;
-	return !args->autostart || snap->autostart == (args->autostart == TRI_YES);
-}
-
 static Listed *listed_new(const ObjectSnap *snap)
 {
 	const Network *network = object_snap_document(snap, FALSE);
@@ -69,8 +57,8 @@ static Listed *listed_new(const ObjectSnap *snap)
 	listed->name = g_strdup(snap->name);
 	listed->uuid = g_strdup(snap->uuid);
 	listed->state = g_strdup(snap->active ? "active" : "inactive");
-	listed->autostart = network_tri(snap->autostart);
-	listed->persistent = network_tri(snap->persistent);
+	listed->autostart = op_tri(snap->autostart);
+	listed->persistent = op_tri(snap->persistent);
 	listed->bridge = g_strdup(network->bridge);
 	listed->mode = g_strdup(mode ? mode : "isolated");
 	return listed;
@@ -78,14 +66,9 @@ static Listed *listed_new(const ObjectSnap *snap)
 
 static gboolean list(OpCall *call, G_GNUC_UNUSED GError **error)
 {
-	const ListArgs *args = call->args;
-	guint flags = args->all ? CORE_LIST_ACTIVE | CORE_LIST_INACTIVE :
-		      args->inactive ? CORE_LIST_INACTIVE : CORE_LIST_ACTIVE;
-	g_autoptr(GPtrArray) snaps = core_object_list(call->core, CORE_NETWORK, flags);
+	g_autoptr(GPtrArray) snaps = op_objects_wanted(call->core, CORE_NETWORK, call->args);
 	for (guint i = 0; i < snaps->len; i++)
-		if (fits(args, snaps->pdata[i]))
-			shape_append(&((List *)call->result)->networks, &listed_shape,
-				     listed_new(snaps->pdata[i]));
+		shape_append(&((List *)call->result)->networks, &listed_shape, listed_new(snaps->pdata[i]));
 	return TRUE;
 }
 
@@ -114,95 +97,18 @@ static gboolean info(OpCall *call, G_GNUC_UNUSED GError **error)
 	const Network *network = object_snap_document(snap, FALSE);
 	result->name = g_strdup(snap->name);
 	result->uuid = g_strdup(snap->uuid);
-	result->active = network_tri(snap->active);
-	result->persistent = network_tri(snap->persistent);
-	result->autostart = network_tri(snap->autostart);
+	result->active = op_tri(snap->active);
+	result->persistent = op_tri(snap->persistent);
+	result->autostart = op_tri(snap->autostart);
 	result->bridge = g_strdup(network->bridge);
 	return TRUE;
 }
 
-/* ---- names, documents ---- */
-
-typedef struct DumpArgs {
-	ShapeHead head;
-	gboolean inactive;
-} DumpArgs;
-
-static const Row dump_rows[] = {
-	FLAG(DumpArgs, inactive, NULL, .doc = "show inactive defined XML"),
-};
-static const Shape dump_args = SHAPE("network-dumpxml-args", DumpArgs, dump_rows);
-
-typedef struct Text {
-	ShapeHead head;
-	char *text;
-} Text;
-
-static const Row text_rows[] = { STRING(Text, text, NULL, .doc = "Text") };
-static const Shape text_shape = SHAPE("network-text", Text, text_rows);
-
-static gboolean set_text(OpCall *call, char *text)
-{
-	((Text *)call->result)->text = text;
-	return text != NULL;
-}
-
 static gboolean dumpxml(OpCall *call, G_GNUC_UNUSED GError **error)
 {
-	const DumpArgs *args = call->args;
+	const OpDumpArgs *args = call->args;
 	g_autoptr(Network) network = core_network_document(call->object, args->inactive);
-	return set_text(call, network_to_xml(network, SHAPE_XML_LIVE));
-}
-
-static gboolean net_name(OpCall *call, G_GNUC_UNUSED GError **error)
-{
-	g_autoptr(ObjectSnap) snap = core_object_snap(call->object);
-	return set_text(call, g_strdup(snap->name));
-}
-
-static gboolean net_uuid(OpCall *call, G_GNUC_UNUSED GError **error)
-{
-	g_autoptr(ObjectSnap) snap = core_object_snap(call->object);
-	return set_text(call, g_strdup(snap->uuid));
-}
-
-typedef struct LookupArgs {
-	ShapeHead head;
-	char *name, *uuid;
-} LookupArgs;
-
-static const Row lookup_rows[] = {
-	STRING(LookupArgs, name, NULL, .doc = "by name"),
-	UUID(LookupArgs, uuid, NULL, .doc = "by uuid"),
-};
-static const Shape lookup_args = SHAPE("network-lookup-args", LookupArgs, lookup_rows);
-
-typedef struct Found {
-	ShapeHead head;
-	char *name, *uuid;
-} Found;
-
-static const Row found_rows[] = {
-	STRING(Found, name, NULL, .doc = "Name"),
-	UUID(Found, uuid, NULL, .doc = "UUID"),
-};
-static const Shape found_shape = SHAPE("network-found", Found, found_rows);
-
-static gboolean lookup(OpCall *call, GError **error)
-{
-	const LookupArgs *args = call->args;
-	Found *found = call->result;
-	if (!args->name == !args->uuid)
-		return fail(error, LODGE_ERROR_INVALID, "choose one of --name and --uuid");
-	g_autoptr(CoreObject) network = core_object_find_by(
-		call->core, CORE_NETWORK, args->name ? CORE_BY_NAME : CORE_BY_UUID,
-		args->name ? args->name : args->uuid, error);
-	if (!network)
-		return FALSE;
-	g_autoptr(ObjectSnap) snap = core_object_snap(network);
-	found->name = g_strdup(snap->name);
-	found->uuid = g_strdup(snap->uuid);
-	return TRUE;
+	return op_tell_text(call, network_to_xml(network, SHAPE_XML_LIVE));
 }
 
 /* ---- leases ---- */
@@ -319,15 +225,15 @@ static const Op ops[] = {
 	{ .name = "net-info", .route = "/v1/networks/{network}", NETWORK_READ(OP_READ),
 	  .result = &info_shape, .show = OP_SHOW_FIELDS, .doc = "Show the state of a network", .fn = info },
 	{ .name = "net-dumpxml", .route = "/v1/networks/{network}/xml", NETWORK_READ(OP_READ),
-	  .args = &dump_args, .result = &text_shape, .show = OP_SHOW_TEXT,
+	  .args = &op_object_dump_args, .result = &op_text, .show = OP_SHOW_TEXT,
 	  .doc = "Show a network as libvirt's XML", .fn = dumpxml },
 	{ .name = "net-name", .route = "/v1/networks/{network}/name", NETWORK_READ(OP_READ),
-	  .result = &text_shape, .show = OP_SHOW_TEXT, .doc = "Show the name of a network", .fn = net_name },
+	  .result = &op_text, .show = OP_SHOW_TEXT, .doc = "Show the name of a network", .fn = op_object_name },
 	{ .name = "net-uuid", .route = "/v1/networks/{network}/uuid", NETWORK_READ(OP_READ),
-	  .result = &text_shape, .show = OP_SHOW_TEXT, .doc = "Show the uuid of a network", .fn = net_uuid },
-	{ .name = "net-lookup", NETWORK_FAMILY, .method = "GET", .route = "/v1/network-lookup",
-	  .perm = OP_PERM_READ, .lane = OP_READ, .args = &lookup_args, .result = &found_shape,
-	  .show = OP_SHOW_FIELDS, .doc = "Find a network", .fn = lookup },
+	  .result = &op_text, .show = OP_SHOW_TEXT, .doc = "Show the uuid of a network", .fn = op_object_uuid },
+	{ .name = "net-lookup", NETWORK_FAMILY, .makes = OP_ON_NETWORK, .method = "GET", .route = "/v1/network-lookup",
+	  .perm = OP_PERM_READ, .lane = OP_READ, .args = &op_object_lookup_args, .result = &op_object_made,
+	  .show = OP_SHOW_FIELDS, .doc = "Find a network", .fn = op_object_lookup },
 	{ .name = "net-dhcp-leases", .route = "/v1/networks/{network}/leases", NETWORK_READ(OP_BESIDE),
 	  .args = &lease_args, .result = &leases_shape, .show = OP_SHOW_TABLE,
 	  .doc = "Show which addresses a network has given out", .fn = leases },

@@ -2,22 +2,19 @@
  * Neighbours: core/nwfilters.h. */
 #include "core/nwfilters.h"
 #include "ops/families.h"
+#include "ops/objects.h"
 
 #define FILTER_READ .family = "Network filters", .perm = OP_PERM_READ, .lane = OP_READ, .method = "GET"
 #define FILTER_WRITE .family = "Network filters", .perm = OP_PERM_WRITE, .show = OP_SHOW_MESSAGE
 
 /* ---- what filters are ---- */
 
-typedef struct Listed {
-	ShapeHead head;
-	char *uuid, *name;
-} Listed;
-
+/* In the order of virsh's columns. */
 static const Row listed_rows[] = {
-	UUID(Listed, uuid, NULL, .doc = "UUID"),
-	STRING(Listed, name, NULL, .doc = "Name"),
+	UUID(OpMade, uuid, NULL, .doc = "UUID"),
+	STRING(OpMade, name, NULL, .doc = "Name"),
 };
-static const Shape listed_shape = SHAPE("nwfilter-listed", Listed, listed_rows);
+static const Shape listed_shape = SHAPE("nwfilter-listed", OpMade, listed_rows);
 
 typedef struct List {
 	ShapeHead head;
@@ -33,7 +30,7 @@ static gboolean list(OpCall *call, G_GNUC_UNUSED GError **error)
 	g_autoptr(GPtrArray) snaps = core_object_list(call->core, CORE_NWFILTER, CORE_LIST_ACTIVE);
 	for (guint i = 0; i < snaps->len; i++) {
 		const ObjectSnap *snap = snaps->pdata[i];
-		Listed *item = g_new0(Listed, 1);
+		OpMade *item = shape_new(&listed_shape);
 		item->uuid = g_strdup(snap->uuid);
 		item->name = g_strdup(snap->name);
 		shape_append(&result->filters, &listed_shape, item);
@@ -41,84 +38,15 @@ static gboolean list(OpCall *call, G_GNUC_UNUSED GError **error)
 	return TRUE;
 }
 
-typedef struct Text {
-	ShapeHead head;
-	char *text;
-} Text;
-
-static const Row text_rows[] = { STRING(Text, text, NULL) };
-static const Shape text_shape = SHAPE("nwfilter-text", Text, text_rows);
-
 static gboolean dumpxml(OpCall *call, G_GNUC_UNUSED GError **error)
 {
 	g_autoptr(ObjectSnap) snap = core_object_snap(call->object);
-	((Text *)call->result)->text =
-		shape_to_xml(&filter_shape, "filter", object_snap_document(snap, FALSE), 0);
-	return TRUE;
+	return op_tell_text(call,
+			    shape_to_xml(&filter_shape, "filter", object_snap_document(snap, FALSE), 0));
 }
 
-typedef struct LookupArgs {
-	ShapeHead head;
-	char *name, *uuid;
-} LookupArgs;
-
-static const Row lookup_rows[] = {
-	STRING(LookupArgs, name, NULL, .doc = "by name"),
-	UUID(LookupArgs, uuid, NULL, .doc = "by uuid"),
-};
-static const Shape lookup_args = SHAPE("nwfilter-lookup-args", LookupArgs, lookup_rows);
-
-static void tell(OpCall *call, CoreObject *filter)
-{
-	Listed *found = call->result;
-	g_autoptr(ObjectSnap) snap = core_object_snap(filter);
-	found->name = g_strdup(snap->name);
-	found->uuid = g_strdup(snap->uuid);
-}
-
-static gboolean lookup(OpCall *call, GError **error)
-{
-	const LookupArgs *args = call->args;
-	if (!args->name == !args->uuid)
-		return fail(error, LODGE_ERROR_INVALID, "choose one of --name and --uuid");
-	g_autoptr(CoreObject) filter =
-		core_object_find_by(call->core, CORE_NWFILTER, args->name ? CORE_BY_NAME : CORE_BY_UUID,
-				    args->name ? args->name : args->uuid, error);
-	if (filter)
-		tell(call, filter);
-	return filter != NULL;
-}
-
-/* ---- their life ---- */
-
-typedef struct DefineArgs {
-	ShapeHead head;
-	char *xml;
-	gboolean validate;
-} DefineArgs;
-
-static const Row define_rows[] = {
-	RAWXML(DefineArgs, xml, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED,
-	       .doc = "file with the <filter> document, - for standard input"),
-	FLAG(DefineArgs, validate, NULL, .doc = "refuse elements that are not known"),
-};
-static const Shape define_args = SHAPE("nwfilter-define-args", DefineArgs, define_rows);
-
-static gboolean define(OpCall *call, GError **error)
-{
-	const DefineArgs *args = call->args;
-	g_autoptr(CoreObject) filter =
-		core_object_define(call->core, CORE_NWFILTER, args->xml,
-				   args->validate ? CORE_OBJECT_VALIDATE : 0, &call->notes, error);
-	if (filter)
-		tell(call, filter);
-	return filter != NULL;
-}
-
-static gboolean undefine(OpCall *call, GError **error)
-{
-	return core_object_undefine(call->object, error);
-}
+static const Row define_rows[] = { OP_XML_ROWS("filter") };
+static const Shape define_args = SHAPE("nwfilter-define-args", OpXmlArgs, define_rows);
 
 /* ---- ports ---- */
 
@@ -187,17 +115,13 @@ static gboolean binding_dumpxml(OpCall *call, GError **error)
 	FilterBinding *binding = core_filter_binding(call->core, args->binding, error);
 	if (!binding)
 		return FALSE;
-	((Text *)call->result)->text = shape_to_xml(&filter_binding_shape, "filterbinding", binding, 0);
+	char *text = shape_to_xml(&filter_binding_shape, "filterbinding", binding, 0);
 	shape_free(&filter_binding_shape, binding);
-	return TRUE;
+	return op_tell_text(call, text);
 }
 
-static const Row create_rows[] = {
-	RAWXML(DefineArgs, xml, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED,
-	       .doc = "file with the <filterbinding> document, - for standard input"),
-	FLAG(DefineArgs, validate, NULL, .doc = "refuse elements that are not known"),
-};
-static const Shape create_args = SHAPE("nwfilter-binding-create-args", DefineArgs, create_rows);
+static const Row create_rows[] = { OP_XML_ROWS("filterbinding") };
+static const Shape create_args = SHAPE("nwfilter-binding-create-args", OpXmlArgs, create_rows);
 
 static gboolean bind(OpCall *call, const FilterBinding *binding, gboolean validate, GError **error)
 {
@@ -212,7 +136,7 @@ static gboolean bind(OpCall *call, const FilterBinding *binding, gboolean valida
 
 static gboolean binding_create(OpCall *call, GError **error)
 {
-	const DefineArgs *args = call->args;
+	const OpXmlArgs *args = call->args;
 	FilterBinding *binding = shape_from_xml(&filter_binding_shape, "filterbinding", args->xml, -1, NULL,
 						&call->notes, error);
 	gboolean ok = binding && bind(call, binding, args->validate, error);
@@ -231,18 +155,18 @@ static gboolean binding_delete(OpCall *call, GError **error)
 static const Op ops[] = {
 	{ .name = "nwfilter-list", .route = "/v1/nwfilters", FILTER_READ, .result = &list_shape,
 	  .show = OP_SHOW_TABLE, .doc = "List network filters", .fn = list },
-	{ .name = "nwfilter-lookup", .route = "/v1/nwfilter-lookup", FILTER_READ, .args = &lookup_args,
-	  .result = &listed_shape, .show = OP_SHOW_FIELDS, .doc = "Find a network filter", .fn = lookup },
+	{ .name = "nwfilter-lookup", .route = "/v1/nwfilter-lookup", FILTER_READ, .makes = OP_ON_NWFILTER, .args = &op_object_lookup_args,
+	  .result = &listed_shape, .show = OP_SHOW_FIELDS, .doc = "Find a network filter", .fn = op_object_lookup },
 	{ .name = "nwfilter-dumpxml", .route = "/v1/nwfilters/{nwfilter}/xml", FILTER_READ,
-	  .target = OP_ON_NWFILTER, .result = &text_shape, .show = OP_SHOW_TEXT,
+	  .target = OP_ON_NWFILTER, .result = &op_text, .show = OP_SHOW_TEXT,
 	  .doc = "Show a network filter as libvirt's XML", .fn = dumpxml },
 	{ .name = "nwfilter-define", .method = "POST", .route = "/v1/nwfilters", FILTER_WRITE,
-	  .lane = OP_BESIDE, .args = &define_args, .result = &listed_shape,
+	  .makes = OP_ON_NWFILTER,	  .lane = OP_BESIDE, .args = &define_args, .result = &listed_shape,
 	  .said = "Network filter {name} defined from {file}",
-	  .doc = "Define a network filter, or change one: at once also where it is at work", .fn = define },
+	  .doc = "Define a network filter, or change one: at once also where it is at work", .fn = op_object_define },
 	{ .name = "nwfilter-undefine", .method = "DELETE", .route = "/v1/nwfilters/{nwfilter}", FILTER_WRITE,
 	  .target = OP_ON_NWFILTER, .lane = OP_LANE, .said = "Network filter {nwfilter} undefined",
-	  .doc = "Forget a network filter", .fn = undefine },
+	  .doc = "Forget a network filter", .fn = op_object_undefine },
 	{ .name = "nwfilter-binding-list", .route = "/v1/nwfilter-bindings", FILTER_READ,
 	  .result = &ports_shape, .show = OP_SHOW_TABLE, .doc = "List the interfaces that are filtered",
 	  .fn = binding_list },
@@ -250,7 +174,7 @@ static const Op ops[] = {
 	  .args = &binding_args, .result = &port_shape, .show = OP_SHOW_FIELDS,
 	  .doc = "Find the filter of an interface", .fn = binding_find },
 	{ .name = "nwfilter-binding-dumpxml", .route = "/v1/nwfilter-binding-xml", FILTER_READ,
-	  .args = &binding_args, .result = &text_shape, .show = OP_SHOW_TEXT,
+	  .args = &binding_args, .result = &op_text, .show = OP_SHOW_TEXT,
 	  .doc = "Show how an interface is filtered as libvirt's XML", .fn = binding_dumpxml },
 	{ .name = "nwfilter-binding-create", .method = "POST", .route = "/v1/nwfilter-bindings", FILTER_WRITE,
 	  .lane = OP_BESIDE, .args = &create_args, .result = &port_shape,

@@ -71,6 +71,7 @@ struct Op {
 	const char *method; /* REST: "GET", "POST", "DELETE", ... */
 	const char *route;  /* "/v1/guests/{guest}/start" */
 	OpTarget target;
+	OpTarget makes; /* what it defines, creates or finds, for ops/objects.h; mostly unset */
 	OpPerm perm;
 	OpLane lane;
 	const Shape *args;   /* struct beginning with ShapeHead; NULL: none */

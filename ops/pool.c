@@ -2,6 +2,7 @@
  * Neighbours: pool_show.c shows them; volume.c is about what is in them. */
 #include "core/pools.h"
 #include "ops/families.h"
+#include "ops/objects.h"
 
 #include <string.h>
 
@@ -10,34 +11,20 @@
 	.method = "POST", .show = OP_SHOW_MESSAGE
 #define POOL_NEW                                                                                   \
 	.family = "Storage pools", .perm = OP_PERM_WRITE, .lane = OP_BESIDE, .method = "POST",     \
-	.show = OP_SHOW_MESSAGE, .result = &made_shape
+	.show = OP_SHOW_MESSAGE, .result = &op_object_made
 
-/* What every verb that makes a pool answers. */
-typedef struct Made {
-	ShapeHead head;
-	char *name, *uuid, *text;
-} Made;
-
-static const Row made_rows[] = {
-	STRING(Made, name, NULL, .doc = "Name"),
-	UUID(Made, uuid, NULL, .doc = "UUID"),
-};
-static const Shape made_shape = SHAPE("pool-made", Made, made_rows);
+/* What verbs answer that make a pool from words. */
+typedef struct MadeAs {
+	OpMade made;
+	char *text;
+} MadeAs;
 
 static const Row made_as_rows[] = {
-	STRING(Made, name, NULL, .doc = "Name"),
-	UUID(Made, uuid, NULL, .doc = "UUID"),
-	STRING(Made, text, NULL, .doc = "What was done, or the document"),
+	STRING(OpMade, name, NULL, .doc = "Name"),
+	UUID(OpMade, uuid, NULL, .doc = "UUID"),
+	STRING(MadeAs, text, NULL, .doc = "What was done, or the document"),
 };
-static const Shape made_as_shape = SHAPE("pool-made-as", Made, made_as_rows);
-
-static void tell_made(OpCall *call, CoreObject *pool)
-{
-	Made *made = call->result;
-	g_autoptr(ObjectSnap) snap = core_object_snap(pool);
-	made->name = g_strdup(snap->name);
-	made->uuid = g_strdup(snap->uuid);
-}
+static const Shape made_as_shape = SHAPE("pool-made-as", MadeAs, made_as_rows);
 
 /* A document without a name takes it from its source, as libvirt's does. */
 static char *named(const char *xml, Notes *notes, GError **error)
@@ -55,10 +42,8 @@ static char *named(const char *xml, Notes *notes, GError **error)
 /* ---- arguments ---- */
 
 typedef struct BuildArgs {
-	ShapeHead head;
+	OpXmlArgs xml;
 	gboolean overwrite, no_overwrite, build;
-	char *xml;
-	gboolean validate;
 } BuildArgs;
 
 #define OVERWRITE_ROWS                                                                             \
@@ -73,18 +58,12 @@ static const Row build_start_rows[] = {
 };
 static const Shape build_start_args = SHAPE("pool-start-args", BuildArgs, build_start_rows);
 
-static const Row define_rows[] = {
-	RAWXML(BuildArgs, xml, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED,
-	       .doc = "file with the <pool> document, - for standard input"),
-	FLAG(BuildArgs, validate, NULL, .doc = "refuse elements that are not known"),
-};
+static const Row define_rows[] = { OP_XML_ROWS("pool") };
 static const Shape define_args = SHAPE("pool-define-args", BuildArgs, define_rows);
 
 static const Row create_rows[] = {
-	RAWXML(BuildArgs, xml, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED,
-	       .doc = "file with the <pool> document, - for standard input"),
+	OP_XML_ROWS("pool"),
 	FLAG(BuildArgs, build, NULL, .doc = "build the pool first"), OVERWRITE_ROWS,
-	FLAG(BuildArgs, validate, NULL, .doc = "refuse elements that are not known"),
 };
 static const Shape create_args = SHAPE("pool-create-args", BuildArgs, create_rows);
 
@@ -102,16 +81,13 @@ static gboolean wants_build(const BuildArgs *args)
 static gboolean define_text(OpCall *call, const char *xml, guint flags, GError **error)
 {
 	g_autofree char *text = named(xml, &call->notes, error);
-	g_autoptr(CoreObject) pool =
-		text ? core_object_define(call->core, CORE_POOL, text, flags, &call->notes, error) : NULL;
-	if (pool)
-		tell_made(call, pool);
-	return pool != NULL;
+	return text && op_tell_made(call, core_object_define(call->core, CORE_POOL, text, flags,
+							     &call->notes, error));
 }
 
 static gboolean define(OpCall *call, GError **error)
 {
-	const BuildArgs *args = call->args;
+	const OpXmlArgs *args = call->args;
 	return define_text(call, args->xml, args->validate ? CORE_OBJECT_VALIDATE : 0, error);
 }
 
@@ -127,21 +103,18 @@ static gboolean build_document(Core *core, const char *xml, guint flags, GError 
 
 static gboolean create_text(OpCall *call, const char *xml, const BuildArgs *how, GError **error)
 {
-	guint flags = how->validate ? CORE_OBJECT_VALIDATE : 0;
+	guint flags = how->xml.validate ? CORE_OBJECT_VALIDATE : 0;
 	g_autofree char *text = named(xml, NULL, error);
 	if (!text || (wants_build(how) && !build_document(call->core, text, build_flags(how), error)))
 		return FALSE;
-	g_autoptr(CoreObject) pool =
-		core_object_create(call->core, CORE_POOL, text, flags, &call->notes, error);
-	if (pool)
-		tell_made(call, pool);
-	return pool != NULL;
+	return op_tell_made(call, core_object_create(call->core, CORE_POOL, text, flags, &call->notes,
+						     error));
 }
 
 static gboolean create(OpCall *call, GError **error)
 {
 	const BuildArgs *args = call->args;
-	return create_text(call, args->xml, args, error);
+	return create_text(call, args->xml.xml, args, error);
 }
 
 static gboolean build(OpCall *call, GError **error)
@@ -155,11 +128,6 @@ static gboolean start(OpCall *call, GError **error)
 	if (wants_build(args) && !core_pool_build(call->object, build_flags(args), error))
 		return FALSE;
 	return core_object_start(call->object, &call->notes, error);
-}
-
-static gboolean destroy(OpCall *call, GError **error)
-{
-	return core_object_stop(call->object, error);
 }
 
 typedef struct DeleteArgs {
@@ -193,31 +161,6 @@ static gboolean undefine(OpCall *call, GError **error)
 static gboolean refresh(OpCall *call, GError **error)
 {
 	return core_pool_refresh(call->object, error);
-}
-
-typedef struct AutostartArgs {
-	ShapeHead head;
-	gboolean disable;
-} AutostartArgs;
-
-static const Row autostart_rows[] = {
-	FLAG(AutostartArgs, disable, NULL, .doc = "disable autostarting"),
-};
-static const Shape autostart_args = SHAPE("pool-autostart-args", AutostartArgs, autostart_rows);
-
-typedef struct Marked {
-	ShapeHead head;
-	char *marked;
-} Marked;
-
-static const Row marked_rows[] = { STRING(Marked, marked, NULL, .doc = "What was done") };
-static const Shape marked_shape = SHAPE("pool-marked", Marked, marked_rows);
-
-static gboolean autostart(OpCall *call, GError **error)
-{
-	gboolean on = !((const AutostartArgs *)call->args)->disable;
-	((Marked *)call->result)->marked = g_strdup(on ? "marked" : "unmarked");
-	return core_object_autostart(call->object, on, error);
 }
 
 /* ---- from words instead of a document ---- */
@@ -336,16 +279,16 @@ static char *as_document(const AsArgs *args, GError **error)
 /* Takes @xml. */
 static gboolean print_only(OpCall *call, char *xml)
 {
-	Made *made = call->result;
-	made->text = g_strchomp(xml);
-	made->name = g_strdup(((const AsArgs *)call->args)->name);
+	MadeAs *as = call->result;
+	as->text = g_strchomp(xml);
+	as->made.name = g_strdup(((const AsArgs *)call->args)->name);
 	return TRUE;
 }
 
 static void tell_done(OpCall *call, const char *what)
 {
-	Made *made = call->result;
-	made->text = g_strdup_printf("Pool %s %s", made->name, what);
+	MadeAs *as = call->result;
+	as->text = g_strdup_printf("Pool %s %s", as->made.name, what);
 }
 
 static gboolean define_as(OpCall *call, GError **error)
@@ -397,7 +340,7 @@ static const Op ops[] = {
 	  .fn = start },
 	{ .name = "pool-destroy", .route = "/v1/pools/{pool}/stop", POOL_WRITE(OP_LANE),
 	  .said = "Pool {pool} destroyed", .doc = "Stop a storage pool; what is in it stays",
-	  .fn = destroy },
+	  .fn = op_object_stop },
 	{ .name = "pool-delete", .route = "/v1/pools/{pool}/erase", POOL_WRITE(OP_LANE),
 	  .args = &delete_args, .said = "Pool {pool} deleted",
 	  .doc = "Remove what pool-build has made, with all that is in it", .fn = erase },
@@ -408,9 +351,9 @@ static const Op ops[] = {
 	{ .name = "pool-refresh", .route = "/v1/pools/{pool}/refresh", POOL_WRITE(OP_LANE),
 	  .said = "Pool {pool} refreshed", .doc = "Look for changes of a storage pool", .fn = refresh },
 	{ .name = "pool-autostart", .route = "/v1/pools/{pool}/autostart", POOL_WRITE(OP_LANE),
-	  .args = &autostart_args, .result = &marked_shape,
+	  .args = &op_object_autostart_args, .result = &op_object_marked,
 	  .said = "Pool {pool} {marked} as autostarted", .doc = "Start a storage pool with the host",
-	  .fn = autostart },
+	  .fn = op_object_autostart },
 };
 
 const OpFamily op_family_pool = { ops, G_N_ELEMENTS(ops) };

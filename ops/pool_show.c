@@ -2,6 +2,7 @@
  * Neighbours: pool.c changes them. */
 #include "core/pools.h"
 #include "ops/families.h"
+#include "ops/objects.h"
 
 #include <string.h>
 
@@ -12,18 +13,13 @@
 /* ---- list ---- */
 
 typedef struct ListArgs {
-	ShapeHead head;
-	gboolean inactive, all, transient, persistent, details, uuid, name;
-	Tri autostart;
+	OpObjectFilter filter;
+	gboolean details, uuid, name;
 	char *type;
 } ListArgs;
 
 static const Row list_rows[] = {
-	FLAG(ListArgs, inactive, NULL, .doc = "list inactive pools"),
-	FLAG(ListArgs, all, NULL, .doc = "list inactive & active pools"),
-	FLAG(ListArgs, transient, NULL, .doc = "list transient pools"),
-	FLAG(ListArgs, persistent, NULL, .doc = "list persistent pools"),
-	TRI(ListArgs, autostart, NULL, .doc = "list pools with autostart enabled, or disabled"),
+	OP_FILTER_ROWS("pools"),
 	STRING(ListArgs, type, NULL, .doc = "only list pools of these types, with a comma between"),
 	FLAG(ListArgs, details, NULL, .doc = "display extended details for pools"),
 	FLAG(ListArgs, uuid, NULL, .doc = "list UUIDs only"),
@@ -66,18 +62,9 @@ static const char *state_word(const ObjectSnap *snap)
 	return snap->active ? "active" : "inactive";
 }
 
-static Tri tri(gboolean on)
-{
-	return on ? TRI_YES : TRI_NO;
-}
-
-static gboolean fits(const ListArgs *args, const ObjectSnap *snap, char *const *types)
+static gboolean has_type(const ObjectSnap *snap, char *const *types)
 {
 	const Pool *pool = object_snap_document(snap, FALSE);
-	if (args->persistent != args->transient && snap->persistent != args->persistent)
-		return FALSE;
-	if (args->autostart && snap->autostart != (args->autostart == TRI_YES))
-		return FALSE;
 	return !types || g_strv_contains((const char *const *)types, enum_name(&pool_types, pool->type));
 }
 
@@ -88,11 +75,11 @@ static Listed *listed_new(const ListArgs *args, const ObjectSnap *snap)
 	listed->name = g_strdup(snap->name);
 	listed->uuid = g_strdup(snap->uuid);
 	listed->state = g_strdup(args->details && snap->active ? "running" : state_word(snap));
-	listed->autostart = tri(snap->autostart);
+	listed->autostart = op_tri(snap->autostart);
 	listed->type = ((const Pool *)object_snap_document(snap, FALSE))->type;
 	if (!args->details)
 		return listed;
-	listed->persistent = tri(snap->persistent);
+	listed->persistent = op_tri(snap->persistent);
 	if (!state)
 		return listed;
 	PoolSizes sizes = pool_state_sizes(state);
@@ -113,14 +100,12 @@ static gboolean check_types(char *const *types, GError **error)
 static gboolean list(OpCall *call, GError **error)
 {
 	const ListArgs *args = call->args;
-	guint flags = args->all ? CORE_LIST_ACTIVE | CORE_LIST_INACTIVE :
-		      args->inactive ? CORE_LIST_INACTIVE : CORE_LIST_ACTIVE;
 	g_auto(GStrv) types = args->type ? g_strsplit(args->type, ",", -1) : NULL;
 	if (!check_types(types, error))
 		return FALSE;
-	g_autoptr(GPtrArray) snaps = core_object_list(call->core, CORE_POOL, flags);
+	g_autoptr(GPtrArray) snaps = op_objects_wanted(call->core, CORE_POOL, &args->filter);
 	for (guint i = 0; i < snaps->len; i++)
-		if (fits(args, snaps->pdata[i], types))
+		if (has_type(snaps->pdata[i], types))
 			shape_append(&((List *)call->result)->pools, &listed_shape,
 				     listed_new(args, snaps->pdata[i]));
 	return TRUE;
@@ -183,9 +168,9 @@ static gboolean info(OpCall *call, G_GNUC_UNUSED GError **error)
 	result->name = g_strdup(snap->name);
 	result->uuid = g_strdup(snap->uuid);
 	result->state = g_strdup(snap->active ? "running" : "inactive");
-	result->active = tri(snap->active);
-	result->persistent = tri(snap->persistent);
-	result->autostart = tri(snap->autostart);
+	result->active = op_tri(snap->active);
+	result->persistent = op_tri(snap->persistent);
+	result->autostart = op_tri(snap->autostart);
 	result->type = ((const Pool *)object_snap_document(snap, FALSE))->type;
 	if (state)
 		put_sizes(result, state, args->bytes);
@@ -194,33 +179,9 @@ static gboolean info(OpCall *call, G_GNUC_UNUSED GError **error)
 
 /* ---- names, documents ---- */
 
-typedef struct DumpArgs {
-	ShapeHead head;
-	gboolean inactive;
-} DumpArgs;
-
-static const Row dump_rows[] = {
-	FLAG(DumpArgs, inactive, NULL, .doc = "show the definition, not what is active"),
-};
-static const Shape dump_args = SHAPE("pool-dumpxml-args", DumpArgs, dump_rows);
-
-typedef struct Text {
-	ShapeHead head;
-	char *text;
-} Text;
-
-static const Row text_rows[] = { STRING(Text, text, NULL, .doc = "Text") };
-static const Shape text_shape = SHAPE("pool-text", Text, text_rows);
-
-static gboolean set_text(OpCall *call, char *text)
-{
-	((Text *)call->result)->text = text;
-	return text != NULL;
-}
-
 static gboolean dumpxml(OpCall *call, G_GNUC_UNUSED GError **error)
 {
-	const DumpArgs *args = call->args;
+	const OpDumpArgs *args = call->args;
 	g_autoptr(ObjectSnap) snap = core_object_snap(call->object);
 	g_autoptr(Pool) pool = pool_copy(object_snap_document(snap, args->inactive));
 	PoolState *state = args->inactive ? NULL : pool_snap_state(snap);
@@ -228,45 +189,22 @@ static gboolean dumpxml(OpCall *call, G_GNUC_UNUSED GError **error)
 	pool->capacity = OPT_UINT(sizes.capacity);
 	pool->allocation = OPT_UINT(sizes.allocation);
 	pool->available = OPT_UINT(sizes.available);
-	return set_text(call, pool_to_xml(pool, SHAPE_XML_LIVE));
-}
-
-static gboolean pool_name(OpCall *call, G_GNUC_UNUSED GError **error)
-{
-	g_autoptr(ObjectSnap) snap = core_object_snap(call->object);
-	return set_text(call, g_strdup(snap->name));
-}
-
-static gboolean pool_uuid(OpCall *call, G_GNUC_UNUSED GError **error)
-{
-	g_autoptr(ObjectSnap) snap = core_object_snap(call->object);
-	return set_text(call, g_strdup(snap->uuid));
+	return op_tell_text(call, pool_to_xml(pool, SHAPE_XML_LIVE));
 }
 
 /* ---- lookup, for other doors ---- */
 
 typedef struct LookupArgs {
-	ShapeHead head;
-	char *name, *uuid, *path;
+	OpMade by;
+	char *path;
 } LookupArgs;
 
 static const Row lookup_rows[] = {
-	STRING(LookupArgs, name, NULL, .doc = "by name"),
-	UUID(LookupArgs, uuid, NULL, .doc = "by uuid"),
+	STRING(OpMade, name, NULL, .doc = "by name"),
+	UUID(OpMade, uuid, NULL, .doc = "by uuid"),
 	STRING(LookupArgs, path, NULL, .doc = "by the folder at which its volumes appear"),
 };
 static const Shape lookup_args = SHAPE("pool-lookup-args", LookupArgs, lookup_rows);
-
-typedef struct Found {
-	ShapeHead head;
-	char *name, *uuid;
-} Found;
-
-static const Row found_rows[] = {
-	STRING(Found, name, NULL, .doc = "Name"),
-	UUID(Found, uuid, NULL, .doc = "UUID"),
-};
-static const Shape found_shape = SHAPE("pool-found", Found, found_rows);
 
 static CoreObject *at_path(Core *core, const char *path, GError **error)
 {
@@ -284,27 +222,17 @@ static CoreObject *at_path(Core *core, const char *path, GError **error)
 static gboolean lookup(OpCall *call, GError **error)
 {
 	const LookupArgs *args = call->args;
-	Found *found = call->result;
-	if (!args->name + !args->uuid + !args->path != 2)
+	if (args->path && (args->by.name || args->by.uuid))
 		return fail(error, LODGE_ERROR_INVALID, "choose one of --name, --uuid and --path");
-	g_autoptr(CoreObject) pool =
-		args->path ? at_path(call->core, args->path, error) :
-			     core_object_find_by(call->core, CORE_POOL,
-						 args->name ? CORE_BY_NAME : CORE_BY_UUID,
-						 args->name ? args->name : args->uuid, error);
-	if (!pool)
-		return FALSE;
-	g_autoptr(ObjectSnap) snap = core_object_snap(pool);
-	found->name = g_strdup(snap->name);
-	found->uuid = g_strdup(snap->uuid);
-	return TRUE;
+	return args->path ? op_tell_made(call, at_path(call->core, args->path, error)) :
+			    op_object_lookup(call, error);
 }
 
 /* ---- what the host has ---- */
 
 static gboolean capabilities(OpCall *call, G_GNUC_UNUSED GError **error)
 {
-	return set_text(call, pool_capabilities());
+	return op_tell_text(call, pool_capabilities());
 }
 
 typedef struct FindArgs {
@@ -336,7 +264,7 @@ static gboolean find_with(OpCall *call, const char *spec, GError **error)
 	PoolType type = (PoolType)enum_value(&pool_types, args->type);
 	if (!type)
 		return fail(error, LODGE_ERROR_INVALID, "unknown storage pool type %s", args->type);
-	return set_text(call, pool_find_sources(type, spec, error));
+	return op_tell_text(call, pool_find_sources(type, spec, error));
 }
 
 static gboolean find(OpCall *call, GError **error)
@@ -369,27 +297,27 @@ static const Op ops[] = {
 	{ .name = "pool-info", .route = "/v1/pools/{pool}", POOL_READ, .args = &info_args,
 	  .result = &info_shape, .show = OP_SHOW_FIELDS, .doc = "Show state and sizes of a storage pool",
 	  .fn = info },
-	{ .name = "pool-dumpxml", .route = "/v1/pools/{pool}/xml", POOL_READ, .args = &dump_args,
-	  .result = &text_shape, .show = OP_SHOW_TEXT, .doc = "Show a storage pool as libvirt's XML",
+	{ .name = "pool-dumpxml", .route = "/v1/pools/{pool}/xml", POOL_READ, .args = &op_object_dump_args,
+	  .result = &op_text, .show = OP_SHOW_TEXT, .doc = "Show a storage pool as libvirt's XML",
 	  .fn = dumpxml },
-	{ .name = "pool-name", .route = "/v1/pools/{pool}/name", POOL_READ, .result = &text_shape,
-	  .show = OP_SHOW_TEXT, .doc = "Show the name of a storage pool", .fn = pool_name },
-	{ .name = "pool-uuid", .route = "/v1/pools/{pool}/uuid", POOL_READ, .result = &text_shape,
-	  .show = OP_SHOW_TEXT, .doc = "Show the uuid of a storage pool", .fn = pool_uuid },
-	{ .name = "pool-lookup", .family = "Storage pools", .method = "GET",
+	{ .name = "pool-name", .route = "/v1/pools/{pool}/name", POOL_READ, .result = &op_text,
+	  .show = OP_SHOW_TEXT, .doc = "Show the name of a storage pool", .fn = op_object_name },
+	{ .name = "pool-uuid", .route = "/v1/pools/{pool}/uuid", POOL_READ, .result = &op_text,
+	  .show = OP_SHOW_TEXT, .doc = "Show the uuid of a storage pool", .fn = op_object_uuid },
+	{ .name = "pool-lookup", .family = "Storage pools", .makes = OP_ON_POOL, .method = "GET",
 	  .route = "/v1/pool-lookup", .perm = OP_PERM_READ, .lane = OP_READ, .args = &lookup_args,
-	  .result = &found_shape, .show = OP_SHOW_FIELDS, .doc = "Find a storage pool", .fn = lookup },
+	  .result = &op_object_made, .show = OP_SHOW_FIELDS, .doc = "Find a storage pool", .fn = lookup },
 	{ .name = "pool-capabilities", .family = "Storage pools", .method = "GET",
 	  .route = "/v1/pool-capabilities", .perm = OP_PERM_READ, .lane = OP_BESIDE,
-	  .result = &text_shape, .show = OP_SHOW_TEXT,
+	  .result = &op_text, .show = OP_SHOW_TEXT,
 	  .doc = "Show which types of storage pools this host can have", .fn = capabilities },
 	{ .name = "find-storage-pool-sources", .family = "Storage pools", .method = "POST",
 	  .route = "/v1/pool-sources", .perm = OP_PERM_WRITE, .lane = OP_BESIDE, .args = &find_args,
-	  .result = &text_shape, .show = OP_SHOW_TEXT,
+	  .result = &op_text, .show = OP_SHOW_TEXT,
 	  .doc = "Look for what storage pools could be made of", .fn = find },
 	{ .name = "find-storage-pool-sources-as", .family = "Storage pools", .method = "POST",
 	  .route = "/v1/pool-sources-as", .perm = OP_PERM_WRITE, .lane = OP_BESIDE,
-	  .args = &find_as_args, .result = &text_shape, .show = OP_SHOW_TEXT,
+	  .args = &find_as_args, .result = &op_text, .show = OP_SHOW_TEXT,
 	  .doc = "Look for what storage pools could be made of", .fn = find_as },
 };
 

@@ -2,6 +2,7 @@
  * bytes. Neighbours: core/secrets.h keeps them; cli/secret.c reads values from files and terminals. */
 #include "core/secrets.h"
 #include "ops/families.h"
+#include "ops/objects.h"
 
 #include <string.h>
 
@@ -60,8 +61,8 @@ static void fill(Listed *listed, const char *uuid, const Secret *secret)
 	listed->usageID = g_strdup(id ? id : "");
 	listed->usage = id ? g_strdup_printf("%s %s", enum_name(&secret_types, listed->usageType), id) :
 			     g_strdup("Unused");
-	listed->ephemeral = secret->ephemeral == TRI_YES ? TRI_YES : TRI_NO;
-	listed->is_private = secret->is_private == TRI_YES ? TRI_YES : TRI_NO;
+	listed->ephemeral = op_tri(secret->ephemeral == TRI_YES);
+	listed->is_private = op_tri(secret->is_private == TRI_YES);
 }
 
 /* Whether a filter with its opposite lets @is through: neither or both say nothing. */
@@ -113,22 +114,12 @@ static void tell(OpCall *call, CoreObject *object)
 	shape_clear(&listed_shape, &all);
 }
 
-typedef struct DefineArgs {
-	ShapeHead head;
-	char *xml;
-	gboolean validate;
-} DefineArgs;
-
-static const Row define_rows[] = {
-	RAWXML(DefineArgs, xml, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED,
-	       .doc = "file with the <secret> document, - for standard input"),
-	FLAG(DefineArgs, validate, NULL, .doc = "refuse elements that are not known"),
-};
-static const Shape define_args = SHAPE("secret-define-args", DefineArgs, define_rows);
+static const Row define_rows[] = { OP_XML_ROWS("secret") };
+static const Shape define_args = SHAPE("secret-define-args", OpXmlArgs, define_rows);
 
 static gboolean define(OpCall *call, GError **error)
 {
-	const DefineArgs *args = call->args;
+	const OpXmlArgs *args = call->args;
 	g_autoptr(CoreObject) secret =
 		core_secret_define(call->core, args->xml, args->validate ? CORE_OBJECT_VALIDATE : 0,
 				   &call->notes, error);
@@ -187,20 +178,11 @@ static gboolean find_by_usage(OpCall *call, GError **error)
 	return fail(error, LODGE_ERROR_NOT_FOUND, "no secret with matching usage '%s'", args->usage);
 }
 
-typedef struct Text {
-	ShapeHead head;
-	char *text;
-} Text;
-
-static const Row text_rows[] = { STRING(Text, text, NULL, .doc = "The document") };
-static const Shape text_shape = SHAPE("secret-text", Text, text_rows);
-
 static gboolean dumpxml(OpCall *call, G_GNUC_UNUSED GError **error)
 {
 	g_autoptr(ObjectSnap) snap = core_object_snap(call->object);
 	const Secret *secret = object_snap_document(snap, FALSE);
-	((Text *)call->result)->text = shape_to_xml(&secret_shape, "secret", secret, SHAPE_XML_LIVE);
-	return TRUE;
+	return op_tell_text(call, shape_to_xml(&secret_shape, "secret", secret, SHAPE_XML_LIVE));
 }
 
 static gboolean undefine(OpCall *call, GError **error)
@@ -281,7 +263,7 @@ static const Op ops[] = {
 	  .show = OP_SHOW_FIELDS, .doc = "Find a secret by its uuid or by what it is for",
 	  .fn = find_by_usage },
 	{ .name = "secret-dumpxml", SECRET_OP, .method = "GET", .route = "/v1/secrets/{secret}/xml",
-	  .perm = OP_PERM_READ, .lane = OP_READ, .result = &text_shape, .show = OP_SHOW_TEXT,
+	  .perm = OP_PERM_READ, .lane = OP_READ, .result = &op_text, .show = OP_SHOW_TEXT,
 	  .doc = "Show a secret's document", .fn = dumpxml },
 	{ .name = "secret-set-value", SECRET_OP, .method = "POST", .route = "/v1/secrets/{secret}/value",
 	  .perm = OP_PERM_WRITE, .lane = OP_LANE, .args = &value_args, .show = OP_SHOW_MESSAGE,
