@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <glib-unix.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -345,6 +346,22 @@ static Console *find(CoreGuest *guest, const char *alias, GError **error)
 	return NULL;
 }
 
+/* A writer whose far end is closed makes room at once: who closes a console and opens it again finds it
+ * free, although the main loop has not seen the end yet. What it typed last goes to the guest. */
+static void release_gone_writer(Console *console)
+{
+	Reader *writer = console->writer;
+	struct pollfd peer = { .fd = writer ? writer->fd : -1 };
+	char buffer[CHUNK];
+	if (poll(&peer, 1, 0) != 1 || !(peer.revents & POLLHUP))
+		return;
+	ssize_t n = recv(writer->fd, buffer, sizeof buffer, MSG_DONTWAIT);
+	if (n > 0 && write(console->fd, buffer, (size_t)n) < n)
+		log_warning(NULL, "console %s: what was typed last is lost: the guest does not read",
+			    console->alias);
+	console->writer = NULL;
+}
+
 int core_console_open(CoreGuest *guest, const char *alias, guint flags, gboolean *writable,
 		      GError **error)
 {
@@ -361,6 +378,7 @@ int core_console_open(CoreGuest *guest, const char *alias, guint flags, gboolean
 		fail_errno(error, errno, "cannot make a socket");
 		return -1;
 	}
+	release_gone_writer(console);
 	Reader *reader = g_new0(Reader, 1);
 	*reader = (Reader){ .console = console, .fd = pair[0] };
 	if (flags & CONSOLE_NO_HISTORY)
