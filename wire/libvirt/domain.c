@@ -1,7 +1,7 @@
 /* What rows cannot say about guests: lists in libvirt's forms, reasons of states, streams.
  * Neighbours: procs.c has the rows; the verbs are in ops/guest_*.c. */
 #include "ops/reason.h"
-#include "wire/libvirt/internal.h"
+#include "wire/libvirt/objects.h"
 
 #include <string.h>
 
@@ -131,75 +131,43 @@ gboolean lv_before_keys(LvCall *call, OpCall *op, GError **error)
 
 /* Flags of virConnectListAllDomains, in pairs that say nothing where both or none is set. */
 enum {
-	LIST_ACTIVE = 1 << 0,
-	LIST_INACTIVE = 1 << 1,
-	LIST_PERSISTENT = 1 << 2,
-	LIST_TRANSIENT = 1 << 3,
 	LIST_RUNNING = 1 << 4,
 	LIST_PAUSED = 1 << 5,
 	LIST_SHUTOFF = 1 << 6,
 	LIST_OTHER = 1 << 7,
 	LIST_MANAGEDSAVE = 1 << 8,
 	LIST_NO_MANAGEDSAVE = 1 << 9,
-	LIST_AUTOSTART = 1 << 10,
-	LIST_NO_AUTOSTART = 1 << 11,
 	LIST_HAS_SNAPSHOT = 1 << 12,
 	LIST_HAS_CHECKPOINT = 1 << 14,
 };
-
-/* Of a pair: only @one is asked for. */
-static gboolean only(guint64 flags, guint64 one, guint64 other)
-{
-	return (flags & (one | other)) == one;
-}
+static const LvListBits list_bits = { .active = 1 << 0, .inactive = 1 << 1, .persistent = 1 << 2,
+				      .transient = 1 << 3, .autostart = 1 << 10, .no_autostart = 1 << 11 };
 
 gboolean lv_before_list_all(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
 {
 	guint64 flags = lv_arg(call, "flags")->u;
-	LV_ARG(gboolean, op, "inactive") = only(flags, LIST_INACTIVE, LIST_ACTIVE);
-	LV_ARG(gboolean, op, "all") = !only(flags, LIST_INACTIVE, LIST_ACTIVE) &&
-				      !only(flags, LIST_ACTIVE, LIST_INACTIVE);
+	lv_list_filter(op, flags, &list_bits);
 	LV_ARG(gboolean, op, "name") = LV_ARG(gboolean, op, "uuid") = LV_ARG(gboolean, op, "id") = TRUE;
-	LV_ARG(gboolean, op, "persistent") = (flags & LIST_PERSISTENT) != 0;
-	LV_ARG(gboolean, op, "transient") = (flags & LIST_TRANSIENT) != 0;
 	LV_ARG(gboolean, op, "state_running") = (flags & LIST_RUNNING) != 0;
 	LV_ARG(gboolean, op, "state_paused") = (flags & LIST_PAUSED) != 0;
 	LV_ARG(gboolean, op, "state_shutoff") = (flags & LIST_SHUTOFF) != 0;
 	LV_ARG(gboolean, op, "state_other") = (flags & LIST_OTHER) != 0;
 	LV_ARG(gboolean, op, "with_managed_save") = (flags & LIST_MANAGEDSAVE) != 0;
 	LV_ARG(gboolean, op, "without_managed_save") = (flags & LIST_NO_MANAGEDSAVE) != 0;
-	if (only(flags, LIST_AUTOSTART, LIST_NO_AUTOSTART))
-		LV_ARG(Tri, op, "autostart") = TRI_YES;
-	else if (only(flags, LIST_NO_AUTOSTART, LIST_AUTOSTART))
-		LV_ARG(Tri, op, "autostart") = TRI_NO;
 	return TRUE;
-}
-
-static const GPtrArray *listed(const OpCall *op)
-{
-	static GPtrArray *none;
-	const GPtrArray *list = LV_RESULT(GPtrArray *, op, "domains");
-	if (!none)
-		none = g_ptr_array_new();
-	return list ? list : none;
-}
-
-static const Shape *listed_shape(const OpCall *op)
-{
-	return op->op->result->rows[0].of;
 }
 
 /* No guest has a snapshot or a checkpoint: who asks for those with one gets none. */
 static gboolean asks_for_none(guint64 flags)
 {
-	return only(flags, LIST_HAS_SNAPSHOT, LIST_HAS_SNAPSHOT << 1) ||
-	       only(flags, LIST_HAS_CHECKPOINT, LIST_HAS_CHECKPOINT << 1);
+	return lv_only(flags, LIST_HAS_SNAPSHOT, LIST_HAS_SNAPSHOT << 1) ||
+	       lv_only(flags, LIST_HAS_CHECKPOINT, LIST_HAS_CHECKPOINT << 1);
 }
 
 gboolean lv_after_list_all(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
 {
-	const GPtrArray *list = listed(op);
-	const Shape *shape = listed_shape(op);
+	const Shape *shape;
+	const GPtrArray *list = lv_listed(op, &shape);
 	guint n = asks_for_none(lv_arg(call, "flags")->u) ? 0 : list->len;
 	guint sent = lv_arg(call, "need_results")->i ? n : 0;
 	WireValue *items = lv_put_list(call, lv_put(call, "domains"), sent, 3);
@@ -215,41 +183,14 @@ gboolean lv_after_list_all(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **erro
 	return TRUE;
 }
 
-gboolean lv_before_inactive(G_GNUC_UNUSED LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
-{
-	LV_ARG(gboolean, op, "inactive") = TRUE;
-	return TRUE;
-}
-
-gboolean lv_after_count(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
-{
-	lv_put(call, "num")->i = listed(op)->len;
-	return TRUE;
-}
-
-/* As many as there are, and no more than were asked for. */
-static guint count(const OpCall *op, const WireValue *most)
-{
-	return most->i <= 0 ? 0 : (guint)MIN((gint64)listed(op)->len, most->i);
-}
-
-gboolean lv_after_names(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
-{
-	const GPtrArray *list = listed(op);
-	guint n = count(op, lv_arg(call, "maxnames"));
-	WireValue *names = lv_put_list(call, lv_put(call, "names"), n, 0);
-	for (guint i = 0; i < n; i++)
-		names[i].s = LV_MEMBER(char *, listed_shape(op), g_ptr_array_index(list, i), "name");
-	return TRUE;
-}
-
 gboolean lv_after_ids(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
 {
-	const GPtrArray *list = listed(op);
-	guint n = count(op, lv_arg(call, "maxids"));
+	const Shape *shape;
+	const GPtrArray *list = lv_listed(op, &shape);
+	guint n = (guint)CLAMP(lv_arg(call, "maxids")->i, 0, (gint64)list->len);
 	WireValue *ids = lv_put_list(call, lv_put(call, "ids"), n, 0);
 	for (guint i = 0; i < n; i++)
-		ids[i].i = LV_MEMBER(OptInt, listed_shape(op), g_ptr_array_index(list, i), "id").v;
+		ids[i].i = LV_MEMBER(OptInt, shape, list->pdata[i], "id").v;
 	return TRUE;
 }
 

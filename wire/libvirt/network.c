@@ -1,91 +1,12 @@
 /* See network.h. */
 #include "wire/libvirt/network.h"
+#include "wire/libvirt/objects.h"
 #include "model/network.h"
 
 #include <string.h>
 
-/* virConnectListAllNetworksFlags */
-enum {
-	LIST_INACTIVE = 1 << 0,
-	LIST_ACTIVE = 1 << 1,
-	LIST_PERSISTENT = 1 << 2,
-	LIST_TRANSIENT = 1 << 3,
-	LIST_AUTOSTART = 1 << 4,
-	LIST_NO_AUTOSTART = 1 << 5,
-};
-
 #define UPDATE_LIVE 1	/* virNetworkUpdateFlags */
 #define UPDATE_CONFIG 2
-
-/* The only list of the verb's result. */
-static const GPtrArray *listed(const OpCall *op, const Shape **shape)
-{
-	static GPtrArray *none;
-	const Row *row = &op->op->result->rows[0];
-	const GPtrArray *list = *(GPtrArray *const *)((char *)op->result + row->offset);
-	*shape = row->of;
-	if (!none)
-		none = g_ptr_array_new();
-	return list ? list : none;
-}
-
-static gboolean only(guint64 flags, guint this, guint other)
-{
-	return (flags & this) && !(flags & other);
-}
-
-gboolean lv_before_networks(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
-{
-	guint64 flags = lv_arg(call, "flags")->u;
-	LV_ARG(gboolean, op, "inactive") = only(flags, LIST_INACTIVE, LIST_ACTIVE);
-	LV_ARG(gboolean, op, "all") = !only(flags, LIST_INACTIVE, LIST_ACTIVE) &&
-				      !only(flags, LIST_ACTIVE, LIST_INACTIVE);
-	LV_ARG(gboolean, op, "persistent") = (flags & LIST_PERSISTENT) != 0;
-	LV_ARG(gboolean, op, "transient") = (flags & LIST_TRANSIENT) != 0;
-	if (only(flags, LIST_AUTOSTART, LIST_NO_AUTOSTART))
-		LV_ARG(Tri, op, "autostart") = TRI_YES;
-	else if (only(flags, LIST_NO_AUTOSTART, LIST_AUTOSTART))
-		LV_ARG(Tri, op, "autostart") = TRI_NO;
-	return TRUE;
-}
-
-gboolean lv_before_inactive_networks(G_GNUC_UNUSED LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
-{
-	LV_ARG(gboolean, op, "inactive") = TRUE;
-	return TRUE;
-}
-
-gboolean lv_after_networks(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
-{
-	const Shape *shape;
-	const GPtrArray *list = listed(op, &shape);
-	const WireType *type = wire_type("net:network")->fields[0].type;
-	guint sent = lv_arg(call, "need_results")->i ? list->len : 0;
-	WireValue *items = lv_put_list(call, lv_put(call, "nets"), sent, 2);
-	for (guint i = 0; i < sent; i++)
-		lv_put_object(&call->arena, &items[i], type, shape, list->pdata[i]);
-	lv_put(call, "ret")->u = list->len;
-	return TRUE;
-}
-
-gboolean lv_after_network_count(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
-{
-	const Shape *shape;
-	lv_put(call, "num")->i = listed(op, &shape)->len;
-	return TRUE;
-}
-
-gboolean lv_after_network_names(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
-{
-	const Shape *shape;
-	const GPtrArray *list = listed(op, &shape);
-	gint64 most = lv_arg(call, "maxnames")->i;
-	guint n = most <= 0 ? 0 : (guint)MIN((gint64)list->len, most);
-	WireValue *names = lv_put_list(call, lv_put(call, "names"), n, 0);
-	for (guint i = 0; i < n; i++)
-		names[i].s = LV_MEMBER(char *, shape, list->pdata[i], "name");
-	return TRUE;
-}
 
 gboolean lv_after_bridge_name(LvCall *call, OpCall *op, GError **error)
 {
@@ -124,8 +45,8 @@ static void put_text(WireValue *value, const char *text)
 gboolean lv_after_leases(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
 {
 	const Shape *shape;
-	const GPtrArray *list = listed(op, &shape);
-	guint sent = lv_arg(call, "need_results")->i ? list->len : 0;
+	const GPtrArray *list = lv_listed(op, &shape);
+	guint sent = lv_list_wanted(call, list);
 	WireValue *items = lv_put_list(call, lv_put(call, "leases"), sent, 9);
 	for (guint i = 0; i < sent; i++) {
 		gpointer lease = list->pdata[i];
@@ -141,7 +62,6 @@ gboolean lv_after_leases(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
 		put_text(&fields[7], LV_MEMBER(char *, shape, lease, "hostname"));
 		put_text(&fields[8], LV_MEMBER(char *, shape, lease, "clientid"));
 	}
-	lv_put(call, "ret")->u = list->len;
 	return TRUE;
 }
 
@@ -159,8 +79,8 @@ gboolean lv_after_network_port(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **
 gboolean lv_after_network_ports(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
 {
 	const Shape *shape;
-	const GPtrArray *list = listed(op, &shape);
-	guint sent = lv_arg(call, "need_results")->i ? list->len : 0;
+	const GPtrArray *list = lv_listed(op, &shape);
+	guint sent = lv_list_wanted(call, list);
 	WireValue *items = lv_put_list(call, lv_put(call, "ports"), sent, 2);
 	for (guint i = 0; i < sent; i++) {
 		items[i].set = TRUE;
@@ -169,6 +89,5 @@ gboolean lv_after_network_ports(LvCall *call, OpCall *op, G_GNUC_UNUSED GError *
 			lv_uuid_bytes(&call->arena, LV_MEMBER(char *, shape, list->pdata[i], "uuid"));
 		items[i].items[1].n = 16;
 	}
-	lv_put(call, "ret")->u = list->len;
 	return TRUE;
 }

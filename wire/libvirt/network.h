@@ -3,11 +3,6 @@
 
 #include "wire/libvirt/internal.h"
 
-gboolean lv_before_networks(LvCall *call, OpCall *op, GError **error);
-gboolean lv_before_inactive_networks(LvCall *call, OpCall *op, GError **error);
-gboolean lv_after_networks(LvCall *call, OpCall *op, GError **error);
-gboolean lv_after_network_count(LvCall *call, OpCall *op, GError **error);
-gboolean lv_after_network_names(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_bridge_name(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_network_update(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_leases(LvCall *call, OpCall *op, GError **error);

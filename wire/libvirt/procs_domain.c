@@ -1,19 +1,19 @@
 /* Guests, found, shown and run: rows of procedures.
  * How to read a row: internal.h, LvProc; signatures: codec.h; the list of tables: procs.c. */
-#include "wire/libvirt/internal.h"
+#include "wire/libvirt/objects.h"
 
 /* clang-format off */
 static const LvProc rows[] = {
 	/* ---- finding guests ---- */
 	{ 21, "connect_list_defined_domains", "maxnames:i32", "names:str<16384>",
-	  .op = "list", .before = lv_before_inactive, .after = lv_after_names },
+	  .op = "list", .before = lv_before_inactive_objects, .after = lv_after_names },
 	{ 22, "domain_lookup_by_id", "id:i32", "dom:domain", .op = "lookup", .take = "id=id", LOOKUP },
 	{ 23, "domain_lookup_by_name", "name:str", "dom:domain",
 	  .op = "lookup", .take = "name=name", LOOKUP },
 	{ 24, "domain_lookup_by_uuid", "uuid:uuid", "dom:domain",
 	  .op = "lookup", .take = "uuid=uuid", LOOKUP },
 	{ 25, "connect_num_of_defined_domains", "", "num:i32",
-	  .op = "list", .before = lv_before_inactive, .after = lv_after_count },
+	  .op = "list", .before = lv_before_inactive_objects, .after = lv_after_count },
 	{ 37, "connect_list_domains", "maxids:i32", "ids:i32<16384>", .op = "list", .after = lv_after_ids },
 	{ 51, "connect_num_of_domains", "", "num:i32", .op = "list", .after = lv_after_count },
 	{ 273, "connect_list_all_domains", "need_results:i32 flags:u32", "domains:domain<16384> ret:u32",

@@ -1,6 +1,7 @@
 /* Networks and their ports: rows of procedures. On the wire a port is its network and its uuid.
  * How to read a row: internal.h, LvProc; signatures: codec.h; the list of tables: procs.c. */
 #include "wire/libvirt/network.h"
+#include "wire/libvirt/objects.h"
 
 #define NET "net:network"
 #define NET_FLAGS "net:network flags:u32"
@@ -12,16 +13,16 @@
 static const LvProc rows[] = {
 	/* ---- finding networks ---- */
 	{ 36, "connect_list_defined_networks", "maxnames:i32", "names:str<16384>", .op = "net-list",
-	  .before = lv_before_inactive_networks, .after = lv_after_network_names },
+	  .before = lv_before_inactive_objects, .after = lv_after_names },
 	{ 38, "connect_list_networks", "maxnames:i32", "names:str<16384>", .op = "net-list",
-	  .after = lv_after_network_names },
+	  .after = lv_after_names },
 	{ 46, "network_lookup_by_name", "name:str", NET, .op = "net-lookup", .take = "name=name", NO_NET },
 	{ 47, "network_lookup_by_uuid", "uuid:uuid", NET, .op = "net-lookup", .take = "uuid=uuid", NO_NET },
 	{ 50, "connect_num_of_defined_networks", "", "num:i32", .op = "net-list",
-	  .before = lv_before_inactive_networks, .after = lv_after_network_count },
-	{ 52, "connect_num_of_networks", "", "num:i32", .op = "net-list", .after = lv_after_network_count },
+	  .before = lv_before_inactive_objects, .after = lv_after_count },
+	{ 52, "connect_num_of_networks", "", "num:i32", .op = "net-list", .after = lv_after_count },
 	{ 283, "connect_list_all_networks", "need_results:i32 flags:u32", "nets:network<16384> ret:u32",
-	  .op = "net-list", .flags = 0x3f, .before = lv_before_networks, .after = lv_after_networks },
+	  .op = "net-list", .flags = LV_OBJECT_FLAGS, .before = lv_before_objects, .after = lv_after_objects },
 
 	/* ---- what a network is ---- */
 	{ 43, "network_get_xml_desc", NET_FLAGS, "xml:str", .op = "net-dumpxml", .flags = 1,

@@ -1,36 +1,11 @@
 /* Network filters and their bindings: rows of procedures, and what rows cannot say.
  * How to read a row: internal.h, LvProc; signatures: codec.h; the list of tables: procs.c. */
-#include "wire/libvirt/internal.h"
-#include "wire/libvirt/storage.h"
+#include "wire/libvirt/objects.h"
 
 #define FILTER "nwfilter:nwfilter"
 #define BINDING "nwfilter:nwfilter_binding"
 #define NO_FILTER .missing = LV_ERR_NO_NWFILTER
 #define NO_BINDING .missing = LV_ERR_NO_NWFILTER_BINDING
-
-/* All items of the result's only list as @field of the reply, of the wire's @type. */
-static gboolean give_all(LvCall *call, OpCall *op, const char *field, const char *type)
-{
-	const Row *row = &op->op->result->rows[0];
-	const GPtrArray *list = *(GPtrArray *const *)((char *)op->result + row->offset);
-	const WireType *item = wire_type(type)->fields[0].type;
-	guint sent = lv_arg(call, "need_results")->i ? shape_len(list) : 0;
-	WireValue *items = lv_put_list(call, lv_put(call, field), sent, 2);
-	for (guint i = 0; i < sent; i++)
-		lv_put_object(&call->arena, &items[i], item, row->of, list->pdata[i]);
-	lv_put(call, "ret")->u = shape_len(list);
-	return TRUE;
-}
-
-static gboolean after_filters(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
-{
-	return give_all(call, op, "filters", FILTER);
-}
-
-static gboolean after_bindings(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
-{
-	return give_all(call, op, "bindings", BINDING);
-}
 
 /* The binding's port is no target of verbs but an argument. */
 static gboolean before_binding(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
@@ -49,11 +24,11 @@ static gboolean after_binding(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **e
 /* clang-format off */
 static const LvProc rows[] = {
 	{ 178, "connect_num_of_nwfilters", "", "num:i32", .op = "nwfilter-list",
-	  .after = lv_after_storage_count },
+	  .after = lv_after_count },
 	{ 179, "connect_list_nwfilters", "maxnames:i32", "names:str<16384>", .op = "nwfilter-list",
-	  .after = lv_after_storage_names },
+	  .after = lv_after_names },
 	{ 286, "connect_list_all_nwfilters", "need_results:i32 flags:u32",
-	  "filters:nwfilter<16384> ret:u32", .op = "nwfilter-list", .after = after_filters },
+	  "filters:nwfilter<16384> ret:u32", .op = "nwfilter-list", .after = lv_after_objects },
 	{ 175, "nwfilter_lookup_by_name", "name:str", FILTER, .op = "nwfilter-lookup",
 	  .take = "name=name", NO_FILTER },
 	{ 176, "nwfilter_lookup_by_uuid", "uuid:uuid", FILTER, .op = "nwfilter-lookup",
@@ -67,7 +42,7 @@ static const LvProc rows[] = {
 
 	{ 401, "connect_list_all_nwfilter_bindings", "need_results:i32 flags:u32",
 	  "bindings:nwfilter_binding<16384> ret:u32", .op = "nwfilter-binding-list",
-	  .after = after_bindings },
+	  .after = lv_after_objects },
 	{ 397, "nwfilter_binding_lookup_by_port_dev", "name:str", BINDING,
 	  .op = "nwfilter-binding-lookup", .take = "binding=name", .after = after_binding, NO_BINDING },
 	{ 398, "nwfilter_binding_get_xml_desc", BINDING " flags:u32", "xml:str",

@@ -1,18 +1,11 @@
 /* Secrets: rows of procedures, and what they cannot say.
  * How to read a row: internal.h, LvProc; signatures: codec.h; the list of tables: procs.c. */
-#include "wire/libvirt/internal.h"
+#include "wire/libvirt/objects.h"
 
 #include <string.h>
 
 /* virConnectListAllSecretsFlags */
 enum { EPHEMERAL = 1, NO_EPHEMERAL = 2, PRIVATE = 4, NO_PRIVATE = 8 };
-
-static const GPtrArray *listed(const OpCall *op)
-{
-	static const GPtrArray none;
-	const GPtrArray *list = LV_RESULT(GPtrArray *, op, "secrets");
-	return list ? list : &none;
-}
 
 static gboolean before_list(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
 {
@@ -21,37 +14,6 @@ static gboolean before_list(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **err
 	LV_ARG(gboolean, op, "no_ephemeral") = (flags & NO_EPHEMERAL) != 0;
 	LV_ARG(gboolean, op, "private") = (flags & PRIVATE) != 0;
 	LV_ARG(gboolean, op, "no_private") = (flags & NO_PRIVATE) != 0;
-	return TRUE;
-}
-
-static gboolean after_list(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
-{
-	const GPtrArray *list = listed(op);
-	const Shape *shape = op->op->result->rows[0].of;
-	const WireType *type = wire_type("secret:secret")->fields[0].type;
-	guint n = lv_arg(call, "need_results")->i ? list->len : 0;
-	WireValue *items = lv_put_list(call, lv_put(call, "secrets"), n, type->n);
-	for (guint i = 0; i < n; i++)
-		lv_put_object(&call->arena, &items[i], type, shape, g_ptr_array_index(list, i));
-	lv_put(call, "ret")->u = list->len;
-	return TRUE;
-}
-
-static gboolean after_count(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
-{
-	lv_put(call, "num")->i = listed(op)->len;
-	return TRUE;
-}
-
-static gboolean after_uuids(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
-{
-	const GPtrArray *list = listed(op);
-	const Shape *shape = op->op->result->rows[0].of;
-	gint64 most = lv_arg(call, "maxuuids")->i;
-	guint n = most <= 0 ? 0 : (guint)MIN((gint64)list->len, most);
-	WireValue *uuids = lv_put_list(call, lv_put(call, "uuids"), n, 0);
-	for (guint i = 0; i < n; i++)
-		uuids[i].s = LV_MEMBER(char *, shape, g_ptr_array_index(list, i), "uuid");
 	return TRUE;
 }
 
@@ -81,9 +43,9 @@ static gboolean after_get(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error
 
 /* clang-format off */
 static const LvProc rows[] = {
-	{ 139, "connect_num_of_secrets", "", "num:i32", .op = "secret-list", .after = after_count },
+	{ 139, "connect_num_of_secrets", "", "num:i32", .op = "secret-list", .after = lv_after_count },
 	{ 140, "connect_list_secrets", "maxuuids:i32", "uuids:str<16384>", .op = "secret-list",
-	  .after = after_uuids },
+	  .after = lv_after_uuids },
 	{ 141, "secret_lookup_by_uuid", "uuid:uuid", SECRET, .op = "secret-lookup", .take = "uuid=uuid",
 	  NO_SECRET },
 	{ 142, "secret_define_xml", "xml:str flags:u32", SECRET, .op = "secret-define", .flags = 1,
@@ -98,7 +60,7 @@ static const LvProc rows[] = {
 	{ 147, "secret_lookup_by_usage", "usageType:i32 usageID:str", SECRET, .op = "secret-lookup",
 	  .take = "type=usageType usage=usageID", NO_SECRET },
 	{ 287, "connect_list_all_secrets", "need_results:i32 flags:u32", "secrets:secret<16384> ret:u32",
-	  .op = "secret-list", .flags = 15, .before = before_list, .after = after_list },
+	  .op = "secret-list", .flags = 15, .before = before_list, .after = lv_after_objects },
 	{ 380, "connect_secret_event_register_any", "eventID:i32 secret:secret?", "callbackID:i32",
 	  .fn = lv_secret_event_register },
 	{ 381, "connect_secret_event_deregister_any", "callbackID:i32", "",

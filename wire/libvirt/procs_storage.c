@@ -1,5 +1,6 @@
 /* Storage pools and volumes: rows of procedures.
  * How to read a row: internal.h, LvProc; signatures: codec.h; the list of tables: procs.c. */
+#include "wire/libvirt/objects.h"
 #include "wire/libvirt/storage.h"
 
 #define POOL "pool:storage_pool"
@@ -13,18 +14,18 @@
 static const LvProc rows[] = {
 	/* ---- finding pools ---- */
 	{ 71, "connect_num_of_storage_pools", "", "num:i32", .op = "pool-list",
-	  .after = lv_after_storage_count },
+	  .after = lv_after_count },
 	{ 72, "connect_list_storage_pools", "maxnames:i32", "names:str<16384>", .op = "pool-list",
-	  .after = lv_after_storage_names },
+	  .after = lv_after_names },
 	{ 73, "connect_num_of_defined_storage_pools", "", "num:i32", .op = "pool-list",
-	  .before = lv_before_inactive_pools, .after = lv_after_storage_count },
+	  .before = lv_before_inactive_objects, .after = lv_after_count },
 	{ 74, "connect_list_defined_storage_pools", "maxnames:i32", "names:str<16384>",
-	  .op = "pool-list", .before = lv_before_inactive_pools, .after = lv_after_storage_names },
+	  .op = "pool-list", .before = lv_before_inactive_objects, .after = lv_after_names },
 	{ 75, "connect_find_storage_pool_sources", "type:str srcSpec:str? flags:u32", "xml:str",
 	  .op = "find-storage-pool-sources", .take = "type=type srcSpec=srcSpec", .give = "xml=text" },
 	{ 281, "connect_list_all_storage_pools", "need_results:i32 flags:u32",
 	  "pools:storage_pool<16384> ret:u32", .op = "pool-list", .flags = 0xfffff,
-	  .before = lv_before_pools, .after = lv_after_pools },
+	  .before = lv_before_pools, .after = lv_after_objects },
 	{ 84, "storage_pool_lookup_by_name", "name:str", POOL, .op = "pool-lookup",
 	  .take = "name=name", NO_POOL },
 	{ 85, "storage_pool_lookup_by_uuid", "uuid:uuid", POOL, .op = "pool-lookup",
@@ -68,9 +69,9 @@ static const LvProc rows[] = {
 
 	/* ---- finding volumes ---- */
 	{ 91, "storage_pool_num_of_volumes", POOL, "num:i32", .op = "vol-list",
-	  .after = lv_after_storage_count },
+	  .after = lv_after_count },
 	{ 92, "storage_pool_list_volumes", "pool:storage_pool maxnames:i32", "names:str<16384>",
-	  .op = "vol-list", .after = lv_after_storage_names },
+	  .op = "vol-list", .after = lv_after_names },
 	{ 282, "storage_pool_list_all_volumes", "pool:storage_pool need_results:i32 flags:u32",
 	  "vols:storage_vol<16384> ret:u32", .op = "vol-list", .after = lv_after_volumes },
 	{ 95, "storage_vol_lookup_by_name", "pool:storage_pool name:str", VOL, .op = "vol-lookup",

@@ -1,44 +1,15 @@
 /* See storage.h. */
+#include "wire/libvirt/objects.h"
 #include "wire/libvirt/storage.h"
 
 #include <string.h>
 
-/* virConnectListAllStoragePoolsFlags; types follow, in the order of pool_types. */
-enum {
-	LIST_INACTIVE = 1 << 0,
-	LIST_ACTIVE = 1 << 1,
-	LIST_PERSISTENT = 1 << 2,
-	LIST_TRANSIENT = 1 << 3,
-	LIST_AUTOSTART = 1 << 4,
-	LIST_NO_AUTOSTART = 1 << 5,
-};
+/* virConnectListAllStoragePoolsFlags: types follow those of all lists, in the order of pool_types. */
 #define LIST_TYPES_AT 6
 #define POOL_RUNNING 2	 /* virStoragePoolState */
 #define INFO_PHYSICAL 1	 /* virStorageVolInfoFlags */
 
 /* ---- lists ---- */
-
-static const Row *list_row(const OpCall *op)
-{
-	for (guint i = 0; i < op->op->result->n; i++)
-		if (op->op->result->rows[i].kind == ROW_LIST)
-			return &op->op->result->rows[i];
-	g_assert_not_reached();
-}
-
-static const GPtrArray *listed(const OpCall *op)
-{
-	static GPtrArray *none;
-	const GPtrArray *list = *(GPtrArray *const *)((char *)op->result + list_row(op)->offset);
-	if (!none)
-		none = g_ptr_array_new();
-	return list ? list : none;
-}
-
-static gboolean only(guint64 flags, guint this, guint other)
-{
-	return (flags & this) && !(flags & other);
-}
 
 /* "dir,fs": the words of the bits that ask for types; NULL: all. */
 static char *types_of(guint64 flags)
@@ -56,48 +27,19 @@ static char *types_of(guint64 flags)
 	return g_string_free(types, types->len == 0);
 }
 
-gboolean lv_before_pools(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+gboolean lv_before_pools(LvCall *call, OpCall *op, GError **error)
 {
-	guint64 flags = lv_arg(call, "flags")->u;
-	LV_ARG(gboolean, op, "inactive") = only(flags, LIST_INACTIVE, LIST_ACTIVE);
-	LV_ARG(gboolean, op, "all") = !only(flags, LIST_INACTIVE, LIST_ACTIVE) &&
-				      !only(flags, LIST_ACTIVE, LIST_INACTIVE);
-	LV_ARG(gboolean, op, "persistent") = (flags & LIST_PERSISTENT) != 0;
-	LV_ARG(gboolean, op, "transient") = (flags & LIST_TRANSIENT) != 0;
-	LV_ARG(char *, op, "type") = types_of(flags);
-	if (only(flags, LIST_AUTOSTART, LIST_NO_AUTOSTART))
-		LV_ARG(Tri, op, "autostart") = TRI_YES;
-	else if (only(flags, LIST_NO_AUTOSTART, LIST_AUTOSTART))
-		LV_ARG(Tri, op, "autostart") = TRI_NO;
-	return TRUE;
-}
-
-gboolean lv_before_inactive_pools(G_GNUC_UNUSED LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
-{
-	LV_ARG(gboolean, op, "inactive") = TRUE;
-	return TRUE;
-}
-
-gboolean lv_after_pools(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
-{
-	const GPtrArray *list = listed(op);
-	const Shape *shape = list_row(op)->of;
-	const WireType *type = wire_type("pool:storage_pool")->fields[0].type;
-	guint sent = lv_arg(call, "need_results")->i ? list->len : 0;
-	WireValue *items = lv_put_list(call, lv_put(call, "pools"), sent, 2);
-	for (guint i = 0; i < sent; i++)
-		lv_put_object(&call->arena, &items[i], type, shape, list->pdata[i]);
-	lv_put(call, "ret")->u = list->len;
-	return TRUE;
+	LV_ARG(char *, op, "type") = types_of(lv_arg(call, "flags")->u);
+	return lv_before_objects(call, op, error);
 }
 
 gboolean lv_after_volumes(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
 {
-	const GPtrArray *list = listed(op);
-	const Shape *shape = list_row(op)->of;
+	const Shape *shape;
+	const GPtrArray *list = lv_listed(op, &shape);
 	const char *pool = LV_RESULT(char *, op, "pool");
 	gsize name = (gsize)lv_member(shape, NULL, "name"), key = (gsize)lv_member(shape, NULL, "key");
-	guint sent = lv_arg(call, "need_results")->i ? list->len : 0;
+	guint sent = lv_list_wanted(call, list);
 	WireValue *items = lv_put_list(call, lv_put(call, "vols"), sent, 3);
 	for (guint i = 0; i < sent; i++) {
 		const guint8 *item = list->pdata[i];
@@ -106,24 +48,6 @@ gboolean lv_after_volumes(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error
 		items[i].items[1].s = *(char *const *)(item + name);
 		items[i].items[2].s = *(char *const *)(item + key);
 	}
-	lv_put(call, "ret")->u = list->len;
-	return TRUE;
-}
-
-gboolean lv_after_storage_count(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
-{
-	lv_put(call, "num")->i = listed(op)->len;
-	return TRUE;
-}
-
-gboolean lv_after_storage_names(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
-{
-	const GPtrArray *list = listed(op);
-	gint64 most = lv_arg(call, "maxnames")->i;
-	guint n = most <= 0 ? 0 : (guint)MIN((gint64)list->len, most);
-	WireValue *names = lv_put_list(call, lv_put(call, "names"), n, 0);
-	for (guint i = 0; i < n; i++)
-		names[i].s = LV_MEMBER(char *, list_row(op)->of, list->pdata[i], "name");
 	return TRUE;
 }
 

@@ -4,10 +4,6 @@
 #include "wire/libvirt/internal.h"
 
 gboolean lv_before_pools(LvCall *call, OpCall *op, GError **error);
-gboolean lv_after_pools(LvCall *call, OpCall *op, GError **error);
-gboolean lv_before_inactive_pools(LvCall *call, OpCall *op, GError **error);
-gboolean lv_after_storage_count(LvCall *call, OpCall *op, GError **error);
-gboolean lv_after_storage_names(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_pool_info(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_volumes(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_volume(LvCall *call, OpCall *op, GError **error);
