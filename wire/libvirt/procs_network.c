@@ -22,7 +22,8 @@ static const LvProc rows[] = {
 	  .before = lv_before_inactive_objects, .after = lv_after_count },
 	{ 52, "connect_num_of_networks", "", "num:i32", .op = "net-list", .after = lv_after_count },
 	{ 283, "connect_list_all_networks", "need_results:i32 flags:u32", "nets:network<16384> ret:u32",
-	  .op = "net-list", .flags = LV_OBJECT_FLAGS, .before = lv_before_objects, .after = lv_after_objects },
+	  .op = "net-list", .flags = LV_OBJECT_FLAGS, .before = lv_before_objects,
+	  .after = lv_after_objects },
 
 	/* ---- what a network is ---- */
 	{ 43, "network_get_xml_desc", NET_FLAGS, "xml:str", .op = "net-dumpxml", .flags = 1,
