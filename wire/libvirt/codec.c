@@ -386,10 +386,8 @@ static gboolean read_field(const Reader *reader, const WireField *field, WireVal
 	guint32 there = 1;
 	if (field->optional && !xdr_get_u32(reader->in, &there))
 		return short_of(reader, field);
-	if (there > 1)
-		return fail(reader->error, LODGE_ERROR_INVALID, "\"%s\" is neither there nor absent",
-			    field->name);
-	value->set = there == 1;
+	/* Any other number than 0 says so too, as with xdr_bool(): go-libvirt sends 0x01000000. */
+	value->set = there != 0;
 	if (!value->set)
 		return TRUE;
 	return field->list ? read_list(reader, field, value) : read_item(reader, field, value);
