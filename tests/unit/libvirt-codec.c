@@ -182,7 +182,7 @@ static void test_lies(void)
 	refused("d:domain<16384>", (guint32[]){ 16384, 0, 0 }, 3);
 	refused("d:domain<16384>", (guint32[]){ 16385, 0, 0 }, 3);
 	refused("b:opaque<16>", (guint32[]){ 17, 0, 0, 0, 0, 0, 0 }, 7);
-	refused("d:domain?", (guint32[]){ 2, 0, 0, 0, 0, 0, 0 }, 7);
+	refused("d:domain?", (guint32[]){ 2, 0, 0, 0, 0, 0 }, 6);
 	refused("p:typed_param<64>", (guint32[]){ 1, 0, 8, 0, 0 }, 5);
 	refused("n:u64<1024>", (guint32[]){ 1024, 0 }, 2);
 	g_assert_null(wire_type("no_type"));

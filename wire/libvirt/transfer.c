@@ -158,7 +158,7 @@ static void read_task(gpointer data)
 	gssize n = transfer->op ? op_transfer_read(transfer->op, transfer->holes, task->bytes,
 						   LV_STREAM_CHUNK, &task->hole, &task->error) : 0;
 	task->n = n > 0 ? (gsize)n : 0;
-	/* All is read: the volume is free before the client knows, for some never send a finish (go-libvirt). */
+	/* All is read: the volume is free before the client knows: go-libvirt sends no finish. */
 	if (n == 0 && !task->hole && transfer->op)
 		op_transfer_end(g_steal_pointer(&transfer->op), FALSE, NULL);
 	lane_to_main(have_read, task);
