@@ -290,6 +290,20 @@ static Network *changed(const Network *document, NetworkCommand command, Network
 	return g_steal_pointer(&copy);
 }
 
+/* As changed(), of what is active: it also knows what guests use. */
+static Network *changed_live(CoreObject *object, NetworkCommand command, NetworkSection section, int parent,
+			     const char *xml, GError **error)
+{
+	g_autoptr(Network) shown = core_network_document(object, FALSE);
+	Network *network = changed(shown, command, section, parent, xml, error);
+	if (!network)
+		return NULL;
+	network->connections = (OptUint){ 0 };
+	SHAPE_EACH (ForwardInterface, interface, network->forward ? network->forward->interfaces : NULL)
+		interface->connections = (OptUint){ 0 };
+	return network;
+}
+
 gboolean core_network_update(CoreObject *object, NetworkCommand command, NetworkSection section, int parent,
 			     const char *xml, gboolean live, gboolean config, GError **error)
 {
@@ -304,7 +318,7 @@ gboolean core_network_update(CoreObject *object, NetworkCommand command, Network
 		return fail(error, LODGE_ERROR_STATE,
 			    "network \"%s\" is transient: it has no definition to change", snap->name);
 	if (live)
-		new_live = changed(snap->live->value, command, section, parent, xml, error);
+		new_live = changed_live(object, command, section, parent, xml, error);
 	if (config && (new_live || !live))
 		new_stored = changed(snap->stored->value, command, section, parent, xml, error);
 	if ((live && !new_live) || (config && !new_stored))

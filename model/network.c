@@ -53,7 +53,7 @@ static const Shape forwarder_shape = SHAPE("dns-forwarder", DnsForwarder, forwar
 
 static const Row txt_rows[] = {
 	STRING(DnsTxt, name, "@name", .flags = ROW_REQUIRED, .doc = "name"),
-	STRING(DnsTxt, value, "@value", .flags = ROW_EMPTY_OK, .doc = "text"),
+	STRING(DnsTxt, value, "@value", .flags = ROW_REQUIRED | ROW_EMPTY_OK, .doc = "text"),
 };
 const Shape dns_txt_shape = SHAPE("dns-txt", DnsTxt, txt_rows);
 

@@ -227,9 +227,12 @@ typedef enum NetworkSection { /* libvirt's virNetworkUpdateSection, numbers incl
 extern const EnumTable network_commands; /* "modify", "delete", "add-last", "add-first" */
 extern const EnumTable network_sections; /* virsh's words: "ip-dhcp-host", ... */
 
+/* Whether there is such a change at all: libvirt has no other. UNSUPPORTED otherwise. */
+gboolean network_updates(NetworkCommand command, NetworkSection section, GError **error);
 /* Changes @section of @network by @command with the element @xml. @parent: which <ip>, counted from 0,
- * -1: the one that fits. EXISTS, NOT_FOUND, INVALID, UNSUPPORTED (a section that libvirt does not
- * change either). The whole document is to be checked afterwards. On failure nothing changed. */
+ * -1: the one that fits. STATE where it is there already, or not there; INVALID; UNSUPPORTED as
+ * network_updates(). The whole document is to be checked and filled in afterwards. On failure nothing
+ * changed. */
 gboolean network_update(Network *network, NetworkCommand command, NetworkSection section, int parent,
 			const char *xml, GError **error);
 

@@ -289,7 +289,7 @@ static gboolean hosts(const NetworkIp *ip, const Inet *address, guint prefix, GH
 		Inet fixed;
 		if (!host->mac && !host->id && !host->name)
 			return fail(error, LODGE_ERROR_INVALID, "dhcp host: mac, id or name is missing");
-		if (!host->ip && !host->name)
+		if (!host->ip)
 			return fail(error, LODGE_ERROR_INVALID, "dhcp host: ip is missing");
 		if (host->mac && (g_ascii_xdigit_value(host->mac[1]) & 1))
 			return fail(error, LODGE_ERROR_INVALID,

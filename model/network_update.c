@@ -36,13 +36,19 @@ static gboolean host_clashes(gconstpointer a, gconstpointer b)
 	       (same(has->name, new->name) && !has->id == !new->id);
 }
 
-/* Which one a modification means: the name only where there is no better word. */
+/* Which one a modification means. Where none is, the one that has the address is: then a guest got another
+ * card. The name alone is no better word than that. */
 static gboolean host_means(gconstpointer a, gconstpointer b)
 {
 	const DhcpHost *has = a, *new = b;
 	if (new->mac || new->id)
 		return same(has->mac, new->mac) || same(has->id, new->id);
 	return same(has->name, new->name);
+}
+
+static gboolean host_has_address(gconstpointer a, gconstpointer b)
+{
+	return same(((const DhcpHost *)a)->ip, ((const DhcpHost *)b)->ip);
 }
 
 static gboolean host_fits(gconstpointer a, gconstpointer b)
@@ -121,6 +127,7 @@ typedef struct Section {
 	gboolean (*clashes)(gconstpointer has, gconstpointer new);   /* may not be added beside it */
 	gboolean (*fits)(gconstpointer has, gconstpointer wanted);   /* is the one to be deleted */
 	gboolean (*means)(gconstpointer has, gconstpointer new);     /* is changed; NULL: never */
+	gboolean (*means_else)(gconstpointer has, gconstpointer new); /* ... where none of those is */
 } Section;
 
 static const Section sections[] = {
@@ -128,7 +135,7 @@ static const Section sections[] = {
 	[NETWORK_SECTION_DOMAIN] = { "domain" },
 	[NETWORK_SECTION_IP] = { "ip" },
 	[NETWORK_SECTION_IP_DHCP_HOST] = { "host", &dhcp_host_shape, host_clashes, host_fits,
-					   host_means },
+					   host_means, host_has_address },
 	[NETWORK_SECTION_IP_DHCP_RANGE] = { "range", &dhcp_range_shape, range_same, range_same },
 	[NETWORK_SECTION_FORWARD] = { "forward" },
 	[NETWORK_SECTION_FORWARD_INTERFACE] = { "interface", &forward_interface_shape, interface_same,
@@ -153,7 +160,7 @@ static NetworkIp *find_ip(Network *network, int parent, gboolean v6, GError **er
 	if (parent >= 0) {
 		if ((guint)parent < shape_len(network->ips))
 			return network->ips->pdata[parent];
-		fail(error, LODGE_ERROR_INVALID, "network \"%s\" has no <ip> with the index %d: %u of them",
+		fail(error, LODGE_ERROR_STATE, "network \"%s\" has no <ip> with the index %d: %u of them",
 		     network->name, parent, shape_len(network->ips));
 		return NULL;
 	}
@@ -165,7 +172,7 @@ static NetworkIp *find_ip(Network *network, int parent, gboolean v6, GError **er
 		first = first ? first : ip;
 	}
 	if (!first)
-		fail(error, LODGE_ERROR_INVALID, "network \"%s\" has no <ip> of family IPv%d",
+		fail(error, LODGE_ERROR_STATE, "network \"%s\" has no <ip> of family IPv%d",
 		     network->name, v6 ? 6 : 4);
 	return first;
 }
@@ -187,9 +194,10 @@ static GPtrArray **find_list(Network *network, NetworkSection section, int paren
 	case NETWORK_SECTION_PORTGROUP:
 		return &network->portgroups;
 	case NETWORK_SECTION_FORWARD_INTERFACE:
-		if (network->forward && !network_owns_bridge(network))
+		if (network->forward)
 			return &network->forward->interfaces;
-		fail(error, LODGE_ERROR_STATE, "network \"%s\" has no pool of interfaces", network->name);
+		fail(error, LODGE_ERROR_STATE, "network \"%s\" is isolated: it forwards to no interface",
+		     network->name);
 		return NULL;
 	default:
 		if (!network->dns)
@@ -215,7 +223,7 @@ static gboolean add(GPtrArray **list, const Section *section, gboolean first, gp
 		    const char *where, GError **error)
 {
 	if (find_one(*list, section->clashes, item) != -1)
-		return fail(error, LODGE_ERROR_EXISTS,
+		return fail(error, LODGE_ERROR_STATE,
 			    "%s has a <%s> like this one already", where, section->element);
 	shape_append(list, section->shape, shape_copy(section->shape, item));
 	if (first) {
@@ -227,7 +235,7 @@ static gboolean add(GPtrArray **list, const Section *section, gboolean first, gp
 
 static gboolean missing(int at, const Section *section, const char *where, GError **error)
 {
-	return fail(error, at == -1 ? LODGE_ERROR_NOT_FOUND : LODGE_ERROR_INVALID,
+	return fail(error, LODGE_ERROR_STATE,
 		    at == -1 ? "%s has no such <%s>" : "%s has several <%s> like this: say more of it",
 		    where, section->element);
 }
@@ -236,6 +244,9 @@ static gboolean remove_one(GPtrArray **list, const Section *section, gconstpoint
 			   const char *where, GError **error)
 {
 	int at = find_one(*list, section->fits, item);
+	if (section->shape == &dns_host_shape && !((const DnsHost *)item)->ip &&
+	    !shape_len(((const DnsHost *)item)->names))
+		return fail(error, LODGE_ERROR_INVALID, "dns host: say its ip or a <hostname>");
 	if (at < 0)
 		return missing(at, section, where, error);
 	if (section->shape == &forward_interface_shape) {
@@ -254,10 +265,9 @@ static gboolean remove_one(GPtrArray **list, const Section *section, gconstpoint
 static gboolean modify(GPtrArray **list, const Section *section, gconstpointer item, const char *where,
 		       GError **error)
 {
-	if (!section->means)
-		return fail(error, LODGE_ERROR_UNSUPPORTED,
-			    "<%s> cannot be modified: delete it and add the new one", section->element);
 	int at = find_one(*list, section->means, item);
+	if (at == -1 && section->means_else)
+		at = find_one(*list, section->means_else, item);
 	if (at < 0)
 		return missing(at, section, where, error);
 	shape_free(section->shape, (*list)->pdata[at]);
@@ -270,16 +280,19 @@ static gboolean apply(Network *network, NetworkCommand command, NetworkSection s
 {
 	const Section *row = &sections[section];
 	g_autofree char *where = g_strdup_printf("network \"%s\"", network->name);
+	if (command != NETWORK_DELETE && !shape_check(row->shape, item, NULL, error))
+		return FALSE;
 	GPtrArray **list = find_list(network, section, parent, item, error);
 	if (!list)
 		return FALSE;
-	if (command == NETWORK_DELETE)
-		return remove_one(list, row, item, where, error);
-	if (!shape_check(row->shape, item, NULL, error))
-		return FALSE;
-	if (command == NETWORK_MODIFY)
-		return modify(list, row, item, where, error);
-	return add(list, row, command == NETWORK_ADD_FIRST, item, where, error);
+	gboolean ok = command == NETWORK_DELETE ? remove_one(list, row, item, where, error) :
+		      command == NETWORK_MODIFY ? modify(list, row, item, where, error) :
+						  add(list, row, command == NETWORK_ADD_FIRST, item, where,
+						      error);
+	/* the first of them is the device that all goes through: network_fill() */
+	if (ok && section == NETWORK_SECTION_FORWARD_INTERFACE)
+		g_clear_pointer(&network->forward->dev, g_free);
+	return ok;
 }
 
 /* An empty <dns> that find_list() made is none. */
@@ -292,16 +305,26 @@ static void tidy(Network *network)
 		g_clear_pointer(&network->dns, g_free);
 }
 
-gboolean network_update(Network *network, NetworkCommand command, NetworkSection section, int parent,
-			const char *xml, GError **error)
+gboolean network_updates(NetworkCommand command, NetworkSection section, GError **error)
 {
 	if (!enum_name(&network_commands, (int)command) || !enum_name(&network_sections, (int)section))
-		return fail(error, LODGE_ERROR_INVALID, "network update: no such command or section");
+		return fail(error, LODGE_ERROR_UNSUPPORTED, "network update: no such command or section");
 	const Section *row = &sections[section];
 	if (!row->shape)
 		return fail(error, LODGE_ERROR_UNSUPPORTED,
 			    "<%s> of a network cannot be changed alone: edit the network and start it again",
 			    row->element);
+	return command != NETWORK_MODIFY || row->means ||
+	       fail(error, LODGE_ERROR_UNSUPPORTED,
+		    "<%s> cannot be modified: delete it and add the new one", row->element);
+}
+
+gboolean network_update(Network *network, NetworkCommand command, NetworkSection section, int parent,
+			const char *xml, GError **error)
+{
+	if (!network_updates(command, section, error))
+		return FALSE;
+	const Section *row = &sections[section];
 	gpointer item = shape_from_xml(row->shape, row->element, xml, -1, NULL, NULL, error);
 	if (!item)
 		return FALSE;

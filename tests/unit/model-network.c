@@ -203,7 +203,12 @@ static const struct {
 	  "<portgroup name='p' default='yes'/>", "default='yes'", NULL },
 	{ NETWORK_MODIFY, NETWORK_SECTION_BRIDGE, -1, "<bridge name='x'/>", NULL, "cannot be changed" },
 	{ NETWORK_ADD_LAST, NETWORK_SECTION_FORWARD_INTERFACE, -1, "<interface dev='eth9'/>", NULL,
-	  "no pool" },
+	  "isolated" },
+	{ NETWORK_ADD_LAST, NETWORK_SECTION_IP_DHCP_HOST, -1,
+	  "<host mac='52:54:00:00:00:03' name='card' ip='192.168.7.60'/>", "card", NULL },
+	{ NETWORK_MODIFY, NETWORK_SECTION_IP_DHCP_HOST, -1,
+	  "<host mac='52:54:00:00:00:04' name='card' ip='192.168.7.60'/>", "00:04", "00:03" },
+	{ NETWORK_ADD_LAST, NETWORK_SECTION_DNS_TXT, -1, "<txt name='u'/>", NULL, "value" },
 };
 
 static void test_update(void)

@@ -21,13 +21,13 @@ gboolean lv_after_bridge_name(LvCall *call, OpCall *op, GError **error)
 gboolean lv_before_network_update(LvCall *call, OpCall *op, GError **error)
 {
 	guint64 flags = lv_arg(call, "flags")->u;
-	const char *command = enum_name(&network_commands, (int)lv_arg(call, "command")->u);
-	const char *section = enum_name(&network_sections, (int)lv_arg(call, "section")->u);
-	if (!command || !section)
-		return lv_fail(error, LV_ERR_INVALID_ARG, "unknown %s of a network update",
-			       command ? "section" : "command");
-	LV_ARG(char *, op, "command") = g_strdup(command);
-	LV_ARG(char *, op, "section") = g_strdup(section);
+	int command = (int)lv_arg(call, "command")->u, section = (int)lv_arg(call, "section")->u;
+	g_autoptr(GError) why = NULL;
+	if (!network_updates(command, section, &why))
+		return lv_fail(error, LV_ERR_OPERATION_UNSUPPORTED, "Operation not supported: %s",
+			       why->message);
+	LV_ARG(char *, op, "command") = g_strdup(enum_name(&network_commands, command));
+	LV_ARG(char *, op, "section") = g_strdup(enum_name(&network_sections, section));
 	LV_ARG(OptInt, op, "parent_index") = OPT_INT(MAX(lv_arg(call, "parentIndex")->i, -1));
 	LV_ARG(gboolean, op, "live") = (flags & UPDATE_LIVE) != 0;
 	LV_ARG(gboolean, op, "config") = (flags & UPDATE_CONFIG) != 0;
