@@ -73,7 +73,7 @@ gboolean core_wait_lanes(const GPtrArray *lanes, guint ms)
 static void add_stored(Core *core, StoreEntry *entry)
 {
 	g_mutex_lock(&core->lock);
-	if (g_hash_table_contains(core->by_uuid, entry->uuid) ||
+	if (registry_has_uuid(core, entry->uuid) ||
 	    g_hash_table_contains(core->by_name, entry->name)) {
 		g_mutex_unlock(&core->lock);
 		log_error(entry->name, "a definition is left out: its uuid %s is another guest's: "
@@ -191,7 +191,7 @@ Core *core_new(const CoreConfig *config, GError **error)
 		core->engine_config.secret_owner = core;
 	}
 	core->by_name = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	core->by_uuid = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	core->by_uuid = g_hash_table_new_full(uuid_hash, uuid_equal, g_free, NULL);
 	core->by_id = g_hash_table_new(NULL, NULL);
 	core->events = events_new();
 	core->filters = filters_new();

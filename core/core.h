@@ -68,6 +68,8 @@ void guest_snap_unref(GuestSnap *snap);
 /* The guest with that name, uuid or (all digits) id; a reference, or NULL with NOT_FOUND. */
 CoreGuest *core_find(Core *core, const char *key, GError **error);
 typedef enum CoreFindBy { CORE_BY_NAME = 1, CORE_BY_UUID = 2, CORE_BY_ID = 4 } CoreFindBy;
+/* The guest with that uuid, sixteen bytes; a reference, or NULL. */
+CoreGuest *core_find_uuid(Core *core, const guint8 *bytes);
 /* The same, by those of @by alone (CoreFindBy). */
 CoreGuest *core_find_by(Core *core, guint by, const char *key, GError **error);
 CoreGuest *core_guest_ref(CoreGuest *guest);

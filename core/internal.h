@@ -72,6 +72,10 @@ void registry_show(CoreGuest *guest);
 void registry_set_id(CoreGuest *guest, int old, int id);
 /* NULL or a reference, hidden ones included; lock held. */
 CoreGuest *registry_by_name(Core *core, const char *name);
+/* For tables of uuids: sixteen bytes. */
+guint uuid_hash(gconstpointer uuid);
+gboolean uuid_equal(gconstpointer a, gconstpointer b);
+gboolean registry_has_uuid(Core *core, const char *uuid);
 CoreGuest *registry_by_uuid(Core *core, const char *uuid);
 /* Takes the place of @old in by_name; FALSE where @name is taken. */
 gboolean registry_rename(CoreGuest *guest, const char *old, const char *name);

@@ -5,6 +5,54 @@
 
 #include <string.h>
 
+#define UUID_BYTES 16
+#define UUID_LENGTH 36 /* as text */
+
+/* ---- uuids as keys: their bytes ---- */
+
+guint uuid_hash(gconstpointer uuid)
+{
+	guint64 words[UUID_BYTES / sizeof(guint64)];
+	memcpy(words, uuid, sizeof words);
+	guint64 mixed = (words[0] ^ words[1] * 3) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15); /* Fibonacci */
+	return (guint)(mixed >> 32);
+}
+
+gboolean uuid_equal(gconstpointer a, gconstpointer b)
+{
+	return !memcmp(a, b, UUID_BYTES);
+}
+
+/* FALSE where @text is no uuid with dashes. */
+static gboolean uuid_bytes(const char *text, guint8 bytes[UUID_BYTES])
+{
+	static const guint8 places[] = { 0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34 };
+	if (strlen(text) != UUID_LENGTH)
+		return FALSE;
+	for (guint i = 0; i < UUID_BYTES; i++) {
+		const char *at = text + places[i];
+		int high = g_ascii_xdigit_value(at[0]), low = g_ascii_xdigit_value(at[1]);
+		if (high < 0 || low < 0)
+			return FALSE;
+		bytes[i] = (guint8)(high << 4 | low);
+	}
+	return TRUE;
+}
+
+/* The guest itself, hidden or not; lock held. */
+static CoreGuest *by_uuid(Core *core, const char *uuid)
+{
+	guint8 bytes[UUID_BYTES];
+	return uuid_bytes(uuid, bytes) ? g_hash_table_lookup(core->by_uuid, bytes) : NULL;
+}
+
+gboolean registry_has_uuid(Core *core, const char *uuid)
+{
+	return by_uuid(core, uuid) != NULL;
+}
+
+/* ---- guests ---- */
+
 CoreGuest *core_guest_ref(CoreGuest *guest)
 {
 	g_atomic_int_inc(&guest->refs);
@@ -46,7 +94,9 @@ CoreGuest *registry_add(Core *core, const char *name, const char *uuid)
 	guest->snap = snap;
 	g_clear_pointer(&core->ordered, g_array_unref);
 	g_hash_table_insert(core->by_name, g_strdup(name), guest);
-	g_hash_table_insert(core->by_uuid, g_strdup(uuid), guest);
+	guint8 bytes[UUID_BYTES] = { 0 };
+	uuid_bytes(uuid, bytes);
+	g_hash_table_insert(core->by_uuid, g_memdup2(bytes, sizeof bytes), guest);
 	return guest;
 }
 
@@ -64,7 +114,9 @@ void registry_remove(CoreGuest *guest)
 	g_mutex_lock(&core->lock);
 	guest->hidden = TRUE;
 	g_clear_pointer(&core->ordered, g_array_unref);
-	g_hash_table_remove(core->by_uuid, snap->uuid);
+	guint8 bytes[UUID_BYTES];
+	if (uuid_bytes(snap->uuid, bytes))
+		g_hash_table_remove(core->by_uuid, bytes);
 	gboolean was_there = g_hash_table_remove(core->by_name, snap->name);
 	g_mutex_unlock(&core->lock);
 	if (was_there)
@@ -90,7 +142,7 @@ CoreGuest *registry_by_name(Core *core, const char *name)
 
 CoreGuest *registry_by_uuid(Core *core, const char *uuid)
 {
-	CoreGuest *guest = g_hash_table_lookup(core->by_uuid, uuid);
+	CoreGuest *guest = by_uuid(core, uuid);
 	return guest ? core_guest_ref(guest) : NULL;
 }
 
@@ -109,28 +161,21 @@ gboolean registry_rename(CoreGuest *guest, const char *old, const char *name)
 }
 
 /* Digits alone are an id first, as virsh reads them. */
-static CoreGuest *find_by_id(Core *core, const char *key)
+static CoreGuest *find_by_id(Core *core, const char *key, gsize length)
 {
-	if (!*key || strlen(key) > 9 || strspn(key, "0123456789") != strlen(key))
+	if (!length || length > 9 || strspn(key, "0123456789") != length)
 		return NULL;
 	int id = (int)g_ascii_strtoll(key, NULL, 10);
 	return g_hash_table_lookup(core->by_id, GINT_TO_POINTER(id));
 }
 
-static CoreGuest *find_by_uuid(Core *core, const char *key)
-{
-	if (strlen(key) != 36)
-		return NULL;
-	g_autofree char *lower = g_ascii_strdown(key, -1);
-	return g_hash_table_lookup(core->by_uuid, lower);
-}
-
 /* NULL or a reference to one that is not hidden; lock held. */
 static CoreGuest *find_by(Core *core, guint by, const char *key)
 {
-	CoreGuest *guest = by & CORE_BY_ID ? find_by_id(core, key) : NULL;
-	if (!guest && (by & CORE_BY_UUID))
-		guest = find_by_uuid(core, key);
+	gsize length = strlen(key);
+	CoreGuest *guest = by & CORE_BY_ID ? find_by_id(core, key, length) : NULL;
+	if (!guest && (by & CORE_BY_UUID) && length == UUID_LENGTH)
+		guest = by_uuid(core, key);
 	if (!guest && (by & CORE_BY_NAME))
 		guest = g_hash_table_lookup(core->by_name, key);
 	return guest && !guest->hidden ? core_guest_ref(guest) : NULL;
@@ -144,6 +189,15 @@ CoreGuest *core_find_by(Core *core, guint by, const char *key, GError **error)
 	if (!guest)
 		fail(error, LODGE_ERROR_NOT_FOUND,
 		     "there is no guest \"%s\": \"lodge list --all\" shows those there are", key);
+	return guest;
+}
+
+CoreGuest *core_find_uuid(Core *core, const guint8 *bytes)
+{
+	g_mutex_lock(&core->lock);
+	CoreGuest *guest = g_hash_table_lookup(core->by_uuid, bytes);
+	guest = guest && !guest->hidden ? core_guest_ref(guest) : NULL;
+	g_mutex_unlock(&core->lock);
 	return guest;
 }
 

@@ -283,6 +283,7 @@ static void daemon_run(Daemon *daemon)
 	core_begin(daemon->core);
 	g_timeout_add(SETTLED_MS, on_settled, NULL);
 	g_timeout_add_seconds(QUIET_SECONDS, on_quiet_timer, NULL);
+	libvirt_take_poll(daemon->libvirt);
 	g_main_loop_run(daemon->loop);
 	notify_systemd("STOPPING=1");
 	log_info(NULL, "ends; guests run on");

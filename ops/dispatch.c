@@ -6,16 +6,19 @@
 #include "ops/ops.h"
 #include "ops/transfer.h"
 
+#include <string.h>
 #include <unistd.h>
 
 /* What dispatch.c alone knows of a call. */
 typedef struct Running {
 	OpCall call; /* first: the doors' view */
-	gint64 since;
+	gint64 since; /* monotonic; 0: it is not logged */
 	GError *error;
 } Running;
 
 static guint running_calls, all_calls; /* main loop only */
+static Running *spare[16]; /* main loop only */
+static guint n_spare;
 
 guint op_running(void)
 {
@@ -27,14 +30,31 @@ guint op_count(void)
 	return all_calls;
 }
 
+/* Calls come by the hundred thousand: some structs are kept. */
+static Running *running_new(void)
+{
+	Running *running = n_spare ? spare[--n_spare] : g_new(Running, 1);
+	memset(running, 0, sizeof *running);
+	return running;
+}
+
+static void running_free(Running *running)
+{
+	if (n_spare < G_N_ELEMENTS(spare))
+		spare[n_spare++] = running;
+	else
+		g_free(running);
+}
+
 OpCall *op_call_new(Core *core, const Op *op)
 {
-	Running *running = g_new0(Running, 1);
+	Running *running = running_new();
 	OpCall *call = &running->call;
 	call->op = op;
 	call->core = core;
 	call->stream_fd = -1;
-	call->cancel = g_cancellable_new();
+	if (op->lane != OP_READ)
+		call->cancel = g_cancellable_new();
 	call->caller.door = "none";
 	if (op->args)
 		call->args = shape_new(op->args);
@@ -55,9 +75,9 @@ void op_call_free(OpCall *call)
 	g_clear_pointer(&call->object, core_object_unref);
 	g_free(call->target);
 	notes_clear(&call->notes);
-	g_object_unref(call->cancel);
+	g_clear_object(&call->cancel);
 	g_clear_error(&running->error);
-	g_free(running);
+	running_free(running);
 }
 
 void op_progress(OpCall *call, double fraction, const char *format, ...)
@@ -82,18 +102,23 @@ static char *who_calls(const OpCaller *caller)
 	return g_strdup_printf("uid %u, pid %d", caller->uid, caller->pid);
 }
 
+static LogLevel log_level(const OpCall *call)
+{
+	return call->op->perm == OP_PERM_WRITE ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
+}
+
 static void log_call(const Running *running)
 {
 	const OpCall *call = &running->call;
-	gboolean writes = call->op->perm == OP_PERM_WRITE;
-	if (!log_wants(writes ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG))
+	if (!running->since)
 		return;
 	double ms = (double)(g_get_monotonic_time() - running->since) / 1000.0;
 	const char *word = op_target(call->op->target)->name;
-	g_autofree char *object =
-		word && call->target ? g_strdup_printf("%s %s", word, call->target) : NULL;
+	g_autoptr(GuestSnap) snap = call->guest && !call->target ? core_guest_snap(call->guest) : NULL;
+	const char *target = snap ? snap->name : call->target;
+	g_autofree char *object = word && target ? g_strdup_printf("%s %s", word, target) : NULL;
 	g_autofree char *who = who_calls(&call->caller);
-	log_line(writes ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, object, "%s by %s (%s): %s, %.1f ms",
+	log_line(log_level(call), object, "%s by %s (%s): %s, %.1f ms",
 		 call->op->name, who, call->caller.door,
 		 running->error ? running->error->message : "done", ms);
 }
@@ -187,11 +212,18 @@ static gboolean check_args(OpCall *call, GError **error)
 	return shape_check(call->op->args, call->args, &call->notes, error);
 }
 
+gboolean op_target_guest(OpCall *call, const guint8 *uuid)
+{
+	if (call->core && call->op->target == OP_ON_GUEST && call->op->lane == OP_READ)
+		call->guest = core_find_uuid(call->core, uuid);
+	return call->guest != NULL;
+}
+
 static gboolean find_target(OpCall *call, GError **error)
 {
 	const char *target = call->target ? call->target : "";
 	int kind = op_target(call->op->target)->kind;
-	if (call->op->target == OP_ON_DAEMON)
+	if (call->op->target == OP_ON_DAEMON || call->guest)
 		return TRUE;
 	if (kind >= 0)
 		call->object = core_object_find(call->core, (CoreKindId)kind, target, error);
@@ -203,7 +235,7 @@ static gboolean find_target(OpCall *call, GError **error)
 void op_dispatch(OpCall *call)
 {
 	Running *running = (Running *)call;
-	running->since = g_get_monotonic_time();
+	running->since = log_wants(log_level(call)) ? g_get_monotonic_time() : 0;
 	running_calls++;
 	all_calls++;
 	if (!may(call, &running->error) || !check_args(call, &running->error) ||

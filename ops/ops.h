@@ -99,7 +99,8 @@ struct OpCall {
 	const Op *op;
 	OpCaller caller;
 	Core *core;
-	char *target;	  /* the name as the caller gave it; NULL for OP_ON_DAEMON */
+	char *target;	  /* the name as the caller gave it; NULL for OP_ON_DAEMON, and for
+			   * OP_READ verbs after op_target_guest() */
 	CoreGuest *guest; /* resolved by dispatch.c */
 	CoreObject *object; /* the same, where the target is no guest */
 	gpointer args;	  /* of op->args, defaults filled in; never NULL where op->args is not */
@@ -108,7 +109,7 @@ struct OpCall {
 	int stream_fd;	  /* OP_SHOW_STREAM: one end of a socketpair; -1 otherwise */
 	gboolean takes_transfer; /* set by a door that takes .transfer instead of .stream_fd */
 	struct OpTransfer *transfer; /* see transfer.h; taken by the door */
-	GCancellable *cancel;
+	GCancellable *cancel; /* NULL where the verb is OP_READ: that ends before anybody could */
 	/* Long verbs tell how far they are; set by the door or NULL; called on any thread.
 	 * @fraction is 0..1, negative where unknown; @text is one line. Use op_progress(). */
 	void (*progress)(OpCall *call, double fraction, const char *text);
@@ -123,11 +124,14 @@ const Op *const *op_table(guint *n);
  * thread. */
 const Op *op_find(const char *name);
 
-/* A new call with empty arguments and a fresh GCancellable; the door fills target, args, caller,
- * progress, done and door_data, then gives it to op_dispatch(), or frees it (op_call_free). Defaults
- * are filled in by op_dispatch(). Main loop's thread. */
+/* A new call with empty arguments and, unless it is OP_READ, a fresh GCancellable; the door fills target,
+ * args, caller, progress, done and door_data, then gives it to op_dispatch(), or frees it (op_call_free).
+ * Defaults are filled in by op_dispatch(). Main loop's thread. */
 OpCall *op_call_new(Core *core, const Op *op);
 void op_call_free(OpCall *call);
+/* Finds the target of an OP_READ verb on guests by its sixteen bytes, which is what such calls spend much of
+ * their time on otherwise. FALSE: no such verb or guest; the door fills in target. Main loop's thread. */
+gboolean op_target_guest(OpCall *call, const guint8 *uuid);
 /* Takes @call and calls call->done exactly once: before it returns where the verb is OP_READ or the
  * call is refused, later from the main loop otherwise; @call is freed after done has returned. A
  * door whose client went away cancels call->cancel and still gets done. Main loop's thread. */

@@ -2,6 +2,8 @@
 #include "shape/shape.h"
 #include "shape/tree.h"
 
+#include <string.h>
+
 static void clear_rows(const Shape *shape, char *object);
 
 static void free_list(GPtrArray *list, const Shape *of)
@@ -74,7 +76,7 @@ static void clear_extras(ShapeHead *head)
 
 gpointer shape_new(const Shape *shape)
 {
-	return g_malloc0(shape->size);
+	return memset(g_malloc(shape->size), 0, shape->size); /* calloc would not take what was just freed */
 }
 
 void shape_clear(const Shape *shape, gpointer object)

@@ -24,7 +24,7 @@ typedef struct Given { /* "maxMem=max_memory/1024" */
 	guint64 divisor;
 } Given;
 
-typedef struct Plan {
+typedef struct LvPlan {
 	const WireType *args, *reply;
 	const Op *op;
 	int target, flags; /* indices among args; -1 */
@@ -157,6 +157,7 @@ static LvCall *call_new(LvClient *client, const LvProc *proc, const LvHeader *he
 	}
 	call->client = lv_client_ref(client);
 	call->proc = proc;
+	call->plan = plan_of(proc);
 	call->header = *header;
 	call->n_fds = 0;
 	call->reply_fd = -1;
@@ -185,14 +186,14 @@ static void call_free(LvCall *call)
 
 const WireValue *lv_arg(const LvCall *call, const char *name)
 {
-	int i = wire_field(plan_of(call->proc)->args, name);
+	int i = wire_field(call->plan->args, name);
 	g_assert(i >= 0);
 	return &call->args[i];
 }
 
 WireValue *lv_put(LvCall *call, const char *name)
 {
-	int i = wire_field(plan_of(call->proc)->reply, name);
+	int i = wire_field(call->plan->reply, name);
 	g_assert(i >= 0);
 	return &call->reply[i];
 }
@@ -232,14 +233,14 @@ const guint8 *lv_uuid_bytes(WireArena *arena, const char *text)
 char *lv_uuid_text(const guint8 *bytes)
 {
 	static const char digits[] = "0123456789abcdef";
-	char *text = g_malloc(37), *at = text;
-	for (guint i = 0; i < 16; i++) {
-		if (i == 4 || i == 6 || i == 8 || i == 10)
-			*at++ = '-';
-		*at++ = digits[bytes[i] >> 4];
-		*at++ = digits[bytes[i] & 15];
+	static const guint8 places[] = { 0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34 };
+	char *text = g_malloc(37);
+	for (guint i = 0; i < G_N_ELEMENTS(places); i++) {
+		text[places[i]] = digits[bytes[i] >> 4];
+		text[places[i] + 1] = digits[bytes[i] & 15];
 	}
-	*at = '\0';
+	text[8] = text[13] = text[18] = text[23] = '-';
+	text[36] = '\0';
 	return text;
 }
 
@@ -299,7 +300,7 @@ static void reply(LvCall *call)
 	gsize begin = lv_message_begin(client, &header);
 	if (call->reply_fd >= 0)
 		xdr_put_u32(&client->out, 1);
-	if (!wire_encode(plan_of(call->proc)->reply, call->reply, &client->out, &error)) {
+	if (!wire_encode(call->plan->reply, call->reply, &client->out, &error)) {
 		lv_message_drop(client, begin);
 		lv_send_gerror(client, &call->header, call->proc, error);
 	} else if (!lv_message_end(client, begin)) {
@@ -435,7 +436,7 @@ static void give_object(LvCall *call, const OpCall *op, const WireField *field, 
 static void on_done(OpCall *op, const GError *error)
 {
 	LvCall *call = op->door_data;
-	const Plan *plan = plan_of(call->proc);
+	const Plan *plan = call->plan;
 	g_autoptr(GError) own = NULL;
 	if (call->client->server && !error) {
 		for (guint i = 0; i < plan->n_given; i++)
@@ -457,10 +458,11 @@ static void on_done(OpCall *op, const GError *error)
 }
 
 /* Objects travel with name and uuid, secrets with the uuid first: the uuid counts. */
-static char *target_of(const Plan *plan, const WireValue *value)
+static void name_target(OpCall *op, const WireValue *value)
 {
-	guint at = plan->op->target == OP_ON_SECRET ? 0 : 1;
-	return lv_uuid_text(value->items[at].bytes);
+	const guint8 *uuid = value->items[op->op->target == OP_ON_SECRET ? 0 : 1].bytes;
+	if (!op_target_guest(op, uuid))
+		op->target = lv_uuid_text(uuid);
 }
 
 static void run_op(LvCall *call, const Plan *plan)
@@ -471,7 +473,7 @@ static void run_op(LvCall *call, const Plan *plan)
 	op->done = on_done;
 	op->door_data = call;
 	if (plan->target >= 0)
-		op->target = target_of(plan, &call->args[plan->target]);
+		name_target(op, &call->args[plan->target]);
 	for (guint i = 0; i < plan->n_taken; i++)
 		take(&plan->taken[i], op->args, &plan->args->fields[plan->taken[i].field],
 		     &call->args[plan->taken[i].field]);
@@ -489,21 +491,21 @@ static void run_op(LvCall *call, const Plan *plan)
 /* ---- the beginning ---- */
 
 /* Another row for the same number, where the flags ask for it. */
-static const Plan *choose_row(LvCall *call, const Plan *plan)
+static void choose_row(LvCall *call)
 {
 	const LvProc *proc = call->proc;
-	if (!call->args || !proc->other || !(call->args[plan->flags].u & proc->other_flag))
-		return plan;
+	if (!call->args || !proc->other || !(call->args[call->plan->flags].u & proc->other_flag))
+		return;
 	call->proc = proc->other;
-	return plan_of(call->proc);
+	call->plan = plan_of(call->proc);
 }
 
 static void run_call(LvCall *call, XdrIn in)
 {
-	const Plan *plan = plan_of(call->proc);
 	g_autoptr(GError) error = NULL;
-	call->args = wire_decode(plan->args, &in, &call->arena, &error);
-	plan = choose_row(call, plan);
+	call->args = wire_decode(call->plan->args, &in, &call->arena, &error);
+	choose_row(call);
+	const Plan *plan = call->plan;
 	call->reply = wire_alloc(&call->arena, MAX(plan->reply->n, 1) * sizeof(WireValue));
 	if (call->args && xdr_left(&in))
 		lv_fail(&error, LV_ERR_RPC, "%s: %u bytes too many", call->proc->name,
@@ -562,6 +564,8 @@ void lv_call_begin(LvClient *client, const LvHeader *header, XdrIn in, const int
 		return;
 	}
 	LvCall *call = call_new(client, proc, header);
+	if (!call->plan->op || call->plan->op->lane != OP_READ)
+		lv_changed(client);
 	for (guint i = 0; i < n_fds; i++)
 		call->fds[i] = fds[i];
 	call->n_fds = n_fds;

@@ -151,13 +151,11 @@ static gboolean flush(LvClient *client)
 gsize lv_message_begin(LvClient *client, const LvHeader *header)
 {
 	gsize begin = client->out.len;
-	xdr_put_u32(&client->out, 0);
-	xdr_put_u32(&client->out, header->program);
-	xdr_put_u32(&client->out, header->version);
-	xdr_put_u32(&client->out, header->procedure);
-	xdr_put_u32(&client->out, header->type);
-	xdr_put_u32(&client->out, header->serial);
-	xdr_put_u32(&client->out, header->status);
+	const guint32 words[] = { 0, header->program, header->version, header->procedure, header->type,
+				  header->serial, header->status };
+	guint8 *at = xdr_add(&client->out, LV_HEADER);
+	for (guint i = 0; i < G_N_ELEMENTS(words); i++)
+		xdr_poke_u32(at + 4 * i, words[i]);
 	return begin;
 }
 
@@ -404,7 +402,7 @@ static void read_once(LvClient *client)
 		lv_close(client, NULL);
 		return;
 	}
-	client->heard = g_get_monotonic_time();
+	client->heard = lv_now(client->server);
 	client->missed = 0;
 	note_half(client);
 	flush(client);
@@ -437,6 +435,7 @@ void lv_client_resume(LvClient *client)
 void lv_client_ready(LvClient *client, guint32 events)
 {
 	if (client->login && client->login->tls) {
+		lv_changed(client);
 		if (!client->login->at_work)
 			lv_login_ready(client);
 		return;

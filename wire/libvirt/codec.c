@@ -257,7 +257,7 @@ static gboolean read_string(const Reader *reader, const WireField *field, WireVa
 			    field->name, n, WIRE_STRING_MAX);
 	if (!xdr_get_bytes(reader->in, n, &bytes))
 		return short_of(reader, field);
-	if (memchr(bytes, 0, n) || !g_utf8_validate_len((const char *)bytes, n, NULL))
+	if (!g_utf8_validate_len((const char *)bytes, n, NULL)) /* NUL is none */
 		return fail(reader->error, LODGE_ERROR_INVALID, "\"%s\" is not text in UTF-8",
 			    field->name);
 	value->s = memcpy(wire_alloc(reader->arena, (gsize)n + 1), bytes, n);

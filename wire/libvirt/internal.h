@@ -91,10 +91,14 @@ LvTls *lv_server_tls(LibvirtServer *server);
 /* Counts @client among the anonymous ones, or not any more. Too many: the one that has been anonymous for
  * longest goes. */
 void lv_anonymous(LvClient *client, gboolean is);
+/* The time, or when the clients that are being served were found ready; monotonic. */
+gint64 lv_now(const LibvirtServer *server);
 /* Bytes to read into; for one read at a time. */
 guint8 *lv_scratch(LibvirtServer *server, gsize *size);
 /* Makes epoll wait for @client->events. */
 void lv_watch(LvClient *client, gboolean is_new);
+/* What @client asked for is more than reading: the main loop may have got new sources. */
+void lv_changed(LvClient *client);
 /* Ends the connection. The struct lives until its last reference. */
 void lv_close(LvClient *client, const char *why);
 /* Calls @fn for each client. */
@@ -128,6 +132,7 @@ void lv_send_event(LvClient *client, guint32 program, guint32 procedure, const W
 struct LvCall {
 	LvClient *client; /* a reference */
 	const LvProc *proc;
+	const struct LvPlan *plan; /* proc, compiled */
 	LvHeader header;
 	const WireValue *args;
 	WireValue *reply; /* of proc's reply, zeroed before */

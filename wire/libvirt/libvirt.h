@@ -1,11 +1,11 @@
 /* The door for libvirt's clients: virsh, virt-manager, python3-libvirt, ... speak their own protocol
  * (XDR over a stream socket) and find a libvirtd.
  *
- * Files: server.c sockets, limits, timers; client.c one connection, from bytes to messages and back;
- * call.c one call, from a row of procs_*.c to a verb and its reply; codec.c and xdr.c values on the
- * wire; procs.c lists the tables of procedures; errors.c libvirt's numbers; login.c who a client is, with
- * tls.c, sasl.c and polkit.c; stream.c, events.c; connect.c,
- * node.c and domain.c what no row can say. Everything here is on the main loop's thread.
+ * Files: server.c sockets, limits, timers; turn.c who is ready; client.c one connection, from bytes to
+ * messages and back; call.c one call, from a row of procs_*.c to a verb and its reply; codec.c and xdr.c
+ * values on the wire; procs.c lists the tables of procedures; errors.c libvirt's numbers; login.c who a
+ * client is, with tls.c, sasl.c and polkit.c; stream.c, events.c; connect.c, node.c and domain.c what no row
+ * can say. Everything here is on the main loop's thread.
  * Neighbours: ops/dispatch.c below; wire/rest/ beside. */
 #pragma once
 
@@ -36,6 +36,9 @@ void libvirt_listen(LibvirtServer *server, int fd, LibvirtWay way);
 /* Serves the one client at the other end of @fd, which the server then owns. FALSE: there are too
  * many clients. */
 gboolean libvirt_serve(LibvirtServer *server, int fd, LibvirtWay way);
+/* Serves calls that only read from within the default main context's wait, which saves them a turn of the
+ * main loop; until libvirt_free(). For one server. */
+void libvirt_take_poll(LibvirtServer *server);
 /* Count of connections. */
 guint libvirt_count(const LibvirtServer *server);
 

@@ -1,10 +1,10 @@
-/* Sockets, clients, limits and timers of libvirt's door. All clients are behind one epoll descriptor,
- * which is one source of the main loop: thousands of idle ones cost nothing per turn. */
+/* Sockets, clients, limits and timers of libvirt's door. turn.c says which of the clients are ready. */
 #include "base/fd.h"
 #include "base/log.h"
 #include "host/listeners.h"
 #include "host/socket.h"
 #include "wire/libvirt/login.h"
+#include "wire/libvirt/turn.h"
 
 #include <glib-unix.h>
 #include <string.h>
@@ -12,20 +12,18 @@
 #include <sys/socket.h>
 
 #define SCRATCH (256u * 1024)
-#define TURN 64 /* clients that are served in one turn of the main loop */
+#define TURN 64 /* clients that are accepted in one turn of the main loop */
 
 struct LibvirtServer {
 	Core *core;
-	int epoll;
-	guint source, timer, subscription;
+	LvTurn *turn;
+	guint timer, subscription;
 	Listeners *listeners;
 	GPtrArray *clients;   /* of LvClient, a reference each */
-	GPtrArray *closed;    /* that go at the end of this turn */
 	GPtrArray *anonymous; /* of LvClient, no references: the one that came first comes first */
 	const LibvirtConfig *config;
 	LibvirtConfig defaults; /* what holds before libvirt_configure() */
 	LvTls *tls;
-	gboolean in_turn;
 	guint8 *scratch;
 };
 
@@ -52,6 +50,22 @@ guint8 *lv_scratch(LibvirtServer *server, gsize *size)
 	return server->scratch;
 }
 
+gint64 lv_now(const LibvirtServer *server)
+{
+	return lv_turn_time(server->turn);
+}
+
+void lv_watch(LvClient *client, gboolean is_new)
+{
+	lv_turn_watch(client->server->turn, client, is_new);
+}
+
+void lv_changed(LvClient *client)
+{
+	if (client->server)
+		lv_turn_changed(client->server->turn);
+}
+
 guint libvirt_count(const LibvirtServer *server)
 {
 	return server->clients->len;
@@ -69,32 +83,6 @@ void lv_each_client(LibvirtServer *server, void (*fn)(LvClient *client, gpointer
 		if (client->server)
 			fn(client, data);
 	}
-}
-
-/* ---- one turn ---- */
-
-void lv_watch(LvClient *client, gboolean is_new)
-{
-	struct epoll_event event = { .events = client->events, .data.ptr = client };
-	if (epoll_ctl(client->server->epoll, is_new ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, client->fd,
-		      &event) < 0)
-		log_error("libvirt", "epoll: %s", g_strerror(errno));
-}
-
-static gboolean on_ready(int fd, G_GNUC_UNUSED GIOCondition condition, gpointer data)
-{
-	LibvirtServer *server = data;
-	struct epoll_event events[TURN];
-	int n = epoll_wait(fd, events, TURN, 0);
-	server->in_turn = TRUE;
-	for (int i = 0; i < n; i++) {
-		LvClient *client = events[i].data.ptr;
-		if (client->server)
-			lv_client_ready(client, events[i].events);
-	}
-	server->in_turn = FALSE;
-	g_ptr_array_set_size(server->closed, 0);
-	return G_SOURCE_CONTINUE;
 }
 
 /* ---- clients that say nothing, or half of it ---- */
@@ -138,7 +126,8 @@ void lv_close(LvClient *client, const char *why)
 		log_debug("libvirt", "client with pid %d: %s: the connection ends", client->caller.pid, why);
 	lv_login_abandon(client);
 	client->server = NULL;
-	epoll_ctl(server->epoll, EPOLL_CTL_DEL, client->fd, NULL);
+	lv_client_ref(client);
+	lv_turn_forget(server->turn, client);
 	if (client->login && client->login->at_work)
 		shutdown(client->fd, SHUT_RDWR); /* its number must not be another's yet */
 	else
@@ -146,10 +135,7 @@ void lv_close(LvClient *client, const char *why)
 	lv_streams_close(client);
 	lv_callbacks_free(client);
 	g_ptr_array_remove_fast(server->clients, client);
-	if (server->in_turn)
-		g_ptr_array_add(server->closed, client);
-	else
-		lv_client_unref(client);
+	lv_client_unref(client);
 	if (server->clients->len == 0)
 		g_clear_handle_id(&server->timer, g_source_remove);
 	listeners_resume(server->listeners);
@@ -209,6 +195,11 @@ void libvirt_listen(LibvirtServer *server, int fd, LibvirtWay way)
 
 /* ---- the server ---- */
 
+void libvirt_take_poll(LibvirtServer *server)
+{
+	lv_turn_take_poll(server->turn);
+}
+
 static gboolean serve(gpointer owner, int fd, int way)
 {
 	return libvirt_serve(owner, fd, (LibvirtWay)way);
@@ -221,35 +212,21 @@ static Listeners *make_listeners(LibvirtServer *server)
 	return listeners_new(&owner);
 }
 
-/* A source that may recurse is not taken out of the main loop's poll and put back at each turn, which
- * would cost three system calls; this one never runs the main loop. */
-static guint add_source(LibvirtServer *server)
-{
-	g_autoptr(GSource) source = g_unix_fd_source_new(server->epoll, G_IO_IN);
-	g_source_set_callback(source, G_SOURCE_FUNC(on_ready), server, NULL);
-	g_source_set_can_recurse(source, TRUE);
-	g_source_set_name(source, "libvirt");
-	return g_source_attach(source, NULL);
-}
-
 LibvirtServer *libvirt_new(Core *core, GError **error)
 {
-	autofd int epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (epoll < 0) {
-		fail_errno(error, errno, "cannot serve libvirt's clients");
+	g_autoptr(GPtrArray) clients = g_ptr_array_new();
+	LvTurn *turn = lv_turn_new(clients, error);
+	if (!turn)
 		return NULL;
-	}
 	LibvirtServer *server = g_new0(LibvirtServer, 1);
 	server->core = core;
-	server->epoll = fd_steal(&epoll);
+	server->turn = turn;
 	server->listeners = make_listeners(server);
-	server->clients = g_ptr_array_new();
-	server->closed = g_ptr_array_new_with_free_func((GDestroyNotify)lv_client_unref);
+	server->clients = g_steal_pointer(&clients);
 	server->anonymous = g_ptr_array_new();
 	shape_defaults(&libvirt_config_shape, &server->defaults);
 	server->config = &server->defaults;
 	server->scratch = g_malloc(SCRATCH);
-	server->source = add_source(server);
 	if (core)
 		server->subscription = op_subscribe(core, lv_events_deliver, server);
 	return server;
@@ -282,15 +259,13 @@ void libvirt_free(LibvirtServer *server)
 	if (server->subscription)
 		op_unsubscribe(server->core, server->subscription);
 	lv_each_client(server, say_goodbye, NULL);
-	g_clear_handle_id(&server->source, g_source_remove);
 	g_clear_handle_id(&server->timer, g_source_remove);
 	listeners_free(server->listeners);
+	lv_turn_free(server->turn);
 	g_ptr_array_unref(server->clients);
-	g_ptr_array_unref(server->closed);
 	g_ptr_array_unref(server->anonymous);
 	shape_clear(&libvirt_config_shape, &server->defaults);
 	lv_tls_free(server->tls);
-	close(server->epoll);
 	g_free(server->scratch);
 	g_free(server);
 }

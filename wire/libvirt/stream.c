@@ -284,6 +284,7 @@ static LvStream *find(const LvClient *client, const LvHeader *header)
 
 void lv_stream_packet(LvClient *client, const LvHeader *header, XdrIn in)
 {
+	lv_changed(client);
 	LvStream *stream = find(client, header);
 	if (!stream) {
 		/* late data of a stream that ended is no fault; a finish or an abort waits */

@@ -5,15 +5,6 @@
 
 #define FIRST_ROOM 512
 
-gboolean xdr_get_u32(XdrIn *in, guint32 *value)
-{
-	if (xdr_left(in) < 4)
-		return FALSE;
-	*value = xdr_peek_u32(in->at);
-	in->at += 4;
-	return TRUE;
-}
-
 gboolean xdr_get_u64(XdrIn *in, guint64 *value)
 {
 	if (xdr_left(in) < 8)
@@ -50,24 +41,11 @@ guint8 *xdr_add(XdrOut *out, gsize n)
 	return at;
 }
 
-static void store_u32(guint8 *at, guint32 value)
-{
-	at[0] = (guint8)(value >> 24);
-	at[1] = (guint8)(value >> 16);
-	at[2] = (guint8)(value >> 8);
-	at[3] = (guint8)value;
-}
-
-void xdr_put_u32(XdrOut *out, guint32 value)
-{
-	store_u32(xdr_add(out, 4), value);
-}
-
 void xdr_put_u64(XdrOut *out, guint64 value)
 {
 	guint8 *at = xdr_add(out, 8);
-	store_u32(at, (guint32)(value >> 32));
-	store_u32(at + 4, (guint32)value);
+	xdr_poke_u32(at, (guint32)(value >> 32));
+	xdr_poke_u32(at + 4, (guint32)value);
 }
 
 void xdr_put_bytes(XdrOut *out, gconstpointer bytes, gsize n)
@@ -79,7 +57,7 @@ void xdr_put_bytes(XdrOut *out, gconstpointer bytes, gsize n)
 
 void xdr_patch_u32(XdrOut *out, gsize at, guint32 value)
 {
-	store_u32(out->data + at, value);
+	xdr_poke_u32(out->data + at, value);
 }
 
 void xdr_out_clear(XdrOut *out)

@@ -26,15 +26,40 @@ static inline guint32 xdr_peek_u32(const guint8 *at)
 	return (guint32)at[0] << 24 | (guint32)at[1] << 16 | (guint32)at[2] << 8 | at[3];
 }
 
+static inline void xdr_poke_u32(guint8 *at, guint32 value)
+{
+	at[0] = (guint8)(value >> 24);
+	at[1] = (guint8)(value >> 16);
+	at[2] = (guint8)(value >> 8);
+	at[3] = (guint8)value;
+}
+
 /* FALSE where the bytes are not there; nothing is consumed then. Any thread, as all below. */
-gboolean xdr_get_u32(XdrIn *in, guint32 *value);
+static inline gboolean xdr_get_u32(XdrIn *in, guint32 *value)
+{
+	if (xdr_left(in) < 4)
+		return FALSE;
+	*value = xdr_peek_u32(in->at);
+	in->at += 4;
+	return TRUE;
+}
 gboolean xdr_get_u64(XdrIn *in, guint64 *value);
 /* @n bytes and their padding, lent. */
 gboolean xdr_get_bytes(XdrIn *in, guint32 n, const guint8 **bytes);
 
 /* Room for @n more bytes, zeroed up to the next multiple of four; returns where they go. */
 guint8 *xdr_add(XdrOut *out, gsize n);
-void xdr_put_u32(XdrOut *out, guint32 value);
+
+static inline void xdr_put_u32(XdrOut *out, guint32 value)
+{
+	if (out->room - out->len >= 4) {
+		xdr_poke_u32(out->data + out->len, value);
+		out->len += 4;
+	} else {
+		xdr_poke_u32(xdr_add(out, 4), value);
+	}
+}
+
 void xdr_put_u64(XdrOut *out, guint64 value);
 /* The bytes and their padding, without a length. */
 void xdr_put_bytes(XdrOut *out, gconstpointer bytes, gsize n);
