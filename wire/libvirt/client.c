@@ -249,7 +249,7 @@ static gsize take_message(LvClient *client, const guint8 *bytes, gsize length)
 	if (length < size)
 		return 0;
 	XdrIn in = { .at = bytes + 4, .end = bytes + size };
-	LvHeader header;
+	LvHeader header = { 0 };
 	guint32 n_fds;
 	xdr_get_u32(&in, &header.program);
 	xdr_get_u32(&in, &header.version);
