@@ -27,6 +27,11 @@ NetConfig network_config(Core *core);
 NetworkPorts *network_ports_new(const char *run, const char *name, gboolean known);
 NetworkPorts *network_ports_ref(NetworkPorts *ports);
 void network_ports_unref(NetworkPorts *ports);
+/* Makes the floors of all ports anew, after the network's own classes were. */
+void network_ports_floors(NetworkPorts *ports, const Network *live);
+/* The port of the interface @iface of @owner, which ran on while the network was stopped, is there again. */
+void network_ports_rejoin(NetworkPorts *ports, const Network *live, const Interface *iface,
+			  const Guest *owner);
 /* The network is not active any more: removes the file. */
 void network_ports_forget(NetworkPorts *ports);
 

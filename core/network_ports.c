@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "core/internal.h"
 #include "host/file.h"
+#include "net/floor.h"
 
 #define MAX_FILE (8u << 20) /* bytes */
 
@@ -122,6 +123,12 @@ static NetworkPorts *ports_of(CoreObject *object, GError **error)
 	return NULL;
 }
 
+/* What is active of the network that @snap shows; NULL: it was stopped meanwhile. */
+static const Network *live_of(const ObjectSnap *snap)
+{
+	return snap->live ? snap->live->value : NULL;
+}
+
 /* Lock held. The place of the port; -1: there is none. */
 static int find(const NetworkPorts *ports, const char *uuid)
 {
@@ -136,15 +143,22 @@ static gboolean missing(const char *uuid, GError **error)
 	return fail(error, LODGE_ERROR_NOT_FOUND, "there is no network port %s", uuid);
 }
 
-/* Adds @port, which it takes, unless it cannot be kept; lock held. Returns a copy. */
-static NetworkPort *add(NetworkPorts *ports, NetworkPort *port, GError **error)
+/* Adds @port, which it takes, to those of @live, unless it cannot be kept; lock held. Returns a copy. */
+static NetworkPort *add(NetworkPorts *ports, const Network *live, NetworkPort *port, GError **error)
 {
+	gboolean active = !ports->over && live;
+	gboolean ok = active ? floor_plan(live, ports->all, port, error) :
+			       fail(error, LODGE_ERROR_STATE, "the network was stopped meanwhile");
 	g_ptr_array_add(ports->all, port);
-	if (!ports->over && save(ports, error))
+	/* written down before anything is made of it */
+	if (ok && save(ports, error) && floor_apply(live, ports->all, port, error))
 		return shape_copy(&network_port_shape, port);
-	if (ports->over)
-		fail(error, LODGE_ERROR_STATE, "the network was stopped meanwhile");
-	g_ptr_array_set_size(ports->all, (int)ports->all->len - 1);
+	g_ptr_array_steal_index(ports->all, ports->all->len - 1);
+	if (ok) {
+		floor_remove(live, ports->all, port);
+		save(ports, NULL);
+	}
+	network_port_free(port);
 	return NULL;
 }
 
@@ -187,35 +201,65 @@ NetworkPort *core_network_port_create(CoreObject *object, const char *xml, gbool
 	NetworkPorts *ports = ports_of(object, error);
 	if (!ports)
 		return NULL;
+	g_autoptr(ObjectSnap) snap = core_object_snap(object);
 	if (!port->uuid)
 		port->uuid = g_uuid_string_random();
 	g_mutex_lock(&ports->lock);
 	if (find(ports, port->uuid) >= 0)
 		fail(error, LODGE_ERROR_EXISTS, "there is a network port %s already", port->uuid);
 	else
-		copy = add(ports, g_steal_pointer(&port), error);
+		copy = add(ports, live_of(snap), g_steal_pointer(&port), error);
 	g_mutex_unlock(&ports->lock);
 	network_ports_unref(ports);
 	return copy;
 }
 
-static gboolean take_away(NetworkPorts *ports, const char *uuid, GError **error)
+static gboolean take_away(CoreObject *object, const char *uuid, GError **error)
 {
+	NetworkPorts *ports = ports_of(object, error);
+	if (!ports)
+		return FALSE;
+	g_autoptr(ObjectSnap) snap = core_object_snap(object);
 	g_mutex_lock(&ports->lock);
 	int at = find(ports, uuid);
-	if (at >= 0)
-		g_ptr_array_remove_index(ports->all, (guint)at);
+	g_autoptr(NetworkPort) port = at < 0 ? NULL : g_ptr_array_steal_index(ports->all, (guint)at);
+	if (port && live_of(snap))
+		floor_remove(live_of(snap), ports->all, port);
 	gboolean ok = at >= 0 ? save(ports, error) : missing(uuid, error);
 	g_mutex_unlock(&ports->lock);
+	network_ports_unref(ports);
 	return ok;
 }
 
 gboolean core_network_port_delete(CoreObject *object, const char *uuid, GError **error)
 {
-	NetworkPorts *ports = ports_of(object, error);
-	gboolean ok = ports && take_away(ports, uuid, error);
-	network_ports_unref(ports);
-	return ok;
+	return take_away(object, uuid, error);
+}
+
+static Bandwidth *bandwidth_copy(const Bandwidth *bandwidth)
+{
+	return bandwidth ? shape_copy(&bandwidth_shape, bandwidth) : NULL;
+}
+
+/* Lock held. The port at @at gets other limits, and a floor where it had one or not. */
+static gboolean limit(NetworkPorts *ports, const Network *live, guint at, const Bandwidth *inbound,
+		      const Bandwidth *outbound, GError **error)
+{
+	NetworkPort *old = ports->all->pdata[at];
+	g_autoptr(NetworkPort) port = shape_copy(&network_port_shape, old);
+	shape_free(&bandwidth_shape, port->inbound);
+	shape_free(&bandwidth_shape, port->outbound);
+	port->inbound = bandwidth_copy(inbound);
+	port->outbound = bandwidth_copy(outbound);
+	ports->all->pdata[at] = port;
+	if (!live || !floor_plan(live, ports->all, port, error)) {
+		ports->all->pdata[at] = old;
+		return live ? FALSE : fail(error, LODGE_ERROR_STATE, "the network was stopped meanwhile");
+	}
+	g_steal_pointer(&port);
+	floor_remove(live, ports->all, old);
+	network_port_free(old);
+	return floor_apply(live, ports->all, ports->all->pdata[at], error) && save(ports, error);
 }
 
 gboolean core_network_port_limit(CoreObject *object, const char *uuid, const Bandwidth *inbound,
@@ -224,20 +268,25 @@ gboolean core_network_port_limit(CoreObject *object, const char *uuid, const Ban
 	NetworkPorts *ports = ports_of(object, error);
 	if (!ports)
 		return FALSE;
+	g_autoptr(ObjectSnap) snap = core_object_snap(object);
 	g_mutex_lock(&ports->lock);
 	int at = find(ports, uuid);
-	gboolean ok = at >= 0 || missing(uuid, error);
-	if (ok) {
-		NetworkPort *port = ports->all->pdata[at];
-		shape_free(&bandwidth_shape, port->inbound);
-		shape_free(&bandwidth_shape, port->outbound);
-		port->inbound = inbound ? shape_copy(&bandwidth_shape, inbound) : NULL;
-		port->outbound = outbound ? shape_copy(&bandwidth_shape, outbound) : NULL;
-		ok = save(ports, error);
-	}
+	gboolean ok = at >= 0 ? limit(ports, live_of(snap), (guint)at, inbound, outbound, error) :
+				missing(uuid, error);
 	g_mutex_unlock(&ports->lock);
 	network_ports_unref(ports);
 	return ok;
+}
+
+void network_ports_floors(NetworkPorts *ports, const Network *live)
+{
+	g_autoptr(GError) error = NULL;
+	g_mutex_lock(&ports->lock);
+	for (guint i = 0; i < ports->all->len && !error; i++)
+		floor_apply(live, ports->all, ports->all->pdata[i], &error);
+	g_mutex_unlock(&ports->lock);
+	if (error)
+		log_warning(live->name, "floors of bandwidth are not kept: %s", error->message);
 }
 
 /* ---- guests ---- */
@@ -255,7 +304,19 @@ static NetworkPort *join(NetworkPorts *ports, const Network *live, const Interfa
 	port->uuid = iface->source->portid ? g_strdup(iface->source->portid) : g_uuid_string_random();
 	port->owner_name = g_strdup(owner);
 	port->owner_uuid = g_strdup(owner_uuid);
-	return add(ports, port, error);
+	return add(ports, live, port, error);
+}
+
+void network_ports_rejoin(NetworkPorts *ports, const Network *live, const Interface *iface,
+			  const Guest *owner)
+{
+	g_autoptr(GError) error = NULL;
+	g_mutex_lock(&ports->lock);
+	g_autoptr(NetworkPort) port = join(ports, live, iface, owner->name, owner->uuid, &error);
+	g_mutex_unlock(&ports->lock);
+	if (!port)
+		log_warning(owner->name, "interface %s has no port of network %s any more: %s", iface->target,
+			    live->name, error->message);
 }
 
 NetworkPort *core_network_plug(Core *core, const Interface *iface, const char *owner,
@@ -282,10 +343,8 @@ void core_network_unplug(Core *core, const char *network, const char *port)
 {
 	g_autoptr(CoreObject) object =
 		core_object_find_by(core, CORE_NETWORK, CORE_BY_NAME, network, NULL);
-	NetworkPorts *ports = object ? ports_of(object, NULL) : NULL;
-	if (ports)
-		take_away(ports, port, NULL);
-	network_ports_unref(ports);
+	if (object)
+		take_away(object, port, NULL);
 }
 
 /* ---- started by ourselves ---- */

@@ -160,20 +160,34 @@ static void set_run(CoreObject *object, Net *net, NetworkPorts *ports)
 	core_object_set_info(object, info, network_info_clear);
 }
 
-/* Guests that run were on the bridge before it went; their interfaces are put back. */
-static void rejoin(Core *core, const Network *live)
+static gboolean is_on(const Interface *iface, const Network *live)
+{
+	return iface->type == INTERFACE_NETWORK && iface->target && iface->source &&
+	       !g_strcmp0(iface->source->network, live->name);
+}
+
+static gboolean put_back(Netlink *nl, const Interface *iface, const Network *live)
+{
+	LinkChange change = { .master = live->bridge };
+	BridgePort port = { .isolated = TRI_YES };
+	return netlink_change(nl, iface->target, &change, NULL) &&
+	       (g_strcmp0(iface->port_isolated, "yes") != 0 ||
+		netlink_change_port(nl, iface->target, &port, NULL));
+}
+
+/* Guests that run were on the bridge before it went; their interfaces and ports are put back. */
+static void rejoin(Core *core, const Network *live, NetworkPorts *ports)
 {
 	g_autoptr(GPtrArray) guests = core_list(core, CORE_LIST_ACTIVE);
 	g_autoptr(Netlink) nl = NULL;
 	for (guint i = 0; i < guests->len; i++) {
 		const GuestSnap *snap = guests->pdata[i];
 		SHAPE_EACH (Interface, iface, snap->live ? snap->live->guest->interfaces : NULL) {
-			LinkChange change = { .master = live->bridge };
-			if (iface->type != INTERFACE_NETWORK || !iface->target || !iface->source ||
-			    g_strcmp0(iface->source->network, live->name) != 0)
+			if (!is_on(iface, live))
 				continue;
 			nl = nl ? nl : netlink_open(NULL);
-			if (nl && netlink_change(nl, iface->target, &change, NULL))
+			network_ports_rejoin(ports, live, iface, snap->live->guest);
+			if (nl && put_back(nl, iface, live))
 				log_info(snap->name, "interface %s is on network %s again", iface->target,
 					 live->name);
 		}
@@ -187,9 +201,10 @@ static gboolean start(CoreObject *object, gpointer live, Notes *notes, GError **
 	Net *net = net_start(&config, network, notes, error);
 	if (!net)
 		return FALSE;
-	set_run(object, net, network_ports_new(config.run, network->name, FALSE));
+	NetworkPorts *ports = network_ports_new(config.run, network->name, FALSE);
 	if (network_owns_bridge(network))
-		rejoin(core_object_core(object), network);
+		rejoin(core_object_core(object), network, ports);
+	set_run(object, net, ports);
 	return TRUE;
 }
 
@@ -200,7 +215,9 @@ static gboolean adopt(CoreObject *object, gpointer live, GError **error)
 	Net *net = net_adopt(&config, network, error);
 	if (!net)
 		return FALSE;
-	set_run(object, net, network_ports_new(config.run, network->name, TRUE));
+	NetworkPorts *ports = network_ports_new(config.run, network->name, TRUE);
+	network_ports_floors(ports, network);
+	set_run(object, net, ports);
 	return TRUE;
 }
 

@@ -1,6 +1,6 @@
 /* Bandwidth of an interface by the kernel's traffic control, through the program tc. What goes to the
  * guest leaves the tap and is shaped (htb); what comes from it enters and is policed. Numbers are
- * libvirt's: KiB per second, KiB. See plug.h. */
+ * libvirt's: KiB per second, KiB. See plug.h; floor.h has what is guaranteed. */
 #include <string.h>
 #include <sys/mman.h>
 
@@ -8,11 +8,12 @@
 #include "base/fd.h"
 #include "host/spawn.h"
 #include "net/plug.h"
+#include "net/tc.h"
 
 #define TOOL_MS 10000
 #define BURST_KIB 64 /* where none is said: enough for one segment of 64 KiB */
 
-static gboolean run_batch(const GString *batch, gboolean may_fail, GError **error)
+gboolean tc_batch(const GString *batch, gboolean may_fail, GError **error)
 {
 	static const char *const argv[] = { "tc", "-force", "-batch", "-", NULL };
 	static const char *const env[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL };
@@ -33,7 +34,7 @@ static gboolean run_batch(const GString *batch, gboolean may_fail, GError **erro
 
 static void shape(GString *batch, const char *dev, const Bandwidth *limit)
 {
-	guint64 average = opt_uint_or(limit->average, opt_uint_or(limit->floor, 0));
+	guint64 average = limit->average.v;
 	guint64 peak = opt_uint_or(limit->peak, average);
 	g_string_append_printf(batch,
 			       "qdisc add dev %s root handle 1: htb default 1\n"
@@ -46,7 +47,7 @@ static void shape(GString *batch, const char *dev, const Bandwidth *limit)
 
 static void police(GString *batch, const char *dev, const Bandwidth *limit)
 {
-	guint64 average = opt_uint_or(limit->average, 0);
+	guint64 average = limit->average.v;
 	g_string_append_printf(batch,
 			       "qdisc add dev %s ingress\n"
 			       "filter add dev %s parent ffff: protocol all u32 match u32 0 0 police rate "
@@ -55,9 +56,10 @@ static void police(GString *batch, const char *dev, const Bandwidth *limit)
 			       opt_uint_or(limit->burst, MAX(average / 10, BURST_KIB)));
 }
 
+/* A floor alone bounds nothing: floor.h. */
 static gboolean is_bounded(const Bandwidth *limit)
 {
-	return limit && (opt_uint_or(limit->average, 0) || opt_uint_or(limit->floor, 0));
+	return limit && opt_uint_or(limit->average, 0);
 }
 
 gboolean plug_limits(const char *dev, const Bandwidth *inbound, const Bandwidth *outbound, GError **error)
@@ -67,12 +69,12 @@ gboolean plug_limits(const char *dev, const Bandwidth *inbound, const Bandwidth 
 	g_string_append_printf(before, "qdisc del dev %s root\nqdisc del dev %s ingress\n", dev, dev);
 	if (is_bounded(inbound))
 		shape(batch, dev, inbound);
-	if (is_bounded(outbound) && outbound->average.set)
+	if (is_bounded(outbound))
 		police(batch, dev, outbound);
-	if (!run_batch(before, TRUE, error))
+	if (!tc_batch(before, TRUE, error))
 		return FALSE;
-	if (!batch->len || run_batch(batch, FALSE, error))
+	if (!batch->len || tc_batch(batch, FALSE, error))
 		return TRUE;
-	run_batch(before, TRUE, NULL);
+	tc_batch(before, TRUE, NULL);
 	return FALSE;
 }

@@ -8,6 +8,7 @@
 #include "host/netlink.h"
 #include "host/nft.h"
 #include "net/firewall.h"
+#include "net/floor.h"
 #include "net/kind.h"
 #include "net/plug.h"
 
@@ -231,7 +232,7 @@ static gboolean may_start(const Net *net, GError **error)
 static gboolean set_limits(const Network *live, GError **error)
 {
 	return (!live->inbound && !live->outbound) ||
-	       plug_limits(live->bridge, live->inbound, live->outbound, error);
+	       (plug_limits(live->bridge, NULL, live->outbound, error) && floor_begin(live, error));
 }
 
 /* Zone, limits and dnsmasq. */

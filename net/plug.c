@@ -357,9 +357,9 @@ static gboolean bound(const Interface *live, Notes *notes, GError **error)
 {
 	if (!live->inbound && !live->outbound)
 		return TRUE;
-	if (live->inbound && live->inbound->floor.set)
-		notes_add(notes, "interface %s: bandwidth/inbound/@floor is not kept: nothing is reserved",
-			  live->mac);
+	if (live->inbound && live->inbound->floor.set && live->type != INTERFACE_NETWORK)
+		notes_add(notes, "interface %s: bandwidth/inbound/@floor is for interfaces of networks: "
+			  "nothing is reserved", live->mac);
 	return plug_limits(live->target, live->inbound, live->outbound, error);
 }
 

@@ -208,11 +208,55 @@ def test_routed_isolated_open(net_daemon, others, world):
     assert "br-wide" not in net_daemon.sh("nft list ruleset")
 
 
+FLOOR = """<interface type='network'><mac address='52:54:00:00:00:{number:02x}'/><source network='slow'/>
+  <bandwidth><inbound average='300' floor='{floor}'/></bandwidth><model type='virtio'/>
+  </interface>"""
+
+
+POLICE = ("ip link add try0 type bridge; tc qdisc add dev try0 ingress; tc filter add dev try0 parent ffff: protocol "
+          "all u32 match u32 0 0 police rate 500kbps burst 64kb drop flowid :1 2>&1; ip link del try0")
+
+
 def test_limits(net_daemon):
-    """<bandwidth> of a network bounds its bridge."""
-    start(net_daemon, "slow", net("slow", "192.168.79", NAT, "<bandwidth><inbound average='1000' peak='2000'/>"
-                                  "</bandwidth>"))
-    assert "htb" in net_daemon.sh("tc qdisc show dev br-slow")
+    """<bandwidth> of a network bounds its bridge; guests' floors are taken from it, no more than it has, and
+    are kept over a crash of the daemon and a restart of the network."""
+    out = net_daemon.sh(POLICE, ok=False) == ""  # not every kernel can bound what comes in
+    start(net_daemon, "slow", net("slow", "192.168.79", NAT, "<bandwidth><inbound average='1000' peak='2000'/>" +
+                                  ("<outbound average='500' burst='128'/>" if out else "") + "</bandwidth>"))
+    start(net_daemon, "free", net("free", "192.168.80", NAT))
+
+    def rates():
+        """Class -> rate, as tc prints them."""
+        shown = net_daemon.sh("tc class show dev br-slow")
+        return dict(re.findall(r"class htb (1:\w+) .*?rate (\S+) ", shown))
+
+    assert rates() == {"1:1": "8Mbit", "1:2": "8Mbit"}
+    assert not out or "police" in net_daemon.sh("tc filter show dev br-slow parent ffff:")
+    for number, floor in ((1, 600), (2, 300), (3, 200)):
+        net_daemon.define(f"g{number}", boot=False, devices=FLOOR.format(number=number, floor=floor))
+    net_daemon.lodge("start", "g1")
+    net_daemon.lodge("start", "g2")
+    both = {"1:1": "8Mbit", "1:2": "800Kbit", "1:3": "4800Kbit", "1:4": "2400Kbit"}
+    assert rates() == both
+    assert "flowid 1:4" in net_daemon.sh("tc filter show dev br-slow")
+    assert "2400Kbit" in net_daemon.sh("tc class show dev vnet1")  # its own average
+    said = net_daemon.lodge("start", "g3", ok=False).err
+    assert "900 are promised to others" in said and "floor" in said
+    assert "vnet2" not in net_daemon.sh("ip link") and rates() == both
+    net_daemon.define("g4", boot=False, devices=FLOOR.format(number=4, floor=1).replace("slow", "free"))
+    assert "inbound average" in net_daemon.lodge("start", "g4", ok=False).err
+
+    net_daemon.restart()
+    wait_until(lambda: net_daemon.state("g2") == "running", 60, "the guest is taken up")
+    wait_until(lambda: rates() == both, 60, "the classes are there again")
+    net_daemon.lodge("net-destroy", "slow")
+    net_daemon.lodge("net-start", "slow")
+    wait_until(lambda: rates() == both, 60, "the classes are there after a restart of the network")
+    assert len(net_daemon.lodge("net-port-list", "slow", "--uuid").out.split()) == 2
+    net_daemon.lodge("destroy", "g1")
+    wait_until(lambda: rates() == {"1:1": "8Mbit", "1:2": "5600Kbit", "1:4": "2400Kbit"}, 60, "a floor is free")
+    net_daemon.lodge("start", "g3")
+    assert rates()["1:3"] == "1600Kbit"
 
 
 def test_ipv6(net_daemon, others, world):
