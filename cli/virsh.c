@@ -48,6 +48,16 @@ static const struct {
 	{ "vol-delete", "Failed to delete vol %s" },
 	{ "vol-wipe", "Failed to wipe vol %s" },
 	{ "vol-clone", "Failed to clone vol from %s" },
+	{ "net-start", "Failed to start network %s" },
+	{ "net-destroy", "Failed to destroy network %s" },
+	{ "net-undefine", "Failed to undefine network %s" },
+	{ "net-define", "Failed to define network from %s" },
+	{ "net-create", "Failed to create network from %s" },
+	{ "net-update", "Failed to update network %s" },
+	{ "net-dhcp-leases", "Failed to get leases info for %s" },
+	{ "nwfilter-define", "Failed to define network filter from %s" },
+	{ "nwfilter-undefine", "Failed to undefine network filter %s" },
+	{ "domifaddr", "Failed to query for interfaces addresses" },
 	{ "vncdisplay", "Failed to get VNC port. Is this domain using VNC?" },
 };
 
@@ -102,6 +112,11 @@ int virsh_failed(const GError *error)
 	    strstr(error->message, "there is no storage pool")) {
 		virsh_refuse("failed to get pool '%s'", running_target);
 		return virsh_refuse("Storage pool not found: %s", error->message);
+	}
+	if (running_op && running_op->target == OP_ON_NETWORK && code == LODGE_ERROR_NOT_FOUND &&
+	    strstr(error->message, "there is no network")) {
+		virsh_refuse("failed to get network '%s'", running_target);
+		return virsh_refuse("Network not found: %s", error->message);
 	}
 	if (running_op && g_str_equal(running_op->name, "start") && code == LODGE_ERROR_STATE &&
 	    strstr(error->message, "already"))
@@ -233,6 +248,18 @@ static void show_display(G_GNUC_UNUSED Cli *cli, G_GNUC_UNUSED const char *targe
 	printf("%.*s", (int)(end && !end[1] ? (size_t)(end - text) : strlen(text)), text);
 }
 
+/* Columns of fixed width, the rule as wide as virsh's. */
+static void show_addresses(G_GNUC_UNUSED Cli *cli, G_GNUC_UNUSED const char *target, json_t *result)
+{
+	json_t *addresses = json_object_get(result, "addresses"), *one;
+	size_t i;
+	printf(" %-10s %-20s %-8s     %s\n%.79s\n", "Name", "MAC address", "Protocol", "Address",
+	       "--------------------------------------------------------------------------------");
+	json_array_foreach(addresses, i, one)
+		printf(" %-10s %-17s    %-12s %s\n", word_of(one, "name"), word_of(one, "mac"),
+		       word_of(one, "protocol"), word_of(one, "address"));
+}
+
 /* Verbs whose result virsh shows in another form. */
 static const struct {
 	const char *verb;
@@ -246,6 +273,7 @@ static const struct {
 	{ "host cpustats", show_cpustats },
 	{ "vcpuinfo", show_vcpuinfo },
 	{ "dommemstat", show_memstat },
+	{ "domifaddr", show_addresses },
 };
 
 static int show_otherwise(Cli *cli, const Op *op, const char *target, gpointer args, gboolean *done)

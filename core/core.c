@@ -1,4 +1,5 @@
 /* The whole: made, begun, freed; definitions that come in. See core.h. */
+#include "core/address_book.h"
 #include "core/forwards.h"
 #include "core/nwfilters.h"
 #include "core/core.h"
@@ -209,6 +210,7 @@ Core *core_new(const CoreConfig *config, GError **error)
 	core->boot = new_boot(core);
 	objects_adopt(core);
 	recover_all(core);
+	book_begin(core);
 	g_atomic_int_set(&core->index_wanted, TRUE);
 	core->index_timer = g_timeout_add_seconds(INDEX_SECONDS, on_index_timer, core);
 	return core;
@@ -248,6 +250,7 @@ void core_unref(Core *core)
 	objects_free(core);
 	filters_free(core->filters);
 	forwards_free(core);
+	book_free(core);
 	events_free(core->events);
 	g_clear_pointer(&core->store, store_free);
 	g_free(core->boot);
@@ -283,7 +286,7 @@ void core_free(Core *core)
 		log_warning(NULL, "ends while a lane is still busy");
 	forget_guests(core);
 	filters_close(core);
-	forwards_close(core);
+	book_close(core);
 	objects_forget(core);
 	events_close(core->events);
 	core_unref(core);

@@ -1,36 +1,36 @@
-/* See forwards.h. A look every two seconds, as long as there is any forward, finds guests that began, ended
- * or changed their addresses; the rules are written where that changes something. */
-#include "core/forwards.h"
+/* See forwards.h; forward_look.c puts to work what stands in the list. */
+#include "core/forwards_internal.h"
 
 #include <jansson.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "base/log.h"
-#include "core/addresses.h"
+#include "core/address_book.h"
 #include "core/internal.h"
 #include "host/file.h"
-#include "host/nft.h"
-#include "net/forward.h"
-#include "net/plug.h"
+#include "host/netlink.h"
 
-#define LOOK_MS 2000
 #define FORWARDS_MAX 4096
-#define FILE_LIMIT (1024 * 1024)
+#define FILE_LIMIT (4 * 1024 * 1024)
 
-typedef struct Entry {
-	CoreForward forward;
-	int run; /* id of the run that has it from QEMU; -1: none */
-} Entry;
+/* ---- entries ---- */
 
-struct CoreForwards {
-	GMutex work; /* held while rules change */
-	GMutex lock; /* of the list, for moments */
-	GPtrArray *list; /* Entry */
-	char *applied; /* what the rules say now, as text; under work */
-	guint timer;   /* main */
-	gint looking;  /* atomic: a look is on its way */
-};
+ForwardEntry *forward_entry_new(const char *guest, const char *uuid, const ForwardSpec *spec)
+{
+	ForwardEntry *entry = g_new0(ForwardEntry, 1);
+	entry->forward = (CoreForward){ .guest = g_strdup(guest), .spec = *spec };
+	g_strlcpy(entry->forward.uuid, uuid, sizeof entry->forward.uuid);
+	entry->run = -1;
+	return entry;
+}
+
+void forward_entry_free(gpointer data)
+{
+	ForwardEntry *entry = data;
+	g_free(entry->forward.guest);
+	g_free(entry->mac);
+	g_free(entry);
+}
 
 static void forward_clear(gpointer data)
 {
@@ -38,22 +38,53 @@ static void forward_clear(gpointer data)
 	g_free(data);
 }
 
+gboolean forward_same(const CoreForward *a, const CoreForward *b)
+{
+	const ForwardSpec *one = &a->spec, *other = &b->spec;
+	return g_str_equal(a->uuid, b->uuid) && one->udp == other->udp && one->first == other->first &&
+	       one->last == other->last && g_str_equal(one->address, other->address) &&
+	       g_str_equal(one->dev, other->dev);
+}
+
+void forward_drop(Core *core, const CoreForward *one)
+{
+	g_mutex_lock(&core->forwards->lock);
+	for (guint i = 0; i < core->forwards->list->len; i++)
+		if (forward_same(core->forwards->list->pdata[i], one)) {
+			g_ptr_array_remove_index(core->forwards->list, i);
+			break;
+		}
+	g_mutex_unlock(&core->forwards->lock);
+}
+
+gboolean forwards_any(Core *core)
+{
+	g_mutex_lock(&core->forwards->lock);
+	gboolean any = core->forwards->list->len > 0;
+	g_mutex_unlock(&core->forwards->lock);
+	return any;
+}
+
+/* ---- the file ---- */
+
 static char *path_of(Core *core)
 {
 	return g_build_filename(core->paths->lib, "port-forwards.json", NULL);
 }
 
-/* ---- the file ---- */
-
-static gboolean save(Core *core, GError **error)
+gboolean forwards_save(Core *core, GError **error)
 {
 	json_t *all = json_array();
 	g_mutex_lock(&core->forwards->lock);
 	for (guint i = 0; i < core->forwards->list->len; i++) {
 		const CoreForward *one = core->forwards->list->pdata[i];
-		json_array_append_new(all, json_pack("{s:s, s:s, s:b, s:i, s:i}", "uuid", one->uuid, "guest",
-						     one->guest, "udp", one->udp, "port", one->port, "to",
-						     one->to));
+		const ForwardSpec *spec = &one->spec;
+		if (!one->defined)
+			json_array_append_new(
+				all, json_pack("{s:s, s:s, s:b, s:i, s:i, s:i, s:s, s:s}", "uuid", one->uuid,
+					       "guest", one->guest, "udp", spec->udp, "port", spec->first,
+					       "last", spec->last, "to", spec->to, "address", spec->address,
+					       "dev", spec->dev));
 	}
 	g_mutex_unlock(&core->forwards->lock);
 	g_autofree char *text = json_dumps(all, JSON_INDENT(1));
@@ -62,310 +93,191 @@ static gboolean save(Core *core, GError **error)
 	return file_write(path, text, strlen(text), 0600, FILE_DURABLE, error);
 }
 
-static Entry *entry_new(const char *guest, const char *uuid, gboolean udp, guint16 port, guint16 to)
+static const char *text_of(json_t *item, const char *key)
 {
-	Entry *entry = g_new0(Entry, 1);
-	entry->forward = (CoreForward){ .guest = g_strdup(guest), .udp = udp, .port = port, .to = to };
-	g_strlcpy(entry->forward.uuid, uuid, sizeof entry->forward.uuid);
-	entry->run = -1;
-	return entry;
+	const char *text = json_string_value(json_object_get(item, key));
+	return text ? text : "";
 }
 
 static void read_one(Core *core, json_t *item)
 {
-	const char *uuid = json_string_value(json_object_get(item, "uuid"));
-	const char *guest = json_string_value(json_object_get(item, "guest"));
 	json_int_t port = json_integer_value(json_object_get(item, "port"));
+	json_int_t last = json_integer_value(json_object_get(item, "last"));
 	json_int_t to = json_integer_value(json_object_get(item, "to"));
-	if (uuid && guest && port > 0 && port < 65536 && to > 0 && to < 65536)
-		g_ptr_array_add(core->forwards->list,
-				entry_new(guest, uuid, json_is_true(json_object_get(item, "udp")),
-					  (guint16)port, (guint16)to));
+	last = last ? last : port;
+	if (!*text_of(item, "uuid") || !*text_of(item, "guest") || port < 1 || last < port || last > 65535 ||
+	    to < 1 || to + last - port > 65535)
+		return;
+	ForwardSpec spec = { .udp = json_is_true(json_object_get(item, "udp")), .first = (guint16)port,
+			     .last = (guint16)last, .to = (guint16)to };
+	g_strlcpy(spec.address, text_of(item, "address"), sizeof spec.address);
+	g_strlcpy(spec.dev, text_of(item, "dev"), sizeof spec.dev);
+	g_ptr_array_add(core->forwards->list,
+			forward_entry_new(text_of(item, "guest"), text_of(item, "uuid"), &spec));
 }
 
-/* ---- a look: a pool thread ---- */
+/* ---- what is in the way ---- */
 
-static const Interface *user_interface(const Guest *live)
+static guint ports_of(const ForwardSpec *spec)
 {
-	SHAPE_EACH (Interface, interface, live->interfaces)
-		if (!interface->target && interface->info.alias &&
-		    (interface->type == INTERFACE_USER || plug_kind(interface) != PLUG_NONE ||
-		     interface->type == INTERFACE_NETWORK))
-			return interface;
-	return NULL;
+	return spec->last - spec->first + 1u;
 }
 
-static const char *bridge_of(const Guest *live)
+static gboolean is_free_of_others(Core *core, const ForwardSpec *wanted, GError **error)
 {
-	SHAPE_EACH (Interface, interface, live->interfaces)
-		if (plug_kind(interface) == PLUG_BRIDGE && interface->source)
-			return interface->source->bridge;
-	return "";
-}
-
-/* Has QEMU listen, or stop: on the guest's lane. */
-typedef struct UserTask {
-	CoreGuest *guest;
-	char *command;
-} UserTask;
-
-static void run_user_task(gpointer data)
-{
-	UserTask *task = data;
-	g_autoptr(GError) error = NULL;
-	g_autofree char *said = core_guest_ask(task->guest, ENGINE_ASK_HUMAN, task->command, &error);
-	if (!said || *g_strstrip(said))
-		log_warning(NULL, "%s: %s", task->command, said ? said : error->message);
-	core_guest_unref(task->guest);
-	g_free(task->command);
-	g_free(task);
-}
-
-static void tell_qemu(CoreGuest *guest, const Interface *interface, const CoreForward *forward, gboolean on)
-{
-	UserTask *task = g_new(UserTask, 1);
-	const char *protocol = forward->udp ? "udp" : "tcp";
-	task->guest = core_guest_ref(guest);
-	task->command = on ? g_strdup_printf("hostfwd_add host%s %s::%u-:%u", interface->info.alias,
-					     protocol, forward->port, forward->to) :
-			     g_strdup_printf("hostfwd_remove host%s %s::%u", interface->info.alias, protocol,
-					     forward->port);
-	lane_post(core_guest_lane(guest), run_user_task, task);
-}
-
-/* Where @one leads now: fills @out and returns TRUE where it takes a rule. */
-static gboolean look_at(Core *core, CoreForward *one, int *run, Forward *out)
-{
-	g_autoptr(CoreGuest) guest = core_find_by(core, CORE_BY_UUID, one->uuid, NULL);
-	g_autoptr(GuestSnap) snap = guest ? core_guest_snap(guest) : NULL;
-	const Interface *user = snap && snap->live ? user_interface(snap->live->guest) : NULL;
-	one->ip[0] = '\0';
-	if (!snap || !snap->live) {
-		*run = -1;
-		return FALSE;
-	}
-	if (user) {
-		if (*run != snap->id)
-			tell_qemu(guest, user, one, TRUE);
-		*run = snap->id;
-		g_strlcpy(one->ip, "user", sizeof one->ip);
-		return FALSE;
-	}
-	g_autofree char *ip = core_guest_ip(guest);
-	if (!ip)
-		return FALSE;
-	*out = (Forward){ .udp = one->udp, .port = one->port, .to = one->to };
-	g_strlcpy(one->ip, ip, sizeof one->ip);
-	g_strlcpy(out->ip, ip, sizeof out->ip);
-	g_strlcpy(out->bridge, bridge_of(snap->live->guest), sizeof out->bridge);
-	return TRUE;
-}
-
-/* A copy to work on: addresses take time. */
-static GPtrArray *entries(Core *core)
-{
-	GPtrArray *copy = g_ptr_array_new_with_free_func(forward_clear);
+	g_autofree char *other = NULL, *theirs = NULL;
+	guint ports = ports_of(wanted);
 	g_mutex_lock(&core->forwards->lock);
-	for (guint i = 0; i < core->forwards->list->len; i++) {
-		Entry *entry = g_memdup2(core->forwards->list->pdata[i], sizeof(Entry));
-		entry->forward.guest = g_strdup(entry->forward.guest);
-		g_ptr_array_add(copy, entry);
-	}
-	g_mutex_unlock(&core->forwards->lock);
-	return copy;
-}
-
-static gboolean same(const CoreForward *a, const CoreForward *b)
-{
-	return a->udp == b->udp && a->port == b->port;
-}
-
-static void put_back(Core *core, const Entry *seen)
-{
-	g_mutex_lock(&core->forwards->lock);
-	for (guint i = 0; i < core->forwards->list->len; i++) {
-		Entry *entry = core->forwards->list->pdata[i];
-		if (!same(&entry->forward, &seen->forward))
-			continue;
-		entry->run = seen->run;
-		memcpy(entry->forward.ip, seen->forward.ip, sizeof entry->forward.ip);
-	}
-	g_mutex_unlock(&core->forwards->lock);
-}
-
-/* Work lock held. */
-static gboolean refresh(Core *core, GError **error)
-{
-	struct CoreForwards *forwards = core->forwards;
-	g_autoptr(GPtrArray) all = entries(core);
-	g_autoptr(GArray) rules = g_array_new(FALSE, TRUE, sizeof(Forward));
-	g_autoptr(GString) text = g_string_new(NULL);
-	for (guint i = 0; i < all->len; i++) {
-		Entry *entry = all->pdata[i];
-		Forward rule;
-		if (look_at(core, &entry->forward, &entry->run, &rule)) {
-			g_array_append_val(rules, rule);
-			g_string_append_printf(text, "%d %u %s %u %s\n", rule.udp, rule.port, rule.ip,
-					       rule.to, rule.bridge);
+	guint count = core->forwards->list->len;
+	for (guint i = 0; i < count; i++) {
+		const CoreForward *there = core->forwards->list->pdata[i];
+		ports += ports_of(&there->spec);
+		if (!other && forward_overlap(&there->spec, wanted)) {
+			other = g_strdup(there->guest);
+			theirs = forward_text(&there->spec);
 		}
-		put_back(core, entry);
 	}
-	const char *why;
-	gboolean can = plug_possible(&why) && nft_present();
-	if (!g_strcmp0(text->str, forwards->applied) || (!rules->len && !can))
+	g_mutex_unlock(&core->forwards->lock);
+	if (other)
+		return fail(error, LODGE_ERROR_IN_USE, "port %s leads to guest \"%s\" already: "
+			    "port-forward-remove ends that", theirs, other);
+	return (count < FORWARDS_MAX && ports <= FORWARD_PORTS_MAX) ||
+	       fail(error, LODGE_ERROR_NO_SPACE, "there are %u forwards of %u ports with it, more than %d of "
+		    "%d", count + 1, ports, FORWARDS_MAX, FORWARD_PORTS_MAX);
+}
+
+static gboolean is_free(Core *core, const ForwardSpec *wanted, GError **error)
+{
+	g_autofree char *who = NULL;
+	return is_free_of_others(core, wanted, error) &&
+	       (!forward_taken(wanted, &who) ||
+		fail(error, LODGE_ERROR_IN_USE, "%s: choose another", who));
+}
+
+static gboolean is_of_this_host(const char *text, GError **error)
+{
+	Inet wanted;
+	if (!*text)
 		return TRUE;
-	if (!forward_apply((const Forward *)(void *)rules->data, rules->len, error))
+	if (!inet_from_text(text, AF_UNSPEC, &wanted, error))
 		return FALSE;
-	g_free(forwards->applied);
-	forwards->applied = g_strdup(text->str);
-	return TRUE;
-}
-
-static void drop(Core *core, const CoreForward *one)
-{
-	g_mutex_lock(&core->forwards->lock);
-	for (guint i = 0; i < core->forwards->list->len; i++)
-		if (same(core->forwards->list->pdata[i], one)) {
-			g_ptr_array_remove_index(core->forwards->list, i);
-			break;
-		}
-	g_mutex_unlock(&core->forwards->lock);
-}
-
-/* Those of guests that are not known any more. Work lock held. */
-static void forget_gone(Core *core)
-{
-	gboolean changed = FALSE;
-	g_autoptr(GPtrArray) all = core_forwards(core, NULL);
-	for (guint i = 0; i < all->len; i++) {
-		const CoreForward *one = all->pdata[i];
-		g_autoptr(CoreGuest) guest = core_find_by(core, CORE_BY_UUID, one->uuid, NULL);
-		if (guest)
-			continue;
-		drop(core, one);
-		changed = TRUE;
-	}
-	if (changed)
-		save(core, NULL);
-}
-
-static void look(gpointer data)
-{
-	Core *core = data;
-	g_autoptr(GError) error = NULL;
-	g_mutex_lock(&core->forwards->work);
-	forget_gone(core);
-	if (!refresh(core, &error))
-		log_warning(NULL, "ports are not forwarded: %s", error->message);
-	g_mutex_unlock(&core->forwards->work);
-	g_atomic_int_set(&core->forwards->looking, FALSE);
-	core_unref(core);
-}
-
-static gboolean on_timer(gpointer data)
-{
-	Core *core = data;
-	g_mutex_lock(&core->forwards->lock);
-	gboolean any = core->forwards->list->len > 0;
-	g_mutex_unlock(&core->forwards->lock);
-	if (any && g_atomic_int_compare_and_exchange(&core->forwards->looking, FALSE, TRUE)) {
-		g_atomic_int_inc(&core->refs);
-		lane_beside(look, core);
-	}
-	return G_SOURCE_CONTINUE;
-}
-
-/* The timer runs from the first forward on. */
-static void begin_looking(gpointer data)
-{
-	Core *core = data;
-	if (!core->forwards->timer)
-		core->forwards->timer = g_timeout_add(LOOK_MS, on_timer, core);
-	core_unref(core);
+	if (g_str_equal(text, "::1"))
+		return fail(error, LODGE_ERROR_UNSUPPORTED,
+			    "::1 leads to no guest, for its packets cannot leave this host: use 127.0.0.1");
+	if (inet_is_any(&wanted) || (wanted.family == AF_INET && wanted.bytes[0] == 127))
+		return TRUE;
+	g_autoptr(Netlink) nl = netlink_open(error);
+	g_autoptr(GArray) all = nl ? netlink_addresses(nl, error) : NULL;
+	for (guint i = 0; all && i < all->len; i++)
+		if (!inet_compare(&g_array_index(all, AddressInfo, i).address, &wanted))
+			return TRUE;
+	return all && fail(error, LODGE_ERROR_NOT_FOUND, "%s is no address of this host", text);
 }
 
 /* ---- verbs ---- */
 
-static gboolean is_free(Core *core, const Entry *wanted, GError **error)
+/* What the guest's own network mode cannot do. */
+static gboolean check_user(const GuestSnap *snap, const Interface *user, const ForwardSpec *spec,
+			   GError **error)
 {
-	g_autofree char *who = NULL;
-	g_autofree char *other = NULL;
-	const CoreForward *one = &wanted->forward;
-	g_mutex_lock(&core->forwards->lock);
-	gboolean full = core->forwards->list->len >= FORWARDS_MAX;
-	for (guint i = 0; i < core->forwards->list->len; i++) {
-		const CoreForward *there = core->forwards->list->pdata[i];
-		if (same(there, one))
-			other = g_strdup(there->guest);
-	}
-	g_mutex_unlock(&core->forwards->lock);
-	if (full)
-		return fail(error, LODGE_ERROR_NO_SPACE, "there are %d forwards already", FORWARDS_MAX);
-	if (other)
-		return fail(error, LODGE_ERROR_IN_USE,
-			    "port %u/%s leads to guest \"%s\" already: port-forward-remove ends that",
-			    one->port, one->udp ? "udp" : "tcp", other);
-	return !forward_taken(one->udp, one->port, &who) ||
-	       fail(error, LODGE_ERROR_IN_USE, "port %u/%s of this host is used by %s: choose another",
-		    one->port, one->udp ? "udp" : "tcp", who);
+	if (forward_is_passt(user))
+		return fail(error, LODGE_ERROR_UNSUPPORTED,
+			    "guest \"%s\": passt takes its ports when it starts: write <portForward> into "
+			    "the definition of its interface", snap->name);
+	if (*spec->dev || strchr(spec->address, ':'))
+		return fail(error, LODGE_ERROR_UNSUPPORTED,
+			    "guest \"%s\" is in user mode: ports are forwarded from addresses of IPv4 alone",
+			    snap->name);
+	return TRUE;
 }
 
-static gboolean add_locked(Core *core, Entry *entry, GError **error)
+static gboolean add_locked(Core *core, ForwardEntry *entry, GError **error)
 {
 	CoreForward key = entry->forward; /* the list owns the entry from here on */
-	if (!is_free(core, entry, error)) {
-		forward_clear(entry);
+	if (!is_free(core, &key.spec, error)) {
+		forward_entry_free(entry);
 		return FALSE;
 	}
 	g_mutex_lock(&core->forwards->lock);
 	g_ptr_array_add(core->forwards->list, entry);
 	g_mutex_unlock(&core->forwards->lock);
-	if (save(core, error) && refresh(core, error))
+	if (forwards_save(core, error) && forwards_refresh(core, error))
 		return TRUE;
-	drop(core, &key);
-	save(core, NULL);
+	forward_drop(core, &key);
+	forwards_save(core, NULL);
 	return FALSE;
 }
 
-gboolean core_forward_add(CoreGuest *guest, gboolean udp, guint16 port, guint16 to, GError **error)
+gboolean core_forward_add(CoreGuest *guest, const ForwardSpec *spec, GError **error)
 {
 	Core *core = guest->core;
 	g_autoptr(GuestSnap) snap = core_guest_snap(guest);
+	const Interface *user = snap->live ? forward_user_interface(snap->live->guest) : NULL;
+	if ((user && !check_user(snap, user, spec, error)) || !is_of_this_host(spec->address, error))
+		return FALSE;
 	g_mutex_lock(&core->forwards->work);
-	gboolean ok = add_locked(core, entry_new(snap->name, snap->uuid, udp, port, to), error);
+	ForwardEntry *entry = forward_entry_new(snap->name, snap->uuid, spec);
+	CoreForward key = entry->forward;
+	entry->run = user ? snap->id : -1; /* asked below, and waited for */
+	gboolean ok = add_locked(core, entry, error);
 	g_mutex_unlock(&core->forwards->work);
-	if (ok) {
-		g_atomic_int_inc(&core->refs);
-		lane_to_main(begin_looking, core);
-	}
-	return ok;
+	if (!ok || !user || forward_ask_qemu(guest, user, spec, TRUE, error))
+		return ok;
+	forward_drop(core, &key);
+	forwards_save(core, NULL);
+	return FALSE;
 }
 
-static gboolean remove_locked(CoreGuest *guest, const GuestSnap *snap, const CoreForward *one, GError **error)
+/* The one that @spec means, in *found; NOT_FOUND otherwise. */
+static gboolean find_one(Core *core, const GuestSnap *snap, const ForwardSpec *spec, CoreForward *found,
+			 GError **error)
+{
+	g_autoptr(GPtrArray) own = core_forwards(core, snap->uuid);
+	g_autofree char *text = forward_text(spec);
+	guint n = 0;
+	for (guint i = 0; i < own->len; i++) {
+		const CoreForward *one = own->pdata[i];
+		const ForwardSpec *s = &one->spec;
+		if (s->udp != spec->udp || s->first != spec->first ||
+		    (spec->last > spec->first && s->last != spec->last) ||
+		    (*spec->address && !g_str_equal(s->address, spec->address)) ||
+		    (*spec->dev && !g_str_equal(s->dev, spec->dev)))
+			continue;
+		*found = *one;
+		found->guest = NULL;
+		n++;
+	}
+	if (n == 0)
+		return fail(error, LODGE_ERROR_NOT_FOUND, "port %s does not lead to guest \"%s\"", text,
+			    snap->name);
+	if (n > 1)
+		return fail(error, LODGE_ERROR_INVALID, "port %s leads to guest \"%s\" from %u addresses: "
+			    "say which by --bind", text, snap->name, n);
+	return !found->defined ||
+	       fail(error, LODGE_ERROR_STATE, "port %s leads to guest \"%s\" by the <portForward> of its "
+		    "definition: remove it there", text, snap->name);
+}
+
+static gboolean remove_locked(CoreGuest *guest, const GuestSnap *snap, const ForwardSpec *spec,
+			      CoreForward *found, GError **error)
 {
 	Core *core = guest->core;
-	g_autoptr(GPtrArray) own = core_forwards(core, snap->uuid);
-	gboolean found = FALSE;
-	for (guint i = 0; i < own->len; i++)
-		found |= same(own->pdata[i], one);
-	if (!found)
-		return fail(error, LODGE_ERROR_NOT_FOUND, "port %u/%s does not lead to guest \"%s\"",
-			    one->port, one->udp ? "udp" : "tcp", snap->name);
-	const Interface *user = snap->live ? user_interface(snap->live->guest) : NULL;
-	if (user)
-		tell_qemu(guest, user, one, FALSE);
-	drop(core, one);
-	return save(core, error) && refresh(core, error);
+	if (!find_one(core, snap, spec, found, error))
+		return FALSE;
+	forward_drop(core, found);
+	return forwards_save(core, error) && forwards_refresh(core, error);
 }
 
-gboolean core_forward_remove(CoreGuest *guest, gboolean udp, guint16 port, GError **error)
+gboolean core_forward_remove(CoreGuest *guest, const ForwardSpec *spec, GError **error)
 {
 	g_autoptr(GuestSnap) snap = core_guest_snap(guest);
-	CoreForward one = { .udp = udp, .port = port };
+	const Interface *user = snap->live ? forward_user_interface(snap->live->guest) : NULL;
+	CoreForward found = { 0 };
 	g_mutex_lock(&guest->core->forwards->work);
-	gboolean ok = remove_locked(guest, snap, &one, error);
+	gboolean ok = remove_locked(guest, snap, spec, &found, error);
 	g_mutex_unlock(&guest->core->forwards->work);
-	return ok;
+	return ok && (!user || forward_is_passt(user) ||
+		      forward_ask_qemu(guest, user, &found.spec, FALSE, error));
 }
 
 GPtrArray *core_forwards(Core *core, const char *uuid)
@@ -384,30 +296,72 @@ GPtrArray *core_forwards(Core *core, const char *uuid)
 	return copy;
 }
 
+/* ---- <portForward> of a guest that starts ---- */
+
+static gboolean plug_one(Core *core, const Guest *owner, const Interface *interface, const ForwardSpec *spec,
+			 GError **error)
+{
+	if (!is_of_this_host(spec->address, error) || !is_free(core, spec, error)) {
+		g_prefix_error(error, "interface %s: portForward: ", interface->mac);
+		return FALSE;
+	}
+	ForwardEntry *entry = forward_entry_new(owner->name, owner->uuid, spec);
+	entry->forward.defined = entry->starting = TRUE;
+	entry->mac = g_strdup(interface->mac);
+	g_mutex_lock(&core->forwards->lock);
+	g_ptr_array_add(core->forwards->list, entry);
+	g_mutex_unlock(&core->forwards->lock);
+	return TRUE;
+}
+
+gboolean forwards_plug(CoreGuest *guest, const Guest *owner, const Interface *interface, GError **error)
+{
+	if (!shape_len(interface->port_forwards))
+		return TRUE;
+	g_autoptr(GArray) specs = forward_specs_of(interface, error);
+	gboolean ok = specs != NULL;
+	g_mutex_lock(&guest->core->forwards->work);
+	for (guint i = 0; ok && i < specs->len; i++)
+		ok = plug_one(guest->core, owner, interface, &g_array_index(specs, ForwardSpec, i), error);
+	g_mutex_unlock(&guest->core->forwards->work);
+	return ok;
+}
+
+void forwards_unplug(CoreGuest *guest, const char *uuid)
+{
+	struct CoreForwards *forwards = guest->core->forwards;
+	gboolean any = FALSE;
+	g_mutex_lock(&forwards->lock);
+	for (guint i = forwards->list->len; i-- > 0;) {
+		const CoreForward *one = forwards->list->pdata[i];
+		if (!one->defined || !g_str_equal(one->uuid, uuid))
+			continue;
+		g_ptr_array_remove_index(forwards->list, i);
+		any = TRUE;
+	}
+	g_mutex_unlock(&forwards->lock);
+	if (any)
+		book_poke(guest->core);
+}
+
 /* ---- with the daemon ---- */
 
 void forwards_load(Core *core)
 {
 	struct CoreForwards *forwards = core->forwards = g_new0(struct CoreForwards, 1);
-	g_autofree char *path = path_of(core);
+	g_autofree char *path = path_of(core), *mark = forwards_mark(core);
 	g_autofree char *text = file_read(path, FILE_LIMIT, NULL, NULL);
 	json_t *all = text ? json_loads(text, 0, NULL) : NULL, *item;
 	size_t i;
 	g_mutex_init(&forwards->work);
 	g_mutex_init(&forwards->lock);
-	forwards->list = g_ptr_array_new_with_free_func(forward_clear);
+	forwards->list = g_ptr_array_new_with_free_func(forward_entry_free);
+	if (g_file_test(mark, G_FILE_TEST_EXISTS))
+		forwards->applied = g_strdup("?");
 	json_array_foreach(all, i, item)
 		if (i < FORWARDS_MAX)
 			read_one(core, item);
 	json_decref(all);
-	if (forwards->list->len)
-		forwards->timer = g_timeout_add(LOOK_MS, on_timer, core);
-}
-
-void forwards_close(Core *core)
-{
-	if (core->forwards)
-		g_clear_handle_id(&core->forwards->timer, g_source_remove);
 }
 
 void forwards_free(Core *core)

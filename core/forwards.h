@@ -1,31 +1,45 @@
-/* Ports of this host that lead to guests, changed live: remembered in a file, at work whenever the guest runs
- * and its address is known, whatever the address then is. For a guest in user mode QEMU itself listens.
- * Neighbours: net/forward.h has the rules; addresses.h the addresses. */
+/* Ports of this host that lead to guests, changed live: remembered in a file, or said by the <portForward> of
+ * an interface; at work whenever the guest runs and its address is known, whatever the address then is. For a
+ * guest in user mode QEMU itself listens (or passt).
+ * Neighbours: net/forward.h has the rules; address_book.h the addresses, and says when to look. */
 #pragma once
 
 #include "core/core.h"
+#include "net/forward.h"
 
 typedef struct CoreForward {
 	char *guest; /* name */
 	char uuid[37];
-	gboolean udp;
-	guint16 port, to;
-	char ip[16]; /* where it leads now; "": nowhere, the guest is off or has no address yet */
+	ForwardSpec spec;
+	gboolean defined;	      /* by its definition, as long as it runs */
+	char ip4[INET_TEXT], ip6[INET_TEXT]; /* where it leads now; both "": nowhere, the guest is off or has
+						no address yet; "user": QEMU or passt listens */
 } CoreForward;
 
-/* Sends @port of the host on to port @to of the guest. IN_USE where a program or another forward has the
- * port: the message says which. OP_BESIDE. */
-gboolean core_forward_add(CoreGuest *guest, gboolean udp, guint16 port, guint16 to, GError **error);
-/* NOT_FOUND. OP_BESIDE. */
-gboolean core_forward_remove(CoreGuest *guest, gboolean udp, guint16 port, GError **error);
+/* Has the ports lead to the guest. IN_USE where a program or another forward has one of them: the message
+ * says which. Blocks as long as the guest's lane does where the guest is in user mode. OP_BESIDE. */
+gboolean core_forward_add(CoreGuest *guest, const ForwardSpec *spec, GError **error);
+/* Ends that which begins at @spec's first port; its address or dev counts where it is set, its last port
+ * where it is above the first. NOT_FOUND. OP_BESIDE. */
+gboolean core_forward_remove(CoreGuest *guest, const ForwardSpec *spec, GError **error);
 /* CoreForward *, owned by the caller and freed with the array; of @uuid, or NULL: of all guests. Never
  * waits. */
 GPtrArray *core_forwards(Core *core, const char *uuid);
 
-/* ---- for core.c ---- */
+/* ---- for plugs.c ---- */
 
-/* Reads the file and puts to work what it says. Main, at start. */
+/* What <portForward> of @interface, which is on a network of this host, asks for; IN_USE where it cannot be.
+ * Lane. */
+gboolean forwards_plug(CoreGuest *guest, const Guest *owner, const Interface *interface, GError **error);
+/* The guest ended, or did not start. Lane. */
+void forwards_unplug(CoreGuest *guest, const char *uuid);
+
+/* ---- for core.c and address_book.c ---- */
+
+/* Reads the file. Main, at start. */
 void forwards_load(Core *core);
-/* Looks after them no more. Main. */
-void forwards_close(Core *core);
+/* Puts to work what is wanted, where that changes anything. One thread at a time, not the main loop's. */
+void forwards_look(Core *core);
+/* Whether there are any. Any thread. */
+gboolean forwards_any(Core *core);
 void forwards_free(Core *core);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "core/forwards.h"
 #include "core/internal.h"
 #include "core/networks.h"
 #include "core/nwfilters.h"
@@ -145,7 +146,7 @@ static gboolean make(CoreGuest *guest, const Guest *owner, const Interface *inte
 	guint queues = is_virtio(interface) ? (guint)opt_uint_or(interface->queues, 1) : 1;
 	g_autoptr(GError) why = NULL;
 	queues = CLAMP(queues, 1, ENGINE_QUEUES);
-	if (!add_filter(guest, owner, interface, error) ||
+	if (!forwards_plug(guest, owner, interface, error) || !add_filter(guest, owner, interface, error) ||
 	    !plug_make(interface, queues, plug->taps, notes, error))
 		return FALSE;
 	plug->n_taps = queues;
@@ -188,6 +189,7 @@ void plugs_remove(CoreGuest *guest, const Guest *live)
 	const char *why;
 	if (!plug_possible(&why))
 		return;
+	forwards_unplug(guest, live->uuid);
 	SHAPE_EACH (Interface, interface, live->interfaces) {
 		if (plug_kind(interface) != PLUG_NONE)
 			unmake(guest, interface);

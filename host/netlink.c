@@ -489,6 +489,17 @@ GArray *netlink_neighbours(Netlink *nl, GError **error)
 		    "neighbours", error);
 }
 
+int netlink_watch_neighbours(GError **error)
+{
+	autofd int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_NEIGH };
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+		fail_errno(error, errno, "netlink socket");
+		return -1;
+	}
+	return fd_steal(&fd);
+}
+
 gboolean mac_from_text(const char *words, guint8 mac[6])
 {
 	guint b[6];

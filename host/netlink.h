@@ -108,6 +108,10 @@ typedef struct NeighbourInfo {
 /* Who is known to have which address, of NeighbourInfo. NULL on failure. */
 GArray *netlink_neighbours(Netlink *nl, GError **error);
 
+/* A non-blocking socket that is readable when the table of neighbours changed; what it says is to be thrown
+ * away. The caller closes it; -1 on failure. */
+int netlink_watch_neighbours(GError **error);
+
 /* "52:54:00:.." to bytes; FALSE where it is none. */
 gboolean mac_from_text(const char *text, guint8 mac[6]);
 

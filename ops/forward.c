@@ -5,7 +5,7 @@
 #include "core/forwards.h"
 #include "ops/families.h"
 
-/* ---- "8080:80/udp" ---- */
+/* ---- "8080:80/udp", "8000-8009:9000" ---- */
 
 static gboolean port_of(const char *text, guint16 *port)
 {
@@ -16,24 +16,55 @@ static gboolean port_of(const char *text, guint16 *port)
 	return TRUE;
 }
 
-static gboolean parse(const char *text, gboolean *udp, guint16 *port, guint16 *to, GError **error)
+/* "80" or "80-89". */
+static gboolean range_of(const char *text, guint16 *first, guint16 *last)
+{
+	g_auto(GStrv) ends = g_strsplit(text, "-", 2);
+	return ends[0] && port_of(ends[0], first) && port_of(ends[1] ? ends[1] : ends[0], last) &&
+	       *last >= *first;
+}
+
+/* An address, or else an interface of this host. */
+static gboolean read_bind(const char *text, ForwardSpec *spec, GError **error)
+{
+	Inet address;
+	if (!text)
+		return TRUE;
+	if (inet_from_text(text, AF_UNSPEC, &address, NULL)) {
+		inet_to_text(&address, spec->address);
+		return TRUE;
+	}
+	if (strlen(text) >= sizeof spec->dev || !if_nametoindex(text))
+		return fail(error, LODGE_ERROR_NOT_FOUND, "--bind: %s is neither an address nor an interface "
+			    "of this host", text);
+	g_strlcpy(spec->dev, text, sizeof spec->dev);
+	return TRUE;
+}
+
+static gboolean parse(const char *text, ForwardSpec *spec, GError **error)
 {
 	g_auto(GStrv) halves = g_strsplit(text, "/", 2);
 	g_auto(GStrv) ports = g_strsplit(halves[0] ? halves[0] : "", ":", 2);
 	const char *protocol = halves[0] && halves[1] ? halves[1] : "tcp";
-	*udp = g_str_equal(protocol, "udp");
-	if ((*udp || g_str_equal(protocol, "tcp")) && ports[0] && port_of(ports[0], port) &&
-	    port_of(ports[1] ? ports[1] : ports[0], to))
+	guint16 to_last;
+	spec->udp = g_str_equal(protocol, "udp");
+	gboolean ok = (spec->udp || g_str_equal(protocol, "tcp")) && ports[0] &&
+		      range_of(ports[0], &spec->first, &spec->last) &&
+		      range_of(ports[1] ? ports[1] : ports[0], &spec->to, &to_last);
+	/* of a range of the guest's the first is enough */
+	guint span = ok ? spec->last - spec->first : 0;
+	if (ok && spec->to + span <= 65535 && (to_last == spec->to || to_last - spec->to == (int)span))
 		return TRUE;
 	return fail(error, LODGE_ERROR_INVALID,
-		    "\"%s\" is no forward: write HOST-PORT:GUEST-PORT, with /udp where it is not TCP", text);
+		    "\"%s\" is no forward: write HOST-PORT:GUEST-PORT or FIRST-LAST:GUEST-FIRST, with /udp "
+		    "where it is not TCP", text);
 }
 
 /* ---- verbs ---- */
 
 typedef struct Listed {
 	ShapeHead head;
-	char *port, *guest, *to, *address;
+	char *port, *guest, *to, *address, *by;
 } Listed;
 
 static const Row listed_rows[] = {
@@ -41,6 +72,7 @@ static const Row listed_rows[] = {
 	STRING(Listed, guest, NULL, .doc = "Guest"),
 	STRING(Listed, to, NULL, .doc = "Guest's port"),
 	STRING(Listed, address, NULL, .doc = "Address"),
+	STRING(Listed, by, NULL, .doc = "By"),
 };
 static const Shape listed_shape = SHAPE("forward", Listed, listed_rows);
 
@@ -59,10 +91,15 @@ static gboolean list(OpCall *call, G_GNUC_UNUSED GError **error)
 	for (guint i = 0; i < all->len; i++) {
 		const CoreForward *one = all->pdata[i];
 		Listed *item = g_new0(Listed, 1);
-		item->port = g_strdup_printf("%u/%s", one->port, one->udp ? "udp" : "tcp");
+		const ForwardSpec *spec = &one->spec;
+		item->port = forward_text(spec);
 		item->guest = g_strdup(one->guest);
-		item->to = g_strdup_printf("%u", one->to);
-		item->address = *one->ip ? g_strdup(one->ip) : NULL;
+		item->to = spec->last > spec->first ?
+				   g_strdup_printf("%u-%u", spec->to, spec->to + spec->last - spec->first) :
+				   g_strdup_printf("%u", spec->to);
+		item->address = g_strdup_printf("%s%s%s", one->ip4, *one->ip4 && *one->ip6 ? " " : "",
+						one->ip6);
+		item->by = g_strdup(one->defined ? "definition" : "port-forward");
 		shape_append(&result->forwards, &listed_shape, item);
 	}
 	return TRUE;
@@ -70,35 +107,41 @@ static gboolean list(OpCall *call, G_GNUC_UNUSED GError **error)
 
 typedef struct Args {
 	ShapeHead head;
-	char *forward;
+	char *forward, *bind;
 } Args;
 
 static const Row add_rows[] = {
 	STRING(Args, forward, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED,
-	       .doc = "HOST-PORT:GUEST-PORT, or one number for both; /udp behind it: not TCP"),
+	       .doc = "HOST-PORT:GUEST-PORT, or one number for both, or FIRST-LAST:GUEST-FIRST; /udp behind "
+		      "it: not TCP"),
+	STRING(Args, bind, NULL, .doc = "address or interface of this host; without it, all of them"),
 };
 static const Shape add_args = SHAPE("port-forward-args", Args, add_rows);
 
 static const Row remove_rows[] = {
 	STRING(Args, forward, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED,
-	       .doc = "port of this host, with /udp where it is not TCP"),
+	       .doc = "port of this host, or the first of a range, with /udp where it is not TCP"),
+	STRING(Args, bind, NULL, .doc = "that address or interface, where there are several"),
 };
 static const Shape remove_args = SHAPE("port-forward-remove-args", Args, remove_rows);
 
+static gboolean read_args(OpCall *call, ForwardSpec *spec, GError **error)
+{
+	const Args *args = call->args;
+	*spec = (ForwardSpec){ 0 };
+	return parse(args->forward, spec, error) && read_bind(args->bind, spec, error);
+}
+
 static gboolean add(OpCall *call, GError **error)
 {
-	gboolean udp;
-	guint16 port, to;
-	return parse(((const Args *)call->args)->forward, &udp, &port, &to, error) &&
-	       core_forward_add(call->guest, udp, port, to, error);
+	ForwardSpec spec;
+	return read_args(call, &spec, error) && core_forward_add(call->guest, &spec, error);
 }
 
 static gboolean remove_one(OpCall *call, GError **error)
 {
-	gboolean udp;
-	guint16 port, to;
-	return parse(((const Args *)call->args)->forward, &udp, &port, &to, error) &&
-	       core_forward_remove(call->guest, udp, port, error);
+	ForwardSpec spec;
+	return read_args(call, &spec, error) && core_forward_remove(call->guest, &spec, error);
 }
 
 static const Op ops[] = {

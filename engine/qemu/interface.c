@@ -20,21 +20,19 @@ static void put_list(json_t *netdev, const char *key, json_t *list)
 	json_decref(list);
 }
 
-static void add_forward(json_t *list, const PortForward *forward, const PortForwardRange *range)
+static void add_forwards(json_t *list, const PortForward *forward)
 {
-	guint64 from = range ? opt_uint_or(range->start, 0) : 0;
-	guint64 last = range ? opt_uint_or(range->end, from) : 0;
-	guint64 to = range ? opt_uint_or(range->to, from) : 0;
-	if (!range || range->exclude == TRI_YES)
-		return;
-	for (guint64 port = from; port <= last; port++, to++) {
-		g_autofree char *text = g_strdup_printf(
-			"%s:%s:%" G_GUINT64_FORMAT "-:%" G_GUINT64_FORMAT,
-			forward->proto ? forward->proto : "tcp",
-			forward->address ? forward->address : "", port, to);
-		json_t *item = json_object();
-		put(item, "str", text);
-		json_array_append_new(list, item);
+	g_autoptr(GArray) ranges = port_forward_ranges(forward, NULL);
+	for (guint i = 0; ranges && i < ranges->len; i++) {
+		const PortRange *range = &g_array_index(ranges, PortRange, i);
+		for (guint n = 0; n <= (guint)(range->last - range->first); n++) {
+			g_autofree char *text = g_strdup_printf(
+				"%s:%s:%u-:%u", forward->proto, forward->address ? forward->address : "",
+				range->first + n, range->to + n);
+			json_t *item = json_object();
+			put(item, "str", text);
+			json_array_append_new(list, item);
+		}
 	}
 }
 
@@ -55,8 +53,7 @@ static json_t *user_netdev(const Interface *interface)
 		}
 	}
 	SHAPE_EACH (PortForward, forward, interface->port_forwards)
-		SHAPE_EACH (PortForwardRange, range, forward->ranges)
-			add_forward(forwards, forward, range);
+		add_forwards(forwards, forward);
 	put_list(netdev, "hostfwd", forwards);
 	return netdev;
 }
@@ -114,21 +111,38 @@ static json_t *vdpa_netdev(Build *build, const Interface *interface)
 	return netdev;
 }
 
+/* What QEMU's own user mode cannot do. */
+static gboolean check_forward(Build *build, const Interface *interface, const PortForward *forward, guint *n,
+			      GError **error)
+{
+	g_autoptr(GArray) ranges = port_forward_ranges(forward, error);
+	if (!ranges)
+		return FALSE;
+	if (forward->dev || (forward->address && strchr(forward->address, ':')))
+		return unsupported(build, error,
+				   "interface %s: portForward: user mode of QEMU forwards from addresses of "
+				   "IPv4 alone: use <backend type='passt'/>, or leave address and dev out",
+				   interface->mac);
+	if (!ranges->len)
+		return unsupported(build, error,
+				   "interface %s: portForward without a port: name them by <range>, or use "
+				   "<backend type='passt'/>", interface->mac);
+	for (guint i = 0; i < ranges->len; i++) {
+		const PortRange *range = &g_array_index(ranges, PortRange, i);
+		*n += range->last - range->first + 1u;
+	}
+	return TRUE;
+}
+
 static gboolean check_forwards(Build *build, const Interface *interface, GError **error)
 {
-	guint64 n = 0;
+	guint n = 0;
 	SHAPE_EACH (PortForward, forward, interface->port_forwards)
-		SHAPE_EACH (PortForwardRange, range, forward->ranges) {
-			guint64 from = opt_uint_or(range->start, 0);
-			guint64 last = opt_uint_or(range->end, from);
-			if (last < from || last > 65535)
-				return invalid(build, error, "interface %s: portForward/range is none",
-					       interface->mac);
-			n += last - from + 1;
-		}
+		if (!check_forward(build, interface, forward, &n, error))
+			return FALSE;
 	return n <= FORWARDS_MAX ||
-	       invalid(build, error, "interface %s: portForward has %" G_GUINT64_FORMAT
-		       " ports, more than %d", interface->mac, n, FORWARDS_MAX);
+	       invalid(build, error, "interface %s: portForward has %u ports, more than %d",
+		       interface->mac, n, FORWARDS_MAX);
 }
 
 static gboolean needs_source(Build *build, const Interface *interface, GError **error)

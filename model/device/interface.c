@@ -1,6 +1,9 @@
 /* See interface.h. */
 #include "model/device/interface.h"
+#include <string.h>
+
 #include "base/error.h"
+#include "base/inet.h"
 
 const EnumTable interface_types =
 	ENUM_TABLE("type of interface", "network", "bridge", "user", "ethernet", "direct", "internal",
@@ -173,6 +176,68 @@ static const Row interface_rows[] = {
 	INLINE(Interface, info, "", DeviceInfo, device_info_shape),
 };
 
+/* ---- forwards ---- */
+
+static gboolean read_range(const PortForwardRange *range, PortRange *out, GError **error)
+{
+	guint64 first = opt_uint_or(range->start, 0), last = opt_uint_or(range->end, first);
+	guint64 to = opt_uint_or(range->to, first);
+	if (!first || last < first || last > 65535 || to + (last - first) > 65535)
+		return fail(error, LODGE_ERROR_INVALID,
+			    "portForward/range from %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT
+			    " (at the guest from %" G_GUINT64_FORMAT " on) is none", first, last, to);
+	*out = (PortRange){ (guint16)first, (guint16)last, (guint16)to };
+	return TRUE;
+}
+
+/* Adds the parts of @range that are not marked in @excluded. */
+static void add_parts(GArray *parts, const PortRange *range, const guint8 *excluded)
+{
+	gboolean open = FALSE;
+	for (guint port = range->first; port <= range->last; port++) {
+		guint16 to = (guint16)(range->to + (port - range->first));
+		PortRange begun = { (guint16)port, (guint16)port, to };
+		if (excluded[port])
+			open = FALSE;
+		else if (open)
+			g_array_index(parts, PortRange, parts->len - 1).last = (guint16)port;
+		else
+			g_array_append_val(parts, begun);
+		open |= !excluded[port];
+	}
+}
+
+GArray *port_forward_ranges(const PortForward *forward, GError **error)
+{
+	g_autofree guint8 *excluded = g_new0(guint8, 65536);
+	g_autoptr(GArray) parts = g_array_new(FALSE, FALSE, sizeof(PortRange));
+	PortRange one;
+	SHAPE_EACH (PortForwardRange, range, forward->ranges) {
+		if (!read_range(range, &one, error))
+			return NULL;
+		if (range->exclude == TRI_YES)
+			memset(excluded + one.first, 1, one.last - one.first + 1u);
+	}
+	SHAPE_EACH (PortForwardRange, range, forward->ranges)
+		if (range->exclude != TRI_YES && read_range(range, &one, NULL))
+			add_parts(parts, &one, excluded);
+	return g_steal_pointer(&parts);
+}
+
+static gboolean check_forward(const PortForward *forward, GError **error)
+{
+	Inet address;
+	if (g_strcmp0(forward->proto, "tcp") && g_strcmp0(forward->proto, "udp"))
+		return fail(error, LODGE_ERROR_INVALID, "portForward/@proto \"%s\" is not tcp or udp",
+			    forward->proto);
+	if (forward->address && !inet_from_text(forward->address, AF_UNSPEC, &address, error)) {
+		g_prefix_error(error, "portForward/@address: ");
+		return FALSE;
+	}
+	g_autoptr(GArray) ranges = port_forward_ranges(forward, error);
+	return ranges != NULL;
+}
+
 static gboolean check(gconstpointer object, G_GNUC_UNUSED Notes *notes, GError **error)
 {
 	const Interface *net = object;
@@ -187,6 +252,9 @@ static gboolean check(gconstpointer object, G_GNUC_UNUSED Notes *notes, GError *
 		return fail(error, LODGE_ERROR_INVALID, "source/@bridge is missing");
 	if (net->type == INTERFACE_DIRECT && !(s && s->dev))
 		return fail(error, LODGE_ERROR_INVALID, "source/@dev is missing");
+	SHAPE_EACH (PortForward, forward, net->port_forwards)
+		if (!check_forward(forward, error))
+			return FALSE;
 	return TRUE;
 }
 

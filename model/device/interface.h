@@ -118,6 +118,16 @@ typedef struct Interface {
 	DeviceInfo info;
 } Interface;
 
+/* Ports of the host that lead to ports of the guest, one to one. */
+typedef struct PortRange {
+	guint16 first, last, to;
+} PortRange;
+
+/* What @forward names without what it excludes, in its order, of PortRange; the caller owns it. None: it
+ * names no ports, which for passt means all of them. NULL with INVALID for a range that is none, or one
+ * that leads beyond port 65535. Any thread. */
+GArray *port_forward_ranges(const PortForward *forward, GError **error);
+
 extern const Shape interface_shape;
 extern const Shape bandwidth_shape, virtual_port_shape, vlan_tag_shape, interface_route_shape;
 extern const Shape filter_parameter_shape;

@@ -19,7 +19,8 @@ BELOW = {  # what each room may include, besides itself
     "ops": {"base", "shape", "model", "host", "store", "image", "pool", "engine", "net", "core"},
     "wire": {"base", "shape", "model", "host", "ops"},
     "cli": {"base", "shape", "model", "host", "image", "ops"},
-    "daemon": set(ROOMS) - {"daemon"},
+    "nss": set(),
+    "daemon": set(ROOMS) - {"daemon", "nss"},
 }
 INCLUDE = re.compile(r'\s*#\s*include\s*"([^"]+)"')
 

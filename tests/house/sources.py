@@ -5,7 +5,7 @@ import re
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ROOMS = ["base", "shape", "model", "host", "store", "image", "engine", "net", "pool", "core",
-         "ops", "wire", "cli", "daemon"]
+         "ops", "wire", "cli", "daemon", "nss"]
 COLUMNS_OF_TAB = 8
 
 Function = collections.namedtuple("Function", "path line name length")

@@ -63,6 +63,17 @@ static guint64 cut_number(char *word, char mark, guint64 otherwise)
 	return strtoull(at + 1, NULL, 0);
 }
 
+/* The kinds that take() knows. */
+static gboolean can_take(RowKind kind)
+{
+	static const gboolean kinds[] = {
+		[ROW_FLAG] = TRUE, [ROW_TRI] = TRUE,	 [ROW_INT] = TRUE,    [ROW_UINT] = TRUE,
+		[ROW_SIZE] = TRUE, [ROW_ENUM] = TRUE,	 [ROW_UUID] = TRUE,   [ROW_STRINGS] = TRUE,
+		[ROW_MAC] = TRUE,  [ROW_CPUSET] = TRUE, [ROW_STRING] = TRUE, [ROW_XML] = TRUE,
+	};
+	return kind < G_N_ELEMENTS(kinds) && kinds[kind];
+}
+
 static void plan_take(Plan *plan, const LvProc *proc)
 {
 	g_auto(GStrv) words = g_strsplit(proc->take ? proc->take : "", " ", -1);
@@ -75,7 +86,7 @@ static void plan_take(Plan *plan, const LvProc *proc)
 		taken->factor = cut_number(field, '*', 1);
 		taken->row = row_of(plan->op->args, *word);
 		taken->field = wire_field(plan->args, field);
-		g_assert(taken->field >= 0);
+		g_assert(taken->field >= 0 && can_take(taken->row->kind));
 	}
 }
 
@@ -363,6 +374,8 @@ static void take(const Taken *taken, gpointer args, const WireField *field, cons
 			shape_append(member, NULL, g_strdup(value->s));
 		break;
 	case ROW_STRING:
+	case ROW_MAC:
+	case ROW_CPUSET:
 	case ROW_XML:
 		*(char **)member = g_strdup(value->s);
 		break;
