@@ -21,7 +21,7 @@ typedef struct CoreConfig {
 	const Engine *engine; /* static */
 	EngineConfig engine_config;
 	const struct CoreKind *const *kinds; /* CORE_KINDS of them, see object.h; NULL: core_kinds */
-	Tri default_network; /* define `default` on a new host; absent: where it is the system's daemon */
+	Tri default_network; /* define `default` on a new host; absent: where no root was given */
 } CoreConfig;
 
 /* Loads the definitions and takes up the guests that still run. Main; blocks at start only. */

@@ -408,7 +408,7 @@ void networks_first_start(Core *core)
 	const Paths *paths = core->paths;
 	g_autofree char *mark = g_build_filename(paths->lib, "default-network", NULL);
 	gboolean wanted = core->default_network == TRI_YES ||
-			  (!core->default_network && !paths->root && geteuid() == 0);
+			  (!core->default_network && !paths->root);
 	if (!wanted || core->kinds[CORE_NETWORK] != &core_network_kind ||
 	    g_file_test(mark, G_FILE_TEST_EXISTS))
 		return;

@@ -101,11 +101,29 @@ static gboolean resolve(CoreGuest *guest, const Guest *owner, Interface *live, G
 	return TRUE;
 }
 
+/* Without the right to make interfaces the engine connects them in user mode; but a network that is off has
+ * no guests, whoever's it is. */
+static gboolean check_user_mode(CoreGuest *guest, const Guest *live, GError **error)
+{
+	SHAPE_EACH (Interface, interface, live->interfaces) {
+		const char *name = interface->type == INTERFACE_NETWORK ? interface->source->network : NULL;
+		g_autoptr(CoreObject) network =
+			name && guest->core->objects[CORE_NETWORK] ?
+				core_object_find_by(guest->core, CORE_NETWORK, CORE_BY_NAME, name, NULL) : NULL;
+		g_autoptr(ObjectSnap) snap = network ? core_object_snap(network) : NULL;
+		if (snap && !snap->active)
+			return fail(error, LODGE_ERROR_STATE,
+				    "guest \"%s\": interface %s: network \"%s\" is not active: lodge net-start "
+				    "%s", live->name, interface->mac, name, name);
+	}
+	return TRUE;
+}
+
 gboolean plugs_resolve(CoreGuest *guest, Guest *live, G_GNUC_UNUSED Notes *notes, GError **error)
 {
 	const char *why;
 	if (!plug_possible(&why))
-		return TRUE;
+		return check_user_mode(guest, live, error);
 	SHAPE_EACH (Interface, interface, live->interfaces) {
 		if (resolve(guest, live, interface, error))
 			continue;

@@ -11,6 +11,7 @@ struct Net {
 	const NetKind *kind;
 	NetConfig config; /* strings owned */
 	Network *live;	  /* what it is made of now */
+	gboolean user;	  /* in user mode: nothing on the host */
 	Dnsmasq *dnsmasq; /* NULL: none */
 };
 

@@ -2,6 +2,7 @@
 #include "net/net.h"
 #include "base/error.h"
 #include "net/kind.h"
+#include "net/plug.h"
 
 const NetKind *net_kind(const Network *network)
 {
@@ -45,10 +46,24 @@ static void complete(Network *live)
 	f->nat_port_end = OPT_UINT(65535);
 }
 
+/* Without the right to make interfaces a NAT network is each guest's own, which the engine makes: the guest
+ * reaches the world, and is reached by forwards. */
+static gboolean is_user_mode(const Network *live)
+{
+	const char *why;
+	return network_mode(live) == FORWARD_NAT && !plug_possible(&why);
+}
+
 static Net *begin(const NetConfig *config, Network *live, gboolean adopt, Notes *notes, GError **error)
 {
 	complete(live);
 	Net *net = net_new(config, live);
+	net->user = is_user_mode(live);
+	if (net->user) {
+		notes_add(notes, "only root makes bridges: guests on it are in user mode, reach the world and "
+				 "are reached by port-forward, not by each other");
+		return net;
+	}
 	gboolean ok = (!net->kind->check || net->kind->check(live, error)) &&
 		      (!network_owns_bridge(live) || own_start(net, adopt, notes, error));
 	if (!ok)
@@ -68,7 +83,7 @@ Net *net_adopt(const NetConfig *config, Network *live, GError **error)
 
 gboolean net_change(Net *net, const Network *live, GError **error)
 {
-	if (network_owns_bridge(net->live) && !own_change(net, live, error))
+	if (!net->user && network_owns_bridge(net->live) && !own_change(net, live, error))
 		return FALSE;
 	network_free(net->live);
 	net->live = network_copy(live);
@@ -77,7 +92,7 @@ gboolean net_change(Net *net, const Network *live, GError **error)
 
 gboolean net_stop(Net *net, GError **error)
 {
-	return !network_owns_bridge(net->live) || own_stop(net, error);
+	return net->user || !network_owns_bridge(net->live) || own_stop(net, error);
 }
 
 void net_free(Net *net)
@@ -94,7 +109,7 @@ void net_free(Net *net)
 void net_sweep(const NetConfig *config, const Network *live)
 {
 	g_autoptr(Net) net = net_new(config, live);
-	if (network_owns_bridge(live) && live->bridge)
+	if (network_owns_bridge(live) && live->bridge && !is_user_mode(live))
 		own_stop(net, NULL);
 }
 

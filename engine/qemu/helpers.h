@@ -1,6 +1,6 @@
 /* Processes beside QEMU that belong to one guest: swtpm for an emulated TPM, virtiofsd for a shared
- * folder. Both get a listening unix socket, so that QEMU can connect from the first moment; both
- * end when QEMU closes its connection.
+ * folder, passt for a network in user mode. The first two get a listening unix socket, so that QEMU can
+ * connect from the first moment; all end when QEMU closes its connection.
  *
  * Neighbours: host/spawn.h and host/process.h start and end them; start.c and run.c are the users;
  * command.h puts the sockets on QEMU's command line. */
@@ -37,6 +37,14 @@ QemuHelper *qemu_swtpm_start(const Guest *live, const Tpm *tpm, const char *run_
 QemuHelper *qemu_virtiofsd_start(const Guest *live, const Filesystem *fs, const char *run_dir,
 				 const HostUser *user, const Cgroup *cgroup, int log_fd,
 				 GError **error);
+
+/* Whether the interface is in user mode by passt. */
+gboolean qemu_passt_wanted(const Interface *interface);
+
+/* Starts passt for @interface of @live; *qemu_end becomes QEMU's end of the connection, the caller's.
+ * UNSUPPORTED where it is missing, ENGINE with what it said. Otherwise as above. */
+QemuHelper *qemu_passt_start(const Guest *live, const Interface *interface, const char *run_dir,
+			     const HostUser *user, const Cgroup *cgroup, int *qemu_end, GError **error);
 
 /* The path of its socket, owned by @helper. */
 const char *qemu_helper_socket(const QemuHelper *helper);

@@ -1,6 +1,7 @@
 /* Network interfaces: "-netdev" (where packets go) and "-device" (the card).
  * Neighbours: build.h; netdev_of() is the one place that decides how a guest is connected. */
 #include "engine/qemu/build.h"
+#include "engine/qemu/helpers.h"
 
 #include <string.h>
 
@@ -55,6 +56,20 @@ static json_t *user_netdev(const Interface *interface)
 	SHAPE_EACH (PortForward, forward, interface->port_forwards)
 		add_forwards(forwards, forward);
 	put_list(netdev, "hostfwd", forwards);
+	return netdev;
+}
+
+static json_t *passt_netdev(Build *build, const Interface *interface, int index)
+{
+	g_autofree char *what = g_strdup_printf("interface %s", interface->mac);
+	QemuFd *fd = add_fd(build, QEMU_FD_PASST, NULL, index, what);
+	g_autofree char *number = g_strdup_printf("%d", fd->number);
+	json_t *netdev = json_object(), *address = json_object();
+	put(netdev, "type", "stream");
+	put_bool(netdev, "server", FALSE);
+	put(address, "type", "fd");
+	put(address, "str", number);
+	json_object_set_new(netdev, "addr", address);
 	return netdev;
 }
 
@@ -194,8 +209,13 @@ static const EnginePlug *plug_of(const Build *build, int index)
 }
 
 /* How @interface is connected. *netdev: owned by the caller, NULL for a card without a cable. */
-static gboolean netdev_of(Build *build, const Interface *interface, json_t **netdev, GError **error)
+static gboolean netdev_of(Build *build, const Interface *interface, int index, json_t **netdev,
+			  GError **error)
 {
+	if (qemu_passt_wanted(interface)) {
+		*netdev = passt_netdev(build, interface, index);
+		return TRUE;
+	}
 	switch (interface->type) {
 	case INTERFACE_USER:
 	case INTERFACE_NETWORK:
@@ -340,7 +360,7 @@ static gboolean build_interface(Build *build, const Interface *interface, int in
 		return add_host_interface(build, interface, error);
 	if (plug)
 		netdev = tap_netdev(build, interface, index, plug);
-	else if (!netdev_of(build, interface, &netdev, error))
+	else if (!netdev_of(build, interface, index, &netdev, error))
 		return FALSE;
 	if (netdev) {
 		id = qemu_netdev_id(interface);

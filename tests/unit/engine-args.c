@@ -270,6 +270,7 @@ static int open_fd(const Guest *guest, const QemuFd *fd, const char *monitor)
 		return connect_to(fd->path);
 	case QEMU_FD_SECRET:
 		return memory_file("secret", 6);
+	case QEMU_FD_PASST:
 	case QEMU_FD_TAP: /* those of an EnginePlug: none here */
 	case QEMU_FD_VHOST:
 		break;
