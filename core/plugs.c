@@ -107,14 +107,14 @@ static gboolean check_user_mode(CoreGuest *guest, const Guest *live, GError **er
 {
 	SHAPE_EACH (Interface, interface, live->interfaces) {
 		const char *name = interface->type == INTERFACE_NETWORK ? interface->source->network : NULL;
-		g_autoptr(CoreObject) network =
-			name && guest->core->objects[CORE_NETWORK] ?
-				core_object_find_by(guest->core, CORE_NETWORK, CORE_BY_NAME, name, NULL) : NULL;
+		g_autoptr(CoreObject) network = NULL;
+		if (name && guest->core->objects[CORE_NETWORK])
+			network = core_object_find_by(guest->core, CORE_NETWORK, CORE_BY_NAME, name, NULL);
 		g_autoptr(ObjectSnap) snap = network ? core_object_snap(network) : NULL;
 		if (snap && !snap->active)
 			return fail(error, LODGE_ERROR_STATE,
-				    "guest \"%s\": interface %s: network \"%s\" is not active: lodge net-start "
-				    "%s", live->name, interface->mac, name, name);
+				    "guest \"%s\": interface %s: network \"%s\" is not active: lodge "
+				    "net-start %s", live->name, interface->mac, name, name);
 	}
 	return TRUE;
 }

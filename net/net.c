@@ -60,8 +60,8 @@ static Net *begin(const NetConfig *config, Network *live, gboolean adopt, Notes 
 	Net *net = net_new(config, live);
 	net->user = is_user_mode(live);
 	if (net->user) {
-		notes_add(notes, "only root makes bridges: guests on it are in user mode, reach the world and "
-				 "are reached by port-forward, not by each other");
+		notes_add(notes, "only root makes bridges: guests on it are in user mode, reach the world "
+				 "and are reached by port-forward, not by each other");
 		return net;
 	}
 	gboolean ok = (!net->kind->check || net->kind->check(live, error)) &&

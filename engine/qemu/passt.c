@@ -132,8 +132,8 @@ QemuHelper *qemu_passt_start(const Guest *live, const Interface *interface, cons
 	int ends[2];
 	if (!program) {
 		fail(error, LODGE_ERROR_UNSUPPORTED,
-		     "guest \"%s\": interface %s: backend/@type is passt, which is not installed: apt install "
-		     "passt, or leave <backend> out", live->name, interface->mac);
+		     "guest \"%s\": interface %s: backend/@type is passt, which is not installed: apt "
+		     "install passt, or leave <backend> out", live->name, interface->mac);
 		return NULL;
 	}
 	add(argv, program, NULL);
