@@ -11,7 +11,6 @@
 #include "core/volumes.h"
 #include "image/copy.h"
 #include "image/lock.h"
-#include "image/resize.h"
 #include "pool/files.h"
 
 #define CHAIN_MAX 200
@@ -116,6 +115,11 @@ static void look_at_pool(CoreObject *pool, const ObjectSnap *snap, PoolState *st
 	PoolUse use = pool_snap_use(core_object_core(pool), snap);
 	use.needs = &needs;
 	pool_refresh(&use, NULL);
+}
+
+void core_volume_look(const CoreVolume *volume)
+{
+	look_at_pool(volume->pool, volume->snap, volume->state, volume->volume->name);
 }
 
 /* ---- making one ---- */
@@ -434,12 +438,19 @@ CoreVolume *core_volume_create(CoreObject *pool, const Volume *wanted, const Cor
 
 gboolean core_volume_begin(const CoreVolume *volume, gboolean write, GError **error)
 {
-	return (!write || is_free_of_guests(volume, "written", error)) &&
-	       pool_state_use(volume->state, volume->volume->name, write, error);
+	if ((write && !is_free_of_guests(volume, "written", error)) ||
+	    !pool_state_use(volume->state, volume->volume->name, write, error))
+		return FALSE;
+	if (volume_lease_begin(volume->volume, write, error))
+		return TRUE;
+	pool_state_release_use(volume->state, volume->volume->name, write);
+	return FALSE;
 }
 
 void core_volume_end(const CoreVolume *volume, gboolean write)
 {
+	if (write)
+		volume_lease_end(volume->volume);
 	pool_state_release_use(volume->state, volume->volume->name, write);
 	if (write)
 		look_at_pool(volume->pool, volume->snap, volume->state, volume->volume->name);
@@ -475,7 +486,7 @@ gboolean core_volume_delete(const CoreVolume *volume, G_GNUC_UNUSED Notes *notes
 	const PoolVolume *known = volume->volume;
 	if (!is_free_of_guests(volume, "deleted", error) || !is_no_base(volume, "deleted", error) ||
 	    (is_file(known) && !image_lock_check_path(known->path, IMAGE_USE_WRITE, error)) ||
-	    !pool_state_use(volume->state, known->name, TRUE, error))
+	    !core_volume_begin(volume, TRUE, error))
 		return FALSE;
 	gboolean ok = remove_one(volume, error);
 	if (ok)
@@ -484,66 +495,7 @@ gboolean core_volume_delete(const CoreVolume *volume, G_GNUC_UNUSED Notes *notes
 	return ok;
 }
 
-/* ---- size and content ---- */
-
-static gboolean resize_file(const PoolVolume *known, guint64 bytes, guint flags, GError **error)
-{
-	int format = known->format ? enum_value(&image_formats, known->format) : 0;
-	ImageResize how = { .path = known->path, .size = bytes, .format = (ImageFormat)format,
-			    .shrink = (flags & VOLUME_RESIZE_SHRINK) != 0,
-			    .preallocation = flags & VOLUME_RESIZE_ALLOCATE ? IMAGE_PREALLOC_FALLOC : 0 };
-	if (!how.format)
-		return fail(error, LODGE_ERROR_UNSUPPORTED, "volume '%s' of format %s cannot be resized",
-			    known->name, known->format ? known->format : "?");
-	return image_resize(&how, error);
-}
-
-static gboolean resize_by_kind(const CoreVolume *volume, guint64 bytes, GError **error)
-{
-	const Pool *pool = object_snap_document(volume->snap, FALSE);
-	const PoolKind *kind = pool_kind(pool->type, error);
-	PoolNeeds needs = pool_needs(volume->core);
-	PoolUse use = pool_snap_use(volume->core, volume->snap);
-	use.needs = &needs;
-	if (!kind || !kind->resize)
-		return kind && fail(error, LODGE_ERROR_UNSUPPORTED,
-				    "storage pool '%s' does not support changing of volume capacity",
-				    pool->name);
-	g_mutex_lock(pool_state_change(volume->state));
-	gboolean ok = kind->resize(&use, volume->volume, bytes, error);
-	g_mutex_unlock(pool_state_change(volume->state));
-	return ok;
-}
-
-static gboolean new_size(const PoolVolume *known, guint64 *bytes, guint flags, GError **error)
-{
-	if (flags & VOLUME_RESIZE_DELTA) {
-		if (flags & VOLUME_RESIZE_SHRINK && *bytes > known->capacity)
-			return fail(error, LODGE_ERROR_INVALID, "volume '%s' has less than that",
-				    known->name);
-		if (flags & VOLUME_RESIZE_SHRINK)
-			*bytes = known->capacity - *bytes;
-		else if (!g_uint64_checked_add(bytes, *bytes, known->capacity))
-			return fail(error, LODGE_ERROR_INVALID, "the size is too large");
-	}
-	if (*bytes < known->capacity && !(flags & VOLUME_RESIZE_SHRINK))
-		return fail(error, LODGE_ERROR_INVALID,
-			    "Can't shrink capacity below current capacity unless shrink flag explicitly "
-			    "specified");
-	return TRUE;
-}
-
-gboolean core_volume_resize(const CoreVolume *volume, guint64 bytes, guint flags, GError **error)
-{
-	const Pool *pool = object_snap_document(volume->snap, FALSE);
-	if (!new_size(volume->volume, &bytes, flags, error) ||
-	    !core_volume_begin(volume, TRUE, error))
-		return FALSE;
-	gboolean ok = pool_has_files(pool->type) ? resize_file(volume->volume, bytes, flags, error) :
-						   resize_by_kind(volume, bytes, error);
-	core_volume_end(volume, TRUE);
-	return ok;
-}
+/* ---- content ---- */
 
 gboolean core_volume_wipe(const CoreVolume *volume, ImageWipe algorithm, const ImageWork *work,
 			  GError **error)

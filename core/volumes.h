@@ -49,6 +49,7 @@ typedef enum VolumeResizeFlags { /* as libvirt numbers them */
 	VOLUME_RESIZE_DELTA = 1 << 1,
 	VOLUME_RESIZE_SHRINK = 1 << 2,
 } VolumeResizeFlags;
+/* Also of a running guest's disk, which sees it then. */
 gboolean core_volume_resize(const CoreVolume *volume, guint64 bytes, guint flags, GError **error);
 gboolean core_volume_wipe(const CoreVolume *volume, ImageWipe algorithm, const ImageWork *work,
 			  GError **error);
@@ -56,6 +57,13 @@ gboolean core_volume_wipe(const CoreVolume *volume, ImageWipe algorithm, const I
 /* Marks it as read from or written to by a stream; core_volume_end() ends that and looks at it anew. */
 gboolean core_volume_begin(const CoreVolume *volume, gboolean write, GError **error);
 void core_volume_end(const CoreVolume *volume, gboolean write);
+
+/* Looks at it anew: its figures and the pool's are those of the disk afterwards. */
+void core_volume_look(const CoreVolume *volume);
+
+/* volume_lease.c: other hosts see that it is worked on; IN_USE where one of them does. Several may read. */
+gboolean volume_lease_begin(const PoolVolume *volume, gboolean write, GError **error);
+void volume_lease_end(const PoolVolume *volume); /* of who writes */
 
 /* Who uses it: names of running guests (char *), the caller frees the array. */
 GPtrArray *core_volume_guests(Core *core, const char *path);

@@ -1,6 +1,7 @@
 /* Entry: hands the command line to the daemon or to the command. */
 #include "cli/cli.h"
 #include "daemon/daemon.h"
+#include "image/keeper.h"
 
 #include <glib.h>
 #include <string.h>
@@ -34,6 +35,8 @@ int main(int argc, char **argv)
 {
 	g_autofree char *name = g_path_get_basename(argc > 0 ? argv[0] : "lodge");
 	static const char *const commands[] = { "virsh", "qemu-img", "virt-ssh-helper", NULL };
+	if (argc > 1 && strcmp(argv[1], "lease-keeper") == 0)
+		return image_keeper_main(argc - 2, argv + 2);
 	int at = g_strv_contains(commands, name) ? 0 : daemon_word(argc, argv);
 	if (at > 0 || strcmp(name, "lodged") == 0)
 		return run_daemon(argc, argv, at);

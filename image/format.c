@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "host/open.h"
 #include "host/why.h"
 
 const EnumTable image_formats =
@@ -43,7 +44,7 @@ static const struct {
 int image_open(const char *path, GError **error)
 {
 	/* Not blocking: a fifo or a device without medium must not hold us up. */
-	autofd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	autofd int fd = host_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 	struct stat st;
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		fail_open(error, errno, path, FALSE, "image \"%s\" cannot be opened", path);

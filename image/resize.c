@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "host/open.h"
 #include "host/why.h"
 #include "image/header.h"
 #include "image/lock.h"
@@ -16,11 +17,8 @@ static char *locked_words(const ImageResize *how)
 {
 	g_auto(GStrv) parts = g_strsplit(how->path, ",", -1);
 	g_autofree char *file = g_strjoinv(",,", parts);
-	return g_strdup_printf("driver=%s,%s=lodge,file.filename=%s",
-			       enum_name(&image_formats, (int)how->format),
-			       how->format == IMAGE_LUKS ? "key-secret" :
-							   "encrypt.format=luks,encrypt.key-secret",
-			       file);
+	return g_strdup_printf("driver=%s,encrypt.format=luks,encrypt.key-secret=lodge,file.filename=%s",
+			       enum_name(&image_formats, (int)how->format), file);
 }
 
 static gboolean resize_by_tool(const ImageResize *how, GError **error)
@@ -49,37 +47,60 @@ static gboolean resize_by_tool(const ImageResize *how, GError **error)
 	return image_tool_run(&tool, NULL, error);
 }
 
-static gboolean resize_raw(const ImageResize *how, int fd, guint64 before, GError **error)
+/* Makes the file as long as the disk and what stands before it: the header of LUKS, which does not tell the
+ * size, so that no key is needed. */
+static gboolean resize_file(const ImageResize *how, int fd, const ImageHeader *header, GError **error)
 {
 	int errnum = 0;
-	if (how->size > before && how->preallocation >= IMAGE_PREALLOC_FALLOC)
-		errnum = posix_fallocate(fd, (off_t)before, (off_t)(how->size - before));
-	else if (ftruncate(fd, (off_t)how->size) < 0)
+	guint64 before = header->physical, extra = before - opt_uint_or(header->capacity, before), after;
+	if (!g_uint64_checked_add(&after, how->size, extra) || after > G_MAXINT64)
+		return fail(error, LODGE_ERROR_INVALID, "image \"%s\": the size is too large", how->path);
+	if (after > before && how->preallocation >= IMAGE_PREALLOC_FALLOC)
+		errnum = posix_fallocate(fd, (off_t)before, (off_t)(after - before));
+	else if (ftruncate(fd, (off_t)after) < 0)
 		errnum = errno;
 	if (errnum == 0 && fsync(fd) < 0)
 		errnum = errno;
 	if (errnum == 0)
 		return TRUE;
-	if (how->size > before && ftruncate(fd, (off_t)before) < 0)
+	if (after > before && ftruncate(fd, (off_t)before) < 0)
 		errnum = errno;
 	return fail_errno(error, errnum, "image \"%s\" cannot be resized", how->path);
 }
 
+/* What QEMU says of internal snapshots is short; and of encryption, that a parameter is missing. */
+static gboolean check_header(const ImageResize *how, const ImageHeader *header, GError **error)
+{
+	gboolean shrinks = how->size < opt_uint_or(header->capacity, 0);
+	if (shrinks && !how->shrink)
+		return fail(error, LODGE_ERROR_INVALID,
+			    "image \"%s\": %" G_GUINT64_FORMAT " bytes are less than its %" G_GUINT64_FORMAT
+			    "; what lies beyond would be lost: say that it may shrink", how->path, how->size,
+			    opt_uint_or(header->capacity, 0));
+	if (header->snapshots && (shrinks || header->compat == 2))
+		return fail(error, LODGE_ERROR_INVALID,
+			    "image \"%s\" has %u internal snapshots: it cannot %s; delete them first "
+			    "(qemu-img snapshot -l lists them, -d deletes one)%s", how->path,
+			    header->snapshots, shrinks ? "shrink" : "change its size",
+			    shrinks ? "" : ", or bring it to version 1.1 (qemu-img amend -o compat=1.1)");
+	if (header->crypt != IMAGE_CRYPT_NONE && how->format != IMAGE_LUKS && !how->secret)
+		return fail(error, LODGE_ERROR_INVALID,
+			    "image \"%s\" is encrypted: its size cannot change without its secret (define "
+			    "one with usage volume and this path)", how->path);
+	return TRUE;
+}
+
 gboolean image_resize(const ImageResize *how, GError **error)
 {
-	autofd int fd = open(how->path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	autofd int fd = host_open(how->path, O_RDWR | O_NONBLOCK | O_NOCTTY, 0);
 	if (fd < 0)
 		return fail_open(error, errno, how->path, TRUE, "image \"%s\" cannot be resized", how->path);
 	g_auto(ImageHeader) header = { 0 };
 	if (!image_header_read(fd, how->path, how->format, &header, error))
 		return FALSE;
-	guint64 before = opt_uint_or(header.capacity, 0);
-	if (how->size < before && !how->shrink)
-		return fail(error, LODGE_ERROR_INVALID,
-			    "image \"%s\": %" G_GUINT64_FORMAT " bytes are less than its %" G_GUINT64_FORMAT
-			    "; what lies beyond would be lost: say that it may shrink", how->path, how->size,
-			    before);
-	if (how->format != IMAGE_RAW) /* which takes the lock itself */
+	if (!check_header(how, &header, error))
+		return FALSE;
+	if (how->format != IMAGE_RAW && how->format != IMAGE_LUKS) /* the tool takes the lock itself */
 		return image_lock_check(fd, how->path, IMAGE_USE_WRITE, error) && resize_by_tool(how, error);
-	return image_lock(fd, how->path, IMAGE_USE_WRITE, error) && resize_raw(how, fd, before, error);
+	return image_lock(fd, how->path, IMAGE_USE_WRITE, error) && resize_file(how, fd, &header, error);
 }

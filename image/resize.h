@@ -10,10 +10,11 @@ typedef struct ImageResize {
 	guint64 size;	    /* bytes of the disk inside, from now on */
 	gboolean shrink;    /* may become smaller: what lies beyond is lost */
 	ImagePrealloc preallocation; /* of what is added; 0: OFF */
-	const ImageSecret *secret;   /* where it is encrypted */
+	const ImageSecret *secret;   /* of an encrypted qcow2; LUKS by itself needs none */
 	const ImageWork *work;	     /* may be NULL */
 } ImageResize;
 
-/* IN_USE names who has it open; INVALID for a smaller size without .shrink, or a format that cannot.
+/* IN_USE names who has it open; INVALID for a smaller size without .shrink, snapshots
+ * in the way, a missing secret, or a format that cannot.
  * Any thread; blocks on the disk. */
 gboolean image_resize(const ImageResize *how, GError **error);

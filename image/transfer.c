@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "host/open.h"
 #include "host/why.h"
 #include "image/format.h"
 #include "image/lock.h"
@@ -56,7 +57,7 @@ ImageTransfer *image_download(const char *path, guint64 offset, guint64 length, 
 
 ImageTransfer *image_upload(const char *path, guint64 offset, guint64 length, GError **error)
 {
-	autofd int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	autofd int fd = host_open(path, O_RDWR | O_NONBLOCK | O_NOCTTY, 0);
 	if (fd < 0) {
 		fail_open(error, errno, path, TRUE, "volume \"%s\" cannot be written", path);
 		return NULL;

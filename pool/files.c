@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "image/header.h"
+#include "image/lease.h"
 #include "image/part.h"
 
 #define START 4096 /* bytes of a file that nearly always say all */
@@ -18,7 +19,7 @@
 
 gboolean pool_file_name_counts(const char *name)
 {
-	if (g_str_equal(name, ".") || g_str_equal(name, "..") || image_is_part(name))
+	if (g_str_equal(name, ".") || g_str_equal(name, "..") || image_is_part(name) || image_is_lease(name))
 		return FALSE;
 	for (const char *c = name; *c; c++)
 		if (g_ascii_iscntrl(*c))

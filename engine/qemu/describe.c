@@ -188,6 +188,8 @@ char *run_ask(EngineRun *run, EngineAsk what, const char *text, GError **error)
 		return run_rebound(run, text, error);
 	case ENGINE_ASK_PEEK:
 		return run_peek(run, text, error);
+	case ENGINE_ASK_RESIZE:
+		return run_resize(run, text, error);
 	case ENGINE_ASK_PID:
 		return g_strdup_printf("%d", (int)run->pid);
 	default:

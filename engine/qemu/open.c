@@ -3,8 +3,10 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "engine/qemu/run.h"
+#include "host/open.h"
 #include "host/socket.h"
 #include "host/why.h"
+#include "image/lease.h"
 #include "image/lock.h"
 
 #include <fcntl.h>
@@ -34,8 +36,11 @@ static gboolean claim(EngineRun *run, const QemuFd *want, const Guest *live, int
 	gboolean writes = (want->flags & O_ACCMODE) != O_RDONLY, shared = disk && disk->shareable;
 	if (!claim_image(run, fd, writes, shared, want->what, want->path, error))
 		return FALSE;
+	if (writes && !shared)
+		g_ptr_array_add(run->writes, g_strdup(want->path));
 	/* Guests of other daemons and hosts, and tools. */
-	if (shared || image_lock_check(fd, want->path, writes ? IMAGE_USE_GUEST : IMAGE_USE_READ, error))
+	if (shared || (image_lock_check(fd, want->path, writes ? IMAGE_USE_GUEST : IMAGE_USE_READ, error) &&
+		       (writes || !image_lease_needed(want->path) || image_lease_check(want->path, error))))
 		return TRUE;
 	g_prefix_error(error, "guest \"%s\": %s: ", run->name, want->what);
 	return FALSE;
@@ -43,7 +48,7 @@ static gboolean claim(EngineRun *run, const QemuFd *want, const Guest *live, int
 
 static int open_file(EngineRun *run, const QemuFd *want, const Guest *live, GError **error)
 {
-	autofd int fd = open(want->path, want->flags | O_CLOEXEC | O_NOCTTY, 0600);
+	autofd int fd = host_open(want->path, want->flags | O_NOCTTY, 0600);
 	if (fd < 0) {
 		int errnum = errno;
 		const char *remedy = errnum == EROFS || errnum == EACCES

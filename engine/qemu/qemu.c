@@ -6,6 +6,7 @@
 #include "engine/qemu/firmware.h"
 #include "engine/qemu/run.h"
 #include "host/facts.h"
+#include "host/open.h"
 #include "host/process.h"
 
 #include <fcntl.h>
@@ -28,6 +29,7 @@ static gboolean probe(const EngineConfig *config, G_GNUC_UNUSED Notes *notes, GE
 	if (cgroup_tree_why_not(qemu_host.cgroups))
 		log_info(NULL, "guests run without cgroups: %s",
 			 cgroup_tree_why_not(qemu_host.cgroups));
+	host_open_set_user(qemu_host.user);
 	qemu_host.kvm = host_kvm_usable(qemu_host.user, &qemu_host.kvm_why_not);
 	return TRUE;
 }

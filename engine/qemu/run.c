@@ -25,6 +25,7 @@ EngineRun *run_new(const Guest *live, const EngineSink *sink)
 	run->log_path = g_strdup_printf("%s/guests/%s.log", paths->log, live->name);
 	run->helpers = g_ptr_array_new();
 	run->claims = g_ptr_array_new_with_free_func(g_free);
+	run->writes = g_ptr_array_new_with_free_func(g_free);
 	run->on_poweroff = live->on_poweroff;
 	run->on_reboot = live->on_reboot;
 	run->on_crash = live->on_crash;
@@ -46,6 +47,7 @@ void run_unref(EngineRun *run)
 	cgroup_free(run->cgroup);
 	g_ptr_array_unref(run->helpers);
 	g_ptr_array_unref(run->claims);
+	g_ptr_array_unref(run->writes);
 	g_free(run->name);
 	g_free(run->run_dir);
 	g_free(run->monitor_path);

@@ -37,6 +37,7 @@ typedef struct EngineRun {
 	GPtrArray *helpers; /* QemuHelper * */
 	const EnginePlug *plugs; /* while it starts: of its interfaces, the caller's */
 	GPtrArray *claims;  /* char *: keys in claims.c */
+	GPtrArray *writes;  /* char *: images that it writes, while it starts */
 	GuestAction on_poweroff, on_reboot, on_crash;
 	gint quiet;	    /* atomic: say nothing upward: being started, or stopped */
 	gint reboot_wanted; /* atomic: the next shutdown is the first half of a reboot */
@@ -103,6 +104,9 @@ gboolean run_load(EngineRun *run, int fd, GError **error);
  * is what said so until now. UNSUPPORTED where the host has no such groups. */
 gboolean run_bound(EngineRun *run, const Guest *before, const Guest *live, GError **error);
 char *run_rebound(EngineRun *run, const char *text, GError **error);
+
+/* resize.c: see ENGINE_ASK_RESIZE; the caller frees the answer. */
+char *run_resize(EngineRun *run, const char *text, GError **error);
 
 /* dump.c: memory for debuggers, and a piece of it as base64 that the caller frees. */
 gboolean run_dump(EngineRun *run, EngineWrite what, int fd, const EngineProgress *progress, GError **error);

@@ -6,6 +6,7 @@
 #include "engine/qemu/run.h"
 #include "host/process.h"
 #include "host/spawn.h"
+#include "image/keeper.h"
 #include "model/alias.h"
 
 #include <fcntl.h>
@@ -148,14 +149,27 @@ static gboolean spawn_qemu(EngineRun *run, const QemuCommand *command, const Gue
 	return process_start_time(run->pid, &run->ticks, error);
 }
 
-static gboolean launch(EngineRun *run, const QemuCommand *command, const Guest *live, int log,
+/* Other hosts are told which images it writes, before it can write them. */
+static gboolean spawn_with_leases(EngineRun *run, const QemuCommand *command, const Guest *live,
+				  const int *fds, int log, Notes *notes, GError **error)
+{
+	g_autofree char *holder = g_strdup_printf("guest \"%s\"", run->name);
+	g_autoptr(ImageKeeper) keeper = NULL;
+	if (!image_keeper_start(run->writes, holder, log, &keeper, notes, error)) {
+		g_prefix_error(error, "guest \"%s\": ", run->name);
+		return FALSE;
+	}
+	return spawn_qemu(run, command, live, fds, log, error) && image_keeper_bind(keeper, run->pid, error);
+}
+
+static gboolean launch(EngineRun *run, const QemuCommand *command, const Guest *live, int log, Notes *notes,
 		       GError **error)
 {
 	g_autofree int *fds = g_new(int, command->fds->len + 1);
 	for (guint i = 0; i < command->fds->len; i++)
 		fds[i] = -1;
 	gboolean ok = run_open_fds(run, command, live, fds, error) &&
-		      spawn_qemu(run, command, live, fds, log, error);
+		      spawn_with_leases(run, command, live, fds, log, notes, error);
 	/* at once, that of the monitor above all: a QEMU that dies early is noticed only then */
 	for (guint i = 0; i < command->fds->len; i++)
 		fd_clear(&fds[i]);
@@ -364,7 +378,7 @@ static gboolean start_process(EngineRun *run, Guest *live, gboolean kvm, const E
 	log_command(log, command);
 	log_end = lseek(log, 0, SEEK_END);
 	g_autoptr(GError) why = NULL;
-	if (launch(run, command, live, log, &why)) {
+	if (launch(run, command, live, log, notes, &why)) {
 		run->sink.spawned(run->sink.owner, run);
 		if (configure(run, command, live, &why)) {
 			run_open_consoles(run, live);

@@ -258,6 +258,7 @@ typedef enum LvErrorCode { /* virErrorNumber: those that this door gives by itse
 	LV_ERR_RPC = 39,
 	LV_ERR_NO_DOMAIN = 42,
 	LV_ERR_NO_NETWORK = 43,
+	LV_ERR_OVERFLOW = 47,
 	LV_ERR_AUTH_FAILED = 45,
 	LV_ERR_NO_STORAGE_POOL = 49,
 	LV_ERR_NO_STORAGE_VOL = 50,
@@ -379,6 +380,7 @@ gboolean lv_after_models(LvCall *call, OpCall *op, GError **error);
 /* tune.c */
 gboolean lv_after_scheduler(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_numa(LvCall *call, OpCall *op, GError **error);
+gboolean lv_before_disk_size(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_rates(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_cpu_stats(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_pin(LvCall *call, OpCall *op, GError **error);

@@ -42,6 +42,8 @@ static const LvProc rows[] = {
 	  .take = "live=flags&1 config=flags&2", .before = lv_before_pairs },
 	{ 223, "domain_get_scheduler_parameters_flags", GET_PARAMS, "params:typed_param<16>",
 	  .op = "schedinfo", GET_FLAGS },
+	{ 251, "domain_block_resize", "dom:domain disk:str size:u64 flags:u32", "", .op = "blockresize",
+	  .flags = 1, .take = "path=disk", .before = lv_before_disk_size },
 	{ 252, "domain_set_block_io_tune", "dom:domain disk:str params:typed_param<32> flags:u32", "",
 	  .op = "blkdeviotune", .flags = 3, .take = "device=disk live=flags&1 config=flags&2",
 	  .before = lv_before_params },

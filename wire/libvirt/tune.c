@@ -73,6 +73,17 @@ gboolean lv_before_cpu_stats(LvCall *call, G_GNUC_UNUSED OpCall *op, GError **er
 		       "the time of each of the host's processors is not counted: ask for the total");
 }
 
+/* VIR_DOMAIN_BLOCK_RESIZE_BYTES; else the size counts KiB. */
+gboolean lv_before_disk_size(LvCall *call, OpCall *op, GError **error)
+{
+	guint64 size = lv_arg(call, "size")->u, unit = lv_arg(call, "flags")->u & 1 ? 1 : 1024;
+	if (size > G_MAXUINT64 / unit)
+		return lv_fail(error, LV_ERR_OVERFLOW, "size must be less than %" G_GUINT64_FORMAT,
+			       G_MAXUINT64 / unit);
+	LV_ARG(OptUint, op, "size") = OPT_UINT(size * unit);
+	return TRUE;
+}
+
 /* ---- bit maps of processors ---- */
 
 gboolean lv_before_pin(LvCall *call, OpCall *op, GError **error)

@@ -1,0 +1,13 @@
+/* Opens files that root may be refused: NFS servers take root for nobody (root_squash). Then the daemon opens
+ * as the file's owner, the folder's, or the account of guests, whom it could be anyway.
+ * Neighbours: why.h says what is in the way where none of them may; user.h knows the account. */
+#pragma once
+
+#include "host/user.h"
+
+/* As open(2) with O_CLOEXEC. Where the daemon is root and is refused on a file system of a server, it is tried
+ * as those named above; errno is then that of the last. Any thread; blocks on the disk. */
+int host_open(const char *path, int flags, mode_t mode);
+
+/* Who guests run as; NULL: nobody. At start; @user must stay. */
+void host_open_set_user(const HostUser *user);
