@@ -4,9 +4,11 @@
  * whoever uses an image is named before anything is touched.
  *
  * Also reached through a link named qemu-img. Neighbours: image/tool.h finds the real one; image/lock.h
- * knows who uses what. */
+ * and image/lease.h know who uses what. */
 #include "base/fd.h"
 #include "cli/internal.h"
+#include "image/keeper.h"
+#include "image/lease.h"
 #include "image/lock.h"
 #include "image/tool.h"
 
@@ -125,19 +127,36 @@ static gboolean is_written(const Command *command, const Said *said, guint i)
 	}
 }
 
+static gboolean is_free(const char *path, gboolean written, GError **error)
+{
+	return image_lock_check_path(path, written ? IMAGE_USE_WRITE : IMAGE_USE_READ, error) &&
+	       (written || !image_lease_needed(path) || image_lease_check(path, error));
+}
+
+/* Other hosts see it at work on what it writes, where they may have it, too: until this process ends, which
+ * becomes the tool. */
+static gboolean take_leases(const Command *command, const GPtrArray *written, GError **error)
+{
+	g_autofree char *holder = g_strdup_printf("qemu-img %s", command->name);
+	g_autoptr(ImageKeeper) keeper = NULL;
+	return image_keeper_start(written, holder, 0, &keeper, NULL, error) &&
+	       image_keeper_bind(keeper, getpid(), error);
+}
+
 /* Refuses what somebody uses, by name. The tool's own locks decide in the end. */
 static gboolean check_locks(const Command *command, int argc, char *const *argv, GError **error)
 {
-	g_autoptr(GPtrArray) files = g_ptr_array_new();
+	g_autoptr(GPtrArray) files = g_ptr_array_new(), written = g_ptr_array_new();
 	Said said = { .files = files };
 	take_words(command, argc, argv, &said);
 	for (guint i = 0; i < MIN(files->len, command->files) && !said.options; i++) {
-		gboolean written = is_written(command, &said, i);
-		ImageUse use = written ? IMAGE_USE_WRITE : IMAGE_USE_READ;
-		if ((written || !said.shared) && !image_lock_check_path(files->pdata[i], use, error))
+		gboolean writes = is_written(command, &said, i);
+		if ((writes || !said.shared) && !is_free(files->pdata[i], writes, error))
 			return FALSE;
+		if (writes)
+			g_ptr_array_add(written, files->pdata[i]);
 	}
-	return TRUE;
+	return take_leases(command, written, error);
 }
 
 /* The tool in our place; @words begin with its command. Returns only on failure. */

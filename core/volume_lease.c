@@ -1,5 +1,6 @@
-/* Leases of volumes that are worked on (image/keeper.h), where other hosts may have their folder, too. See
- * volumes.h; one keeper for each volume that is written, from core_volume_begin() to core_volume_end(). */
+/* Leases of volumes that are worked on (image/keeper.h), where other hosts may have their folder,
+ * too. See volumes.h; one keeper for each volume that is written, from core_volume_begin() to
+ * core_volume_end(). */
 #include "core/internal.h"
 #include "core/volumes.h"
 #include "image/keeper.h"

@@ -1,5 +1,5 @@
-/* Changes the size of volumes: by itself where nobody uses one, by the guest's engine where a guest runs with
- * it. See volumes.h; disk_size.h has the guest's side, image/resize.h that of files. */
+/* Changes the size of volumes: by itself where nobody uses one, by the guest's engine where a guest
+ * runs with it. See volumes.h; disk_size.h has the guest's side, image/resize.h that of files. */
 #include "base/error.h"
 #include "core/disk_size.h"
 #include "core/internal.h"
@@ -17,20 +17,25 @@ static GBytes *secret_of(Core *core, const PoolVolume *known)
 	return known->encrypted ? needs.secret(needs.owner, &secret, "volume", NULL) : NULL;
 }
 
-static gboolean resize_file(Core *core, const PoolVolume *known, guint64 bytes, guint flags, GError **error)
+static gboolean resize_file(Core *core, const PoolVolume *known, guint64 bytes, guint flags,
+			    GError **error)
 {
 	int format = known->format ? enum_value(&image_formats, known->format) : 0;
 	g_autoptr(GBytes) secret = secret_of(core, known);
 	ImageSecret key = { 0 };
 	if (secret)
 		key.bytes = g_bytes_get_data(secret, &key.length);
-	ImageResize how = { .path = known->path, .size = bytes, .format = (ImageFormat)format,
+	ImageResize how = { .path = known->path,
+			    .size = bytes,
+			    .format = (ImageFormat)format,
 			    .shrink = (flags & VOLUME_RESIZE_SHRINK) != 0,
-			    .preallocation = flags & VOLUME_RESIZE_ALLOCATE ? IMAGE_PREALLOC_FALLOC : 0,
+			    .preallocation = flags & VOLUME_RESIZE_ALLOCATE ? IMAGE_PREALLOC_FALLOC
+									    : 0,
 			    .secret = secret ? &key : NULL };
 	if (!how.format)
-		return fail(error, LODGE_ERROR_UNSUPPORTED, "volume '%s' of format %s cannot be resized",
-			    known->name, known->format ? known->format : "?");
+		return fail(error, LODGE_ERROR_UNSUPPORTED,
+			    "volume '%s' of format %s cannot be resized", known->name,
+			    known->format ? known->format : "?");
 	return image_resize(&how, error);
 }
 
@@ -44,9 +49,10 @@ static gboolean resize_by_kind(const CoreVolume *volume, guint64 bytes, GError *
 	PoolUse use = pool_snap_use(volume->core, volume->snap);
 	use.needs = &needs;
 	if (!kind || !kind->resize)
-		return kind && fail(error, LODGE_ERROR_UNSUPPORTED,
-				    "storage pool '%s' does not support changing of volume capacity",
-				    pool->name);
+		return kind &&
+		       fail(error, LODGE_ERROR_UNSUPPORTED,
+			    "storage pool '%s' does not support changing of volume capacity",
+			    pool->name);
 	g_mutex_lock(pool_state_change(volume->state));
 	gboolean ok = kind->resize(&use, volume->volume, bytes, error);
 	g_mutex_unlock(pool_state_change(volume->state));
@@ -58,9 +64,9 @@ static gboolean resize_unused(const CoreVolume *volume, guint64 bytes, guint fla
 	const Pool *pool = object_snap_document(volume->snap, FALSE);
 	if (!core_volume_begin(volume, TRUE, error))
 		return FALSE;
-	gboolean ok = pool_has_files(pool->type) ?
-			      resize_file(volume->core, volume->volume, bytes, flags, error) :
-			      resize_by_kind(volume, bytes, error);
+	gboolean ok = pool_has_files(pool->type)
+			      ? resize_file(volume->core, volume->volume, bytes, flags, error)
+			      : resize_by_kind(volume, bytes, error);
 	core_volume_end(volume, TRUE);
 	return ok;
 }
@@ -94,8 +100,8 @@ static GuestSnap *only_user(const CoreVolume *volume)
 }
 
 /* Others keep away from the volume meanwhile. A device grows first: the guest follows. */
-static gboolean resize_used(const CoreVolume *volume, const GuestSnap *user, guint64 bytes, guint flags,
-			    GError **error)
+static gboolean resize_used(const CoreVolume *volume, const GuestSnap *user, guint64 bytes,
+			    guint flags, GError **error)
 {
 	const Pool *pool = object_snap_document(volume->snap, FALSE);
 	guint how = (flags & VOLUME_RESIZE_SHRINK ? DISK_RESIZE_SHRINK : 0) |
@@ -104,8 +110,10 @@ static gboolean resize_used(const CoreVolume *volume, const GuestSnap *user, gui
 	if (!guest)
 		return FALSE;
 	if (!pool_has_files(pool->type) && bytes < volume->volume->capacity)
-		return fail(error, LODGE_ERROR_IN_USE, "storage volume '%s' cannot shrink: guest \"%s\" runs "
-			    "with it", volume->volume->name, user->name);
+		return fail(error, LODGE_ERROR_IN_USE,
+			    "storage volume '%s' cannot shrink: guest \"%s\" runs "
+			    "with it",
+			    volume->volume->name, user->name);
 	if (!pool_state_use(volume->state, volume->volume->name, TRUE, error))
 		return FALSE;
 	gboolean ok = (pool_has_files(pool->type) || resize_by_kind(volume, bytes, error)) &&
@@ -129,7 +137,8 @@ static gboolean new_size(const PoolVolume *known, guint64 *bytes, guint flags, G
 	}
 	if (*bytes < known->capacity && !(flags & VOLUME_RESIZE_SHRINK))
 		return fail(error, LODGE_ERROR_INVALID,
-			    "Can't shrink capacity below current capacity unless shrink flag explicitly "
+			    "Can't shrink capacity below current capacity unless shrink flag "
+			    "explicitly "
 			    "specified");
 	return TRUE;
 }
@@ -139,6 +148,6 @@ gboolean core_volume_resize(const CoreVolume *volume, guint64 bytes, guint flags
 	g_autoptr(GuestSnap) user = only_user(volume);
 	if (!new_size(volume->volume, &bytes, flags, error))
 		return FALSE;
-	return user ? resize_used(volume, user, bytes, flags, error) :
-		      resize_unused(volume, bytes, flags, error);
+	return user ? resize_used(volume, user, bytes, flags, error)
+		    : resize_unused(volume, bytes, flags, error);
 }

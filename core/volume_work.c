@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "core/internal.h"
 #include "core/volumes.h"
+#include "host/open.h"
 #include "image/copy.h"
 #include "image/lock.h"
 #include "pool/files.h"
@@ -324,9 +325,13 @@ static gboolean make_file(Making *making, GError **error)
 {
 	const Pool *pool = object_snap_document(making->snap, FALSE);
 	making->path = g_build_filename(pool_path(pool), making->wanted->name, NULL);
-	if (!find_secret(making, error) ||
-	    !(making->from ? make_copy(making, error) : make_empty(making, error)) ||
-	    !give_permissions(making, error))
+	if (!find_secret(making, error))
+		return FALSE;
+	host_be_owner(pool_path(pool));
+	gboolean ok = (making->from ? make_copy(making, error) : make_empty(making, error)) &&
+		      give_permissions(making, error);
+	host_be_self();
+	if (!ok)
 		return FALSE;
 	making->made = look_again(making->snap, making->state, making->wanted->name);
 	return making->made || fail(error, LODGE_ERROR_SYSTEM, "%s vanished while it was made", making->path);
@@ -458,9 +463,12 @@ void core_volume_end(const CoreVolume *volume, gboolean write)
 
 static gboolean remove_file(const PoolVolume *volume, GError **error)
 {
-	int result = volume->type == VOLUME_DIR ? rmdir(volume->path) : unlink(volume->path);
-	return result == 0 || errno == ENOENT ||
-	       fail_errno(error, errno, "cannot unlink file '%s'", volume->path);
+	g_autofree char *folder = g_path_get_dirname(volume->path);
+	host_be_owner(folder);
+	int result = volume->type == VOLUME_DIR ? rmdir(volume->path) : unlink(volume->path), errnum = errno;
+	host_be_self();
+	return result == 0 || errnum == ENOENT ||
+	       fail_errno(error, errnum, "cannot unlink file '%s'", volume->path);
 }
 
 static gboolean remove_one(const CoreVolume *volume, GError **error)

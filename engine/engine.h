@@ -119,8 +119,8 @@ typedef enum EngineAsk {
 				   ran until now and what does from now on; says "" */
 	ENGINE_ASK_PEEK,	/* bytes of its memory: "physical FROM SIZE" or "virtual FROM SIZE" of its
 				   first CPU; at most 4 MiB, as base64 */
-	ENGINE_ASK_RESIZE,	/* a disk of another size from now on: "INDEX BYTES", with " shrink" where it may
-				   become smaller; says its bytes until now */
+	ENGINE_ASK_RESIZE,	/* a disk of another size from now on: "INDEX BYTES", " shrink" behind it
+				   where it may become smaller; says its bytes until now */
 	ENGINE_ASK_PID,		/* the number of its process, for what the host counts; at once */
 } EngineAsk;
 

@@ -80,7 +80,8 @@ static char *beyond_modes(const char *path)
 {
 	g_autofree char *profile = NULL;
 	if (is_on(path, NFS_SUPER_MAGIC))
-		return g_strdup("it is on NFS, whose server takes root for nobody (root_squash), and neither its "
+		return g_strdup("it is on NFS, whose server takes root for nobody (root_squash), and "
+				"neither its "
 				"owner nor the account of guests may either: give it to that account, let "
 				"others read it, or export it with no_root_squash");
 	if (is_on(path, FUSE_SUPER_MAGIC))

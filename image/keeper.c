@@ -51,7 +51,8 @@ static gboolean take_answer(const char *answer, Notes *notes, GError **error)
 		int code = (int)strtol(lines[i] + 1, &text, 10);
 		return fail(error, (LodgeError)code, "%s", text + (*text == ' '));
 	}
-	return fail(error, LODGE_ERROR_SYSTEM, "the process that keeps leases of images ended at once");
+	return fail(error, LODGE_ERROR_SYSTEM,
+		    "the process that keeps leases of images ended at once");
 }
 
 /* ---- its life ---- */
@@ -71,8 +72,11 @@ static gboolean spawn_keeper(const GPtrArray *argv, int log, int *to, int *from,
 	autofd int in_read = in[0], in_write = in[1], out_read = out[0], out_write = out[1];
 	const SpawnFd fds[] = { { in_read, 0 }, { out_write, 1 } };
 	const char *const env[] = { "LC_ALL=C.UTF-8", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL };
-	const Spawn how = { .argv = (const char *const *)argv->pdata, .env = env, .fds = fds,
-			    .n_fds = G_N_ELEMENTS(fds), .output = log };
+	const Spawn how = { .argv = (const char *const *)argv->pdata,
+			    .env = env,
+			    .fds = fds,
+			    .n_fds = G_N_ELEMENTS(fds),
+			    .output = log };
 	if (!ok || !spawn(&how, child, error))
 		return FALSE;
 	*to = fd_steal(&in_write);
@@ -80,8 +84,8 @@ static gboolean spawn_keeper(const GPtrArray *argv, int log, int *to, int *from,
 	return TRUE;
 }
 
-gboolean image_keeper_start(const GPtrArray *images, const char *holder, int log, ImageKeeper **keeper,
-			    Notes *notes, GError **error)
+gboolean image_keeper_start(const GPtrArray *images, const char *holder, int log,
+			    ImageKeeper **keeper, Notes *notes, GError **error)
 {
 	g_autoptr(GPtrArray) argv = g_ptr_array_new();
 	SpawnChild child;

@@ -1,10 +1,10 @@
-/* Keeps leases (lease.h) by a process of its own, `lodge lease-keeper`, for as long as a guest's QEMU or a tool
- * lives: guests outlive the daemon, and so must what shows other hosts that they live.
+/* Keeps leases (lease.h) by a process of its own, `lodge lease-keeper`, for as long as a guest's QEMU or a
+ * tool lives: guests outlive the daemon, and so must what shows other hosts that they live.
  *
  * The keeper takes the leases, answers, and touches them every LEASE_BEAT seconds. Where the server cannot be
  * reached for LEASE_EXPIRES - 20 seconds it stops the process (SIGSTOP), and lets it go on once a lease was
- * touched again and is still ours; where another host has taken over by then, it ends the process. When that is
- * gone, the leases go, too.
+ * touched again and is still ours; where another host has taken over by then, it ends the process. When that
+ * is gone, the leases go, too.
  *
  * Neighbours: engine/ has one for each guest with images on a shared file system, core/ one for work on
  * volumes; cli/ for tools. */

@@ -1,5 +1,5 @@
-/* What a keeper of leases does: see keeper.h. One thread touches the leases, which may hang with the server;
- * the other watches the process that they are kept for. */
+/* What a keeper of leases does: see keeper.h. One thread touches the leases, which may hang with
+ * the server; the other watches the process that they are kept for. */
 #include "image/keeper.h"
 
 #include <fcntl.h>
@@ -27,9 +27,10 @@ typedef struct Kept {
 } Kept;
 
 typedef struct Keeping {
-	GArray *kept;	 /* Kept */
-	gint last, lost; /* atomic: seconds of the monotonic clock at the last beat; another has one */
-	gint over;	 /* atomic: no more beats */
+	GArray *kept; /* Kept */
+	gint last,
+		lost; /* atomic: seconds of the monotonic clock at the last beat; another has one */
+	gint over;    /* atomic: no more beats */
 } Keeping;
 
 static gint seconds(void)
@@ -60,16 +61,15 @@ static ImageLease *take_as_owner(const char *image, const char *holder, Kept *ke
 		struct stat st;
 		if (stat(owned[i], &st) < 0)
 			continue;
+		g_clear_error(error);
 		be(st.st_uid, st.st_gid);
-		ImageLease *lease = image_lease_take(image, holder, NULL);
+		ImageLease *lease = image_lease_take(image, holder, error);
 		be_ourselves();
-		if (!lease)
-			continue;
 		kept->uid = st.st_uid;
 		kept->gid = st.st_gid;
-		return lease;
+		if (lease || g_error_matches(*error, LODGE_ERROR, LODGE_ERROR_IN_USE))
+			return lease;
 	}
-	fail(error, LODGE_ERROR_DENIED, "no folder");
 	return NULL;
 }
 
@@ -80,14 +80,15 @@ static gboolean take(Keeping *keeping, const char *image, const char *holder, GE
 	Kept kept = { .uid = geteuid(), .gid = getegid() };
 	kept.lease = image_lease_take(image, holder, &why);
 	if (!kept.lease && geteuid() == 0 && g_error_matches(why, LODGE_ERROR, LODGE_ERROR_DENIED))
-		kept.lease = take_as_owner(image, holder, &kept, NULL);
+		kept.lease = take_as_owner(image, holder, &kept, &why);
 	if (kept.lease) {
 		g_array_append_val(keeping->kept, kept);
 	} else if (g_error_matches(why, LODGE_ERROR, LODGE_ERROR_IN_USE)) {
 		g_propagate_error(error, g_steal_pointer(&why));
 		return FALSE;
 	} else {
-		printf("~image \"%s\": other hosts are not told that it is in use: %s\n", image, why->message);
+		printf("~image \"%s\": other hosts are not told that it is in use: %s\n", image,
+		       why ? why->message : "no reason given");
 	}
 	return TRUE;
 }
@@ -140,14 +141,19 @@ static void watch(Keeping *keeping, int pidfd)
 	for (struct pollfd end = { .fd = pidfd, .events = POLLIN }; poll(&end, 1, LOOK_MS) <= 0;) {
 		gboolean late = seconds() - g_atomic_int_get(&keeping->last) > SAFE_SECONDS;
 		if (g_atomic_int_get(&keeping->lost)) {
-			send_signal(pidfd, SIGKILL, "another host has taken an image over: the guest is ended");
+			send_signal(pidfd, SIGKILL,
+				    "another host has taken an image over: the guest is "
+				    "ended");
 			poll(&end, 1, -1);
 			return;
 		}
 		if (late != stopped)
-			send_signal(pidfd, late ? SIGSTOP : SIGCONT, late ?
-				    "the server of an image does not answer: the guest is stopped until it does" :
-				    "the server of an image answers again: the guest goes on");
+			send_signal(
+				pidfd, late ? SIGSTOP : SIGCONT,
+				late ? "the server of an image does not answer: the guest is "
+				       "stopped until it "
+				       "does"
+				     : "the server of an image answers again: the guest goes on");
 		stopped = late;
 	}
 }
@@ -157,7 +163,8 @@ static int read_pid(void)
 {
 	char text[32] = "";
 	gsize n = 0;
-	for (ssize_t got; n < sizeof text - 1 && (got = read(0, text + n, sizeof text - 1 - n)) != 0;)
+	for (ssize_t got;
+	     n < sizeof text - 1 && (got = read(0, text + n, sizeof text - 1 - n)) != 0;)
 		n += got > 0 ? (gsize)got : 0;
 	return atoi(text);
 }
@@ -189,7 +196,10 @@ int image_keeper_main(int argc, char *const *argv)
 	if (ok)
 		puts("+");
 	else
-		printf("-%d %s\n", error ? error->code : LODGE_ERROR_INVALID, error ? error->message : "no image");
+		printf("-%d %s\n", error ? error->code : LODGE_ERROR_INVALID,
+		       error ? error->message
+			     : "no "
+			       "image");
 	fflush(stdout);
 	freopen("/dev/null", "w", stdout); /* who started it waits for the end of the answer */
 	if (ok)

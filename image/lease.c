@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "host/open.h"
 #include "host/process.h"
 
 #define LEASE_MAX 4096 /* bytes of the file */
@@ -57,8 +58,9 @@ gboolean image_is_lease(const char *name)
 	const char *end = *name == '.' ? strstr(name, ".lease") : NULL;
 	for (const char *more; end && (more = strstr(end + 1, ".lease"));)
 		end = more;
-	return end && (end[strlen(".lease")] == '\0' ||
-		       (end[strlen(".lease")] == '.' && g_uuid_string_is_valid(end + strlen(".lease."))));
+	return end &&
+	       (end[strlen(".lease")] == '\0' ||
+		(end[strlen(".lease")] == '.' && g_uuid_string_is_valid(end + strlen(".lease."))));
 }
 
 /* ---- what stands in it ---- */
@@ -77,8 +79,9 @@ static char *text_of(const char *holder)
 	g_autofree char *boot = this_boot(), *stamp = g_uuid_string_random();
 	guint64 ticks = 0;
 	process_start_time(getpid(), &ticks, NULL);
-	json_t *json = json_pack("{s:s, s:s, s:s, s:i, s:I, s:s}", "holder", holder, "host", g_get_host_name(),
-				 "boot", boot, "pid", (int)getpid(), "ticks", (json_int_t)ticks, "lease", stamp);
+	json_t *json = json_pack("{s:s, s:s, s:s, s:i, s:I, s:s}", "holder", holder, "host",
+				 g_get_host_name(), "boot", boot, "pid", (int)getpid(), "ticks",
+				 (json_int_t)ticks, "lease", stamp);
 	char *text = json ? json_dumps(json, JSON_INDENT(1) | JSON_PRESERVE_ORDER) : NULL;
 	json_decref(json);
 	return text;
@@ -101,7 +104,7 @@ static char *path_of(const char *image)
 
 /* One as it is on the disk. */
 typedef struct Found {
-	char *text; /* NULL: nothing */
+	char *text;   /* NULL: nothing */
 	json_t *json; /* NULL: damaged, or just being written */
 	struct stat st;
 } Found;
@@ -115,7 +118,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Found, found_clear)
 
 static gboolean read_lease(const char *path, Found *found)
 {
-	autofd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	autofd int fd = host_open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
 	char text[LEASE_MAX];
 	if (fd < 0 || fstat(fd, &found->st) < 0 || !S_ISREG(found->st.st_mode))
 		return FALSE;
@@ -146,18 +149,24 @@ static gboolean holder_lives(const Found *found)
 	       now == (guint64)ticks;
 }
 
-static gboolean refuse(const char *image, const char *path, const Found *found, gint64 age, GError **error)
+static gboolean refuse(const char *image, const char *path, const Found *found, gint64 age,
+		       GError **error)
 {
 	g_autofree char *holder = g_utf8_make_valid(word_of(found, "holder", "somebody"), -1);
 	g_autofree char *host = g_utf8_make_valid(word_of(found, "host", "another host"), -1);
 	json_int_t pid = json_integer_value(json_object_get(found->json, "pid"));
 	if (is_of_this_boot(found))
-		return fail(error, LODGE_ERROR_IN_USE, "image \"%s\" is being used by %s on this host (its lease is "
-			    "kept by process %d, %s)", image, holder, (int)pid, path);
+		return fail(error, LODGE_ERROR_IN_USE,
+			    "image \"%s\" is being used by %s on this host (its "
+			    "lease is "
+			    "kept by process %d, %s)",
+			    image, holder, (int)pid, path);
 	return fail(error, LODGE_ERROR_IN_USE,
-		    "image \"%s\" is being used by %s on host %s, which was seen %d s ago (its lease: %s); if that "
-		    "host is down, the image is free %d s after it was last seen", image, holder, host,
-		    (int)CLAMP(age, 0, 86400), path, LEASE_EXPIRES);
+		    "image \"%s\" is being used by %s on host %s, which was seen %d s ago (its "
+		    "lease: %s); "
+		    "if that "
+		    "host is down, the image is free %d s after it was last seen",
+		    image, holder, host, (int)CLAMP(age, 0, 86400), path, LEASE_EXPIRES);
 }
 
 /* ---- taking ---- */
@@ -168,15 +177,17 @@ static gboolean write_candidate(const char *path, const char *text, struct stat 
 	autofd int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return fail_errno(error, errno, "the lease %s cannot be made", path);
-	if (write(fd, text, strlen(text)) == (ssize_t)strlen(text) && fsync(fd) == 0 && futimens(fd, NULL) == 0 &&
-	    fstat(fd, st) == 0)
+	/* Whoever may come is to read it, whatever the umask is. */
+	if (write(fd, text, strlen(text)) == (ssize_t)strlen(text) && fchmod(fd, 0644) == 0 &&
+	    fsync(fd) == 0 && futimens(fd, NULL) == 0 && fstat(fd, st) == 0)
 		return TRUE;
 	int errnum = errno;
 	unlink(path);
 	return fail_errno(error, errnum, "the lease %s cannot be written", path);
 }
 
-/* Gives the candidate the lease's name; 0, or why not. A reply may get lost on NFS: the count of names tells. */
+/* Gives the candidate the lease's name; 0, or why not. A reply of NFS may get lost: the count
+ * tells. */
 static int place(const char *candidate, const char *path, struct stat *st)
 {
 	if (link(candidate, path) == 0)
@@ -186,7 +197,8 @@ static int place(const char *candidate, const char *path, struct stat *st)
 		return 0;
 	if (errnum != EPERM && errnum != EOPNOTSUPP && errnum != ENOSYS)
 		return errnum;
-	/* No second names here (CIFS, 9P): the new name is made at once, and then filled by a rename. */
+	/* No second names here (CIFS, 9P): the new name is made at once, and then filled by a
+	 * rename. */
 	autofd int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	return fd < 0 || rename(candidate, path) < 0 ? errno : 0;
 }
@@ -194,8 +206,11 @@ static int place(const char *candidate, const char *path, struct stat *st)
 /* Away with a stale one, unless it is another by now. */
 static gboolean clear_stale(const char *path, const Found *judged)
 {
-	g_autofree char *stamp = g_uuid_string_random(), *aside = g_strdup_printf("%s.%s", path, stamp);
-	g_auto(Found) moved = { 0 };
+	g_autofree char *stamp = g_uuid_string_random(),
+			*aside = g_strdup_printf("%s.%s", path, stamp);
+	g_auto(Found) moved = { 0 }, now = { 0 };
+	if (read_lease(path, &now) && !g_str_equal(now.text, judged->text))
+		return FALSE;
 	if (rename(path, aside) < 0)
 		return errno == ENOENT;
 	gboolean same = read_lease(aside, &moved) && g_str_equal(moved.text, judged->text);
@@ -237,24 +252,29 @@ static gboolean try_take(ImageLease *lease, const char *candidate, gboolean *wai
 			if (cleared)
 				g_usleep(SETTLE_MS * 1000);
 			return is_ours(lease->path, lease) ||
-			       fail(error, LODGE_ERROR_IN_USE, "image \"%s\" was taken by another host at this moment",
+			       fail(error, LODGE_ERROR_IN_USE,
+				    "image \"%s\" was taken by another host at "
+				    "this moment",
 				    lease->image);
 		}
 		if (errnum != EEXIST) {
 			unlink(candidate);
-			return fail_errno(error, errnum, "the lease %s cannot be made", lease->path);
+			return fail_errno(error, errnum, "the lease %s cannot be made",
+					  lease->path);
 		}
 		Verdict verdict = read_lease(lease->path, &found) ? judge(&found, &now) : FREE;
 		*wait = verdict == WAIT;
-		if (verdict == WAIT || verdict == TAKEN || (verdict == STALE && !clear_stale(lease->path, &found))) {
+		if (verdict == WAIT || verdict == TAKEN ||
+		    (verdict == STALE && !clear_stale(lease->path, &found))) {
 			unlink(candidate);
-			return refuse(lease->image, lease->path, &found, now.st_mtime - found.st.st_mtime, error);
+			return refuse(lease->image, lease->path, &found,
+				      now.st_mtime - found.st.st_mtime, error);
 		}
 		cleared = cleared || verdict == STALE;
 	}
 	unlink(candidate);
-	return fail(error, LODGE_ERROR_IN_USE, "image \"%s\": its lease %s comes and goes", lease->image,
-		    lease->path);
+	return fail(error, LODGE_ERROR_IN_USE, "image \"%s\": its lease %s comes and goes",
+		    lease->image, lease->path);
 }
 
 static void lease_free(ImageLease *lease)
@@ -326,8 +346,11 @@ gboolean image_lease_check(const char *image, GError **error)
 	g_autofree char *path = path_of(image);
 	g_auto(Found) found = { 0 };
 	if (!read_lease(path, &found))
-		return TRUE;
-	/* Only asked: the server's clock is not, and a lease that is as old as two clocks may differ counts. */
+		return errno == ENOENT || fail_errno(error, errno,
+						     "the lease %s of image \"%s\" cannot be "
+						     "read",
+						     path, image);
+	/* The server's clock is not asked here: what two clocks may differ by counts as young. */
 	gint64 age = g_get_real_time() / G_USEC_PER_SEC - found.st.st_mtime;
 	gboolean own = found.json && is_of_this_boot(&found);
 	if (own ? !holder_lives(&found) : age >= 2 * LEASE_EXPIRES)

@@ -21,9 +21,9 @@ typedef struct ImageLease ImageLease;
  * One system call; any thread. */
 gboolean image_lease_needed(const char *image);
 
-/* Takes the lease of @image for @holder, who is named in messages: `guest "web1"`. IN_USE names who has it, and
- * when it may be had. A holder of this host that is just ending is waited for, up to 3 s. Other errors: the
- * folder cannot be written. The caller frees it with image_lease_drop(). Any thread; blocks on the disk. */
+/* Takes the lease of @image for @holder, who is named in messages: `guest "web1"`. IN_USE names who has it,
+ * and when it may be had. A holder of this host that is just ending is waited for, up to 3 s. Other errors:
+ * the folder cannot be written. The caller frees it with image_lease_drop(). Any thread; blocks. */
 ImageLease *image_lease_take(const char *image, const char *holder, GError **error);
 
 typedef enum LeaseBeat {

@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "host/open.h"
 #include "host/process.h"
 
 #define OUTPUT_MAX (16u << 20)
@@ -198,6 +199,9 @@ static gboolean start(Running *r, const char *program, const int *secrets, GErro
 	const char *const env[] = { "LC_ALL=C", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL };
 	Spawn how = { .argv = (const char *const *)argv->pdata, .env = env, .cwd = r->how->cwd,
 		      .fds = (const SpawnFd *)fds->data, .n_fds = fds->len, .tied = TRUE };
+	HostUser owner;
+	if (host_file_user(&owner)) /* where a server refuses root */
+		how.user = &owner;
 	return spawn(&how, &r->child, error);
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "host/open.h"
 #include "host/why.h"
 #include "image/lock.h"
 
@@ -148,7 +149,7 @@ static gboolean wipe(Wiping *w, ImageWipe algorithm, GError **error)
 
 gboolean image_wipe(const char *path, ImageWipe algorithm, const ImageWork *work, GError **error)
 {
-	autofd int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	autofd int fd = host_open(path, O_RDWR | O_NONBLOCK | O_NOCTTY, 0);
 	if (fd < 0)
 		return fail_open(error, errno, path, TRUE, "image \"%s\" cannot be wiped", path);
 	off_t end = lseek(fd, 0, SEEK_END);

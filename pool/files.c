@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "host/open.h"
 #include "image/header.h"
 #include "image/lease.h"
 #include "image/part.h"
@@ -128,7 +129,7 @@ PoolVolume *pool_file_read(int dirfd, const char *folder, const char *name, Pool
 		return describe(-1, folder, name, &st);
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
 		return NULL;
-	autofd int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	autofd int fd = host_openat(dirfd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, st.st_uid, st.st_gid);
 	struct stat now;
 	if (fd < 0 && errno == ENOENT)
 		return NULL;

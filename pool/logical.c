@@ -23,7 +23,7 @@ static gboolean check(G_GNUC_UNUSED const Pool *pool, GError **error)
 		    "the kernel of this host has no device mapper: load its module (modprobe dm_mod)");
 }
 
-/* The rows of a report: {"report": [{"lv": [{...}]}]}. Borrowed. */
+/* The rows of a report: {"report": [{"vg": [{...}]}]}; those of --segments are "seg". Borrowed. */
 static json_t *report(json_t *json, const char *what)
 {
 	return json_object_get(json_array_get(json_object_get(json, "report"), 0), what);
@@ -102,7 +102,7 @@ static gboolean scan(const PoolUse *use, GPtrArray *volumes, PoolSizes *sizes, G
 			      "--segments", "-o",
 			      "lv_name,origin,lv_uuid,devices,seg_size,vg_extent_size,lv_size,lv_attr",
 			      "--", group_of(use), NULL);
-	json_array_foreach (report(json, "lv"), i, row) {
+	json_array_foreach (report(json, "seg"), i, row) {
 		if (!counts(row))
 			continue;
 		if (!last || !g_str_equal(last->name, text(row, "lv_name")))

@@ -189,7 +189,8 @@ static gboolean take_positional(Words *w, const char *word, GError **error)
 static gboolean take(Words *w, GError **error)
 {
 	const char *word = w->argv[w->at++];
-	if (w->only_positional || word[0] != '-' || word[1] == '\0')
+	gboolean number = word[0] == '-' && g_ascii_isdigit(word[1]) && !find_short(w->shape, word[1]);
+	if (w->only_positional || word[0] != '-' || word[1] == '\0' || number)
 		return take_positional(w, word, error);
 	if (g_str_equal(word, "--")) {
 		w->only_positional = TRUE;

@@ -1,5 +1,4 @@
 """Disks of another size: of volumes that nobody uses, and of a guest that runs and sees it."""
-import contextlib
 import json
 import subprocess
 
@@ -86,30 +85,27 @@ def test_unused_volumes(daemon):
 
 
 def test_encrypted_volumes(daemon, tmp_path):
-    key = tmp_path / "key"
+    """An image of LUKS needs no key, its header tells no size; an encrypted qcow2 needs its secret."""
+    key, images = tmp_path / "key", daemon.root / "images"
     key.write_text("open sesame")
-    with connection(daemon) as conn, contextlib.ExitStack() as left:
+    locked = ["--object", f"secret,id=k,file={key}"]
+    for name, words in (("plain.luks", ["-f", "luks", "-o", "key-secret=k,iter-time=10"]),
+                        ("q.qcow2", ["-f", "qcow2", "-o",
+                                     "encrypt.format=luks,encrypt.key-secret=k,encrypt.iter-time=10"])):
+        subprocess.run(["qemu-img", "create", "-q", *locked, *words, images / name, "4M"], check=True)
+    daemon.lodge("pool-refresh", "default")
+    said = daemon.lodge("vol-resize", "q.qcow2", "12M", "default", ok=False).err
+    assert "encrypted" in said and "secret" in said
+    with connection(daemon) as conn:
+        secret = conn.secretDefineXML("<secret private='yes'><usage type='volume'>"
+                                      f"<volume>{images}/q.qcow2</volume></usage></secret>")
+        secret.setValue(b"open sesame")
         pool = conn.storagePoolLookupByName("default")
-        for name, kind in (("plain.luks", "raw"), ("q.qcow2", "qcow2")):
-            path = daemon.root / "images" / name
-            secret = conn.secretDefineXML(f"<secret private='yes'><usage type='volume'><volume>{path}</volume>"
-                                          "</usage></secret>")
-            secret.setValue(b"open sesame")
-            left.callback(secret.undefine)
-            pool.createXML(f"<volume><name>{name}</name><capacity unit='MiB'>4</capacity><target>"
-                           f"<format type='{kind}'/><encryption format='luks'><secret type='passphrase' "
-                           f"uuid='{secret.UUIDString()}'/></encryption></target></volume>")
+        for name, how in (("plain.luks", "driver=luks,key-secret=k"),
+                          ("q.qcow2", "driver=qcow2,encrypt.format=luks,encrypt.key-secret=k")):
             pool.storageVolLookupByName(name).resize(8 * MIB)
             assert pool.storageVolLookupByName(name).info()[1] == 8 * MIB
-            how = ("driver=luks,key-secret=k" if kind == "raw" else
-                   "driver=qcow2,encrypt.format=luks,encrypt.key-secret=k")
-            done = subprocess.run(["qemu-img", "info", "--object", f"secret,id=k,file={key}", "--image-opts",
-                                   "--output=json", f"{how},file.filename={path}"], check=True,
-                                  stdout=subprocess.PIPE)
+            done = subprocess.run(["qemu-img", "info", *locked, "--image-opts", "--output=json",
+                                   f"{how},file.filename={images}/{name}"], check=True, stdout=subprocess.PIPE)
             assert json.loads(done.stdout)["virtual-size"] == 8 * MIB
-            secret.undefine()
-            left.pop_all()
-        # without its key only the one whose header tells no size
-        pool.storageVolLookupByName("plain.luks").resize(12 * MIB)
-        said = daemon.lodge("vol-resize", "q.qcow2", "12M", "default", ok=False).err
-        assert "encrypted" in said and "secret" in said
+        secret.undefine()

@@ -1,0 +1,25 @@
+"""Pools that need a kernel of their own, LVM and NFS, in a user-mode Linux: what it runs is tests/uml/storage.sh.
+The sanitizers' memory map does not fit there, so it runs the plain build."""
+import os
+import subprocess
+
+import pytest
+
+from lodgetest import ROOT, guest_files
+
+PLAIN = ROOT / "build" / "lodge"
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not PLAIN.exists(), reason="needs root and build/lodge (make)")
+def test_storage(tmp_path):
+    files = guest_files("uml")
+    words = [files / "linux", "mem=512M", "rootfstype=hostfs", "rootflags=/", "ro", "quiet", "con=null",
+             "con0=null,fd:1", f"uml_dir={tmp_path}", f"init={ROOT}/tests/uml/init",
+             f"run={ROOT}/tests/uml/storage.sh", f"uml={files}", f"lodge={PLAIN}"]
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          timeout=170, env={**os.environ, "TMPDIR": str(tmp_path)})
+    said = done.stdout.decode(errors="replace")
+    if "Kernel panic" in said or "proc" not in said and "$ " not in said:
+        pytest.skip(f"user-mode Linux does not run here: {said[-2000:]}")
+    assert "PASSED" in said, said[-8000:]
+    print(said)
