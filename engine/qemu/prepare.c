@@ -142,7 +142,7 @@ static void note_networks(const Guest *live, const EngineStart *how, Notes *note
 				     interface->type == INTERFACE_DIRECT;
 		if (elsewhere && name)
 			notes_add(notes, "guest \"%s\": interface %s is connected in user mode, not "
-				  "to %s \"%s\": it reaches out, but nothing reaches it",
+				  "to %s \"%s\": it reaches out, and is reached by port-forward alone",
 				  live->name, interface->mac,
 				  enum_name(&interface_types, (int)interface->type), name);
 	}

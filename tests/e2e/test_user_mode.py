@@ -1,7 +1,10 @@
 """Networks without this host's: user mode by QEMU and by passt, tunnels, taps that others made, and what is
 refused by name; and a guest that boots from the network."""
+import json
+import os
 import re
 import shutil
+import subprocess
 
 import pytest
 
@@ -123,3 +126,45 @@ def test_pxe(net_daemon):
     console.expect(lodgetest.READY, 300)
     net_daemon.lodge("destroy", "web1")
     net_daemon.lodge("net-destroy", "n")
+
+
+GUEST = """<domain type='qemu'><name>w1</name><memory unit='MiB'>64</memory>
+<os><type arch='x86_64' machine='q35'>hvm</type></os><devices><interface type='network'>
+<source network='default'/><model type='virtio'/></interface></devices></domain>"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="takes root to be somebody else")
+def test_without_root(tmp_path):
+    """A person's daemon has `default`, in user mode; ports are forwarded live."""
+    for folder in tmp_path, tmp_path.parent, tmp_path.parent.parent:
+        folder.chmod(0o755)
+    home = tmp_path / "home"
+    home.mkdir()
+    shutil.chown(home, 65534, 65534)
+    (tmp_path / "w1.xml").write_text(GUEST)
+    env = {"HOME": str(home), "XDG_RUNTIME_DIR": str(home), "PATH": os.environ["PATH"]}
+
+    def lodge(*words):
+        done = subprocess.run(["unshare", "-n", "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+                               lodgetest.LODGE, *map(str, words)], env=env, text=True, timeout=90, cwd=home,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return done.stdout
+
+    try:
+        wait_until(lambda: re.search(r"default +active +yes", lodge("net-list", "--all")), 60, "default is there")
+        lodge("define", tmp_path / "w1.xml")
+        assert "reached by port-forward alone" in lodge("start", "w1")
+        assert "leads to guest" in lodge("port-forward", "w1", "18080:80")
+        assert "below 1024 are root's" in lodge("port-forward", "w1", "80:80")
+        assert re.search(r"18080/tcp +w1 +80 +user +port-forward", lodge("port-forward-list"))
+        assert [entry["port"] for entry in json.loads(lodge("port-forward-list", "--json"))["forwards"]] == ["18080/tcp"]
+        lodge("net-destroy", "default")
+        lodge("destroy", "w1")
+        assert "not active: lodge net-start default" in lodge("start", "w1")
+        assert "only root makes bridges" in lodge("net-start", "default")
+    finally:
+        lodge("destroy", "w1")
+        for lock in home.rglob("daemon.lock"):
+            pid = int(lock.read_text())
+            os.kill(pid, 15)
+            wait_until(lambda p=pid: not os.path.exists(f"/proc/{p}"), 60, "the daemon has ended")
