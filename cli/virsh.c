@@ -57,6 +57,8 @@ static const struct {
 	{ "net-dhcp-leases", "Failed to get leases info for %s" },
 	{ "nwfilter-define", "Failed to define network filter from %s" },
 	{ "nwfilter-undefine", "Failed to undefine network filter %s" },
+	{ "nwfilter-binding-dumpxml", "failed to get nwfilter binding '%s'" },
+	{ "nwfilter-binding-delete", "failed to get nwfilter binding '%s'" },
 	{ "domifaddr", "Failed to query for interfaces addresses" },
 	{ "vncdisplay", "Failed to get VNC port. Is this domain using VNC?" },
 };
@@ -102,22 +104,34 @@ static void say_what_failed(void)
 	}
 }
 
+/* The target itself is not there; says so. */
+static gboolean lacks_object(const GError *error)
+{
+	static const struct {
+		OpTarget target;
+		const char *ours, *short_word, *words;
+	} kinds[] = {
+		{ OP_ON_POOL, "there is no storage pool", "pool", "Storage pool" },
+		{ OP_ON_NETWORK, "there is no network", "network", "Network" },
+		{ OP_ON_NWFILTER, "there is no network filter", "nwfilter", "Network filter" },
+	};
+	for (guint i = 0; i < G_N_ELEMENTS(kinds); i++)
+		if (running_op->target == kinds[i].target && strstr(error->message, kinds[i].ours)) {
+			virsh_refuse("failed to get %s '%s'", kinds[i].short_word, running_target);
+			virsh_refuse("%s not found: %s", kinds[i].words, error->message);
+			return TRUE;
+		}
+	return FALSE;
+}
+
 int virsh_failed(const GError *error)
 {
 	fflush(stdout);
 	LodgeError code = op_error_of(error);
 	if (lacks_guest(error))
 		return virsh_refuse("failed to get domain '%s'", running_target);
-	if (running_op && running_op->target == OP_ON_POOL && code == LODGE_ERROR_NOT_FOUND &&
-	    strstr(error->message, "there is no storage pool")) {
-		virsh_refuse("failed to get pool '%s'", running_target);
-		return virsh_refuse("Storage pool not found: %s", error->message);
-	}
-	if (running_op && running_op->target == OP_ON_NETWORK && code == LODGE_ERROR_NOT_FOUND &&
-	    strstr(error->message, "there is no network")) {
-		virsh_refuse("failed to get network '%s'", running_target);
-		return virsh_refuse("Network not found: %s", error->message);
-	}
+	if (running_op && code == LODGE_ERROR_NOT_FOUND && lacks_object(error))
+		return 1;
 	if (running_op && g_str_equal(running_op->name, "start") && code == LODGE_ERROR_STATE &&
 	    strstr(error->message, "already"))
 		return virsh_refuse("Domain is already active");
@@ -260,6 +274,11 @@ static void show_addresses(G_GNUC_UNUSED Cli *cli, G_GNUC_UNUSED const char *tar
 		       word_of(one, "protocol"), word_of(one, "address"));
 }
 
+static void show_updated(G_GNUC_UNUSED Cli *cli, const char *target, json_t *result)
+{
+	printf("Updated network %s %s", target, word_of(result, "what"));
+}
+
 /* Verbs whose result virsh shows in another form. */
 static const struct {
 	const char *verb;
@@ -274,6 +293,7 @@ static const struct {
 	{ "vcpuinfo", show_vcpuinfo },
 	{ "dommemstat", show_memstat },
 	{ "domifaddr", show_addresses },
+	{ "net-update", show_updated },
 };
 
 static int show_otherwise(Cli *cli, const Op *op, const char *target, gpointer args, gboolean *done)
@@ -427,18 +447,24 @@ static const char *last_word(int argc, char *const *argv)
 }
 
 /* Whether the document that the command names cannot be read; errno tells why. */
-static gboolean lacks_file(const Op *op)
+static gboolean lacks_file(const Op *op, int argc, char *const *argv)
 {
+	gboolean wanted = FALSE;
 	for (guint i = 0; op->args && i < op->args->n; i++)
-		if (op->args->rows[i].kind == ROW_XML && running_word)
-			return access(running_word, R_OK) < 0;
-	return FALSE;
+		wanted |= op->args->rows[i].kind == ROW_XML;
+	for (int i = 0; wanted && i < argc; i++) {
+		const char *value = strchr(argv[i], '=');
+		/* a document may stand there itself */
+		if (*argv[i] == '<' || access(argv[i], R_OK) == 0 || (value && access(value + 1, R_OK) == 0))
+			return FALSE;
+	}
+	return wanted && running_word && access(running_word, R_OK) < 0;
 }
 
 /* What virsh finds out before it speaks to anyone; 0: nothing. */
-static int refuse_words(const Virsh *virsh, const Op *op, const char *name)
+static int refuse_words(const Virsh *virsh, const Op *op, const char *name, int argc, char *const *argv)
 {
-	if (lacks_file(op))
+	if (lacks_file(op, argc, argv))
 		return virsh_refuse("Failed to open file '%s': %s", running_word, g_strerror(errno));
 	if (virsh->read_only && op->method && op->perm != OP_PERM_READ)
 		return virsh_refuse("operation forbidden: read only access prevents %s", name);
@@ -472,7 +498,7 @@ static int run_found(Virsh *virsh, const Verb *verb, const char *name, int argc,
 	running_word = last_word(argc, argv);
 	cli_style.before = g_str_has_suffix(verb->op.name, "save") ? "\n" : NULL;
 	given_uri = virsh->uri;
-	code = refuse_words(virsh, through ? through : &verb->op, name);
+	code = refuse_words(virsh, through ? through : &verb->op, name, argc, argv);
 	if (code == 0 && !cli_read_words(&verb->op, argc, argv, &target, &args, &error))
 		return virsh_refuse("%s", error->message);
 	if (code == 0) {

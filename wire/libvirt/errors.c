@@ -107,9 +107,17 @@ void lv_send_missing(LvClient *client, const LvHeader *header, const LvProc *pro
 		     const GError *error)
 {
 	gboolean of_guest = proc->missing == numbers[LODGE_ERROR_NOT_FOUND];
-	if (error->domain == lv_quark() || op_error_of(error) != LODGE_ERROR_NOT_FOUND || of_guest)
+	if (error->domain == lv_quark() || op_error_of(error) != LODGE_ERROR_NOT_FOUND || of_guest) {
 		lv_send_gerror(client, header, proc, error);
-	else
-		lv_send_error(client, header, proc->missing ? proc->missing : LV_ERR_SYSTEM,
-			      LV_FROM_QEMU, error->message);
+		return;
+	}
+	LvErrorDomain domain = LV_FROM_QEMU;
+	const char *words = "";
+	for (guint i = OP_ON_POOL; i < G_N_ELEMENTS(targets); i++)
+		if (targets[i].missing == proc->missing && targets[i].words) {
+			domain = targets[i].domain;
+			words = targets[i].words;
+		}
+	g_autofree char *text = g_strconcat(words, error->message, NULL);
+	lv_send_error(client, header, proc->missing ? proc->missing : LV_ERR_SYSTEM, (int)domain, text);
 }
