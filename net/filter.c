@@ -205,7 +205,7 @@ static void begin_chain(Compiler *compiler, const char *name, const char *suffix
 static gboolean add_rule(Compiler *compiler, const Entry *entry, gboolean out, GError **error)
 {
 	FilterLine line = { .port_id = compiler->port, .rule = entry->rule, .values = entry->values,
-			    .out = out };
+			    .out = out, .rejects = compiler->request->rejects };
 	if (filter_rule_lines(compiler->script->text, &line, error))
 		return TRUE;
 	g_prefix_error(error, "network filter \"%s\", rule %u: ", entry->filter->name,

@@ -23,6 +23,7 @@ typedef struct FilterRequest {
 	const GPtrArray *addresses;	/* char *: learned ones for $IP; may be NULL */
 	FilterFind find;
 	gpointer data;
+	gboolean rejects; /* the kernel can answer on a bridge: "reject" is no mere "drop" */
 } FilterRequest;
 
 typedef struct FilterScript {
@@ -63,6 +64,7 @@ typedef struct FilterLine {
 	const GHashTable *values; /* name -> GPtrArray of char * */
 	gboolean out;		  /* the chain's direction: from the guest */
 	gboolean any_packets;	  /* of the rules about IP: as if it had no state */
+	gboolean rejects;	  /* as in the request */
 } FilterLine;
 
 /* Appends to @text the lines for @line, one for each value of its variables; none where it means

@@ -12,6 +12,7 @@
 static GMutex lock;
 static GHashTable *ports; /* name -> GPtrArray of chains; NULL: the table was not looked at yet */
 static guint next_id;
+static gboolean rejects; /* whether the kernel can answer on a bridge; known with the table */
 
 /* ---- what is there ---- */
 
@@ -68,6 +69,13 @@ static void look(void)
 	json_decref(root);
 }
 
+/* Nothing is left of it. */
+static const char reject_probe[] =
+	"add table bridge lodge_probe\n"
+	"add chain bridge lodge_probe c { type filter hook prerouting priority 0; }\n"
+	"add rule bridge lodge_probe c ether type 0x0800 reject\n"
+	"delete table bridge lodge_probe\n";
+
 static gboolean prepare(GError **error)
 {
 	if (ports)
@@ -76,6 +84,7 @@ static gboolean prepare(GError **error)
 	if (!nft_run(table, error))
 		return FALSE;
 	ports = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
+	rejects = nft_run(reject_probe, NULL);
 	look();
 	return TRUE;
 }
@@ -90,6 +99,9 @@ static gboolean apply(const FilterBinding *binding, const FilterScript *script, 
 		filter_remove_script(text, binding->port, old);
 	g_string_append(text, script->text->str);
 	if (!nft_run(text->str, error)) {
+		if (strstr(text->str, "ct count"))
+			g_prefix_error(error, "connlimit-above needs a kernel that tracks connections on "
+				       "bridges (modprobe nf_conntrack_bridge): ");
 		g_prefix_error(error, "network filter \"%s\" on %s: ", binding->filter, binding->port);
 		return FALSE;
 	}
@@ -103,7 +115,7 @@ gboolean filter_host_apply(const FilterBinding *binding, const GPtrArray *addres
 	g_mutex_lock(&lock);
 	gboolean ok = prepare(error);
 	FilterRequest request = { .id = ++next_id, .binding = binding, .addresses = addresses,
-				  .find = find, .data = data };
+				  .find = find, .data = data, .rejects = rejects };
 	g_autoptr(FilterScript) script = ok ? filter_compile(&request, error) : NULL;
 	ok = script && apply(binding, script, error);
 	g_mutex_unlock(&lock);

@@ -506,10 +506,14 @@ static const char *verdict(const Rule *rule)
 	case FILTER_CONTINUE:
 		return "continue";
 	case FILTER_DROP:
-	case FILTER_REJECT: /* a bridge may not answer in the name of others on every kernel */
-		return "drop";
+	case FILTER_REJECT:
+		break;
 	}
-	return "drop";
+	/* Frames are dropped, as libvirt does. Linux answers where packets come in only: so the guest is told,
+	 * and others are not (linux/net/bridge/netfilter/nft_reject_bridge.c). */
+	gboolean answers = rule->line->rule->action == FILTER_REJECT && rule->line->rejects &&
+			   rule->line->out && !filter_is_frames(rule->protocol);
+	return answers ? "reject" : "drop";
 }
 
 static gboolean accepts(const Rule *rule)

@@ -51,13 +51,16 @@ static FilterBinding *binding_of(const char *filter, const char *parameters)
 	return binding;
 }
 
+static gboolean kernel_rejects;
+
 static char *compile(const char *filter, const char *parameters, const char *ip, GError **error)
 {
 	FilterBinding *binding = binding_of(filter, parameters);
 	g_autoptr(GPtrArray) addresses = g_ptr_array_new();
 	if (ip)
 		g_ptr_array_add(addresses, (gpointer)ip);
-	FilterRequest request = { .id = 7, .binding = binding, .addresses = addresses, .find = find };
+	FilterRequest request = { .id = 7, .binding = binding, .addresses = addresses, .find = find,
+				  .rejects = kernel_rejects };
 	g_autoptr(FilterScript) script = filter_compile(&request, error);
 	GString *text = g_string_new(script ? script->text->str : NULL);
 	if (script) { /* what removes it must be accepted as well */
@@ -202,6 +205,24 @@ static void test_variables(void)
 	end();
 }
 
+/* A guest is told where the kernel can do that; others are not, nor is who sent a mere frame. */
+static void test_reject(void)
+{
+	begin();
+	add("<filter name='r'><rule action='reject' direction='out'><tcp dstportstart='25'/></rule>"
+	    "<rule action='reject' direction='in'><udp dstportstart='69'/></rule>"
+	    "<rule action='reject' direction='out'><arp/></rule></filter>");
+	g_autofree char *drops = compile("r", "", NULL, NULL);
+	g_assert_null(strstr(drops, "reject"));
+	kernel_rejects = TRUE;
+	g_autofree char *rejects = compile("r", "", NULL, NULL);
+	kernel_rejects = FALSE;
+	has(rejects, "th dport 25 reject");
+	has(rejects, "th dport 69 drop");
+	has(rejects, "ether type 0x0806 drop");
+	end();
+}
+
 static void test_circle(void)
 {
 	g_autoptr(GError) error = NULL;
@@ -321,6 +342,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/nwfilter/stock", test_stock);
 	g_test_add_func("/nwfilter/every-condition", test_every_condition);
 	g_test_add_func("/nwfilter/variables", test_variables);
+	g_test_add_func("/nwfilter/reject", test_reject);
 	g_test_add_func("/nwfilter/circle", test_circle);
 	g_test_add_func("/nwfilter/learning", test_learning);
 	g_test_add_func("/nwfilter/learn", test_learn);
