@@ -10,6 +10,7 @@
 #include "host/file.h"
 #include "host/process.h"
 #include "host/spawn.h"
+#include "net/forward.h"
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -124,6 +125,29 @@ static void remove_files(const NetConfig *config, const char *network)
 	}
 }
 
+/* Who has what dnsmasq asked for, and what to do; NULL where it complains of something else. Its words are
+ * "... listening socket for 192.0.2.1: Address already in use" and "... bind DHCP server socket: ...". */
+static char *holder_of(const char *said)
+{
+	static const char before[] = "listening socket for ";
+	const char *address = strstr(said, before);
+	gboolean dns = address != NULL;
+	g_autofree char *who = NULL;
+	if (!strstr(said, "Address already in use"))
+		return NULL;
+	ForwardSpec spec = { .udp = TRUE, .first = dns ? 53 : 67, .last = dns ? 53 : 67 };
+	const char *end = dns ? strstr(address, ": ") : NULL;
+	if (end)
+		g_strlcpy(spec.address, address + strlen(before),
+			  MIN(sizeof spec.address, (gsize)(end - address) - strlen(before) + 1));
+	gboolean known = forward_taken(&spec, &who);
+	spec.udp = FALSE;
+	known = known || (dns && forward_taken(&spec, &who));
+	return g_strdup_printf(": %s%s%s", known ? who : "another server listens there", "; end it, ",
+			       dns ? "let it listen on its own addresses only, or say <dns enable='no'/>" :
+				     "or give the network no <dhcp>");
+}
+
 /* Starts one that reads the files that are there; returns its pidfd, or -1. */
 static int launch(const NetConfig *config, const char *network, GError **error)
 {
@@ -142,11 +166,10 @@ static int launch(const NetConfig *config, const char *network, GError **error)
 	if (!spawn_run(&how, START_MS, &said, &status, error))
 		return -1;
 	if (!WIFEXITED(status) || WEXITSTATUS(status)) {
-		gboolean taken = strstr(said, "Address already in use") != NULL;
-		const char *hint = " (another DNS server listens there: set dns enable='no', or let it "
-				   "listen on its own addresses only)";
-		fail(error, LODGE_ERROR_SYSTEM, "dnsmasq of network \"%s\": %s%s", network,
-		     *g_strstrip(said) ? said : "failed without a word", taken ? hint : "");
+		g_autofree char *holder = holder_of(g_strstrip(said));
+		fail(error, holder ? LODGE_ERROR_IN_USE : LODGE_ERROR_SYSTEM,
+		     "dnsmasq of network \"%s\": %s%s", network,
+		     *said ? said : "failed without a word", holder ? holder : "");
 		return -1;
 	}
 	int pidfd = find_process(config, network);

@@ -509,8 +509,8 @@ static const char *verdict(const Rule *rule)
 	case FILTER_REJECT:
 		break;
 	}
-	/* Frames are dropped, as libvirt does. Linux answers where packets come in only: so the guest is told,
-	 * and others are not (linux/net/bridge/netfilter/nft_reject_bridge.c). */
+	/* Frames are dropped, as libvirt does. Linux answers where packets come in only: so the guest is
+	 * told, and others are not (linux/net/bridge/netfilter/nft_reject_bridge.c). */
 	gboolean answers = rule->line->rule->action == FILTER_REJECT && rule->line->rejects &&
 			   rule->line->out && !filter_is_frames(rule->protocol);
 	return answers ? "reject" : "drop";

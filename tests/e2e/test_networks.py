@@ -342,7 +342,7 @@ def test_refusals(net_daemon):
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     try:
         assert listener.stdout.readline()
-        refused("dns", net("dns", "192.168.78", NAT), "Address already in use", "another DNS server")
+        refused("dns", net("dns", "192.168.78", NAT), "Address already in use", f"(pid {listener.pid})", "53/udp")
     finally:
         listener.kill()
         listener.wait()

@@ -1,0 +1,156 @@
+"""Networks when things go wrong: the daemon is killed in the middle of a start or stop, dnsmasq is killed again
+and again, other programs' firewalls stop guests, and there are more guests than addresses."""
+import contextlib
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from lodgetest import wait_until
+from nettest import net_daemon  # noqa: F401  (a fixture)
+from test_networks import NAT, chains, define, dnsmasq_of, net, others, start, world  # noqa: F401
+
+needs_strace = pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+
+# Calls of the daemon's thread that starts or stops a network; which of them is the last word of a tool, of the
+# kernel or of a file depends on how it is built, so they are spread over all.
+START = [("rename", 1), ("sendto", 5), ("sendto", 7), ("clone", 1), ("clone", 2), ("waitid,wait4", 1),
+         ("waitid,wait4", 2)]
+STOP = [("unlink", 1), ("sendto", 2), ("clone", 1), ("waitid,wait4", 1)]
+
+
+@contextlib.contextmanager
+def deadly(daemon, calls, nth):
+    """The @nth of the system calls @calls of any thread kills the daemon."""
+    tracer = subprocess.Popen(["strace", "-f", "-p", str(daemon.process.pid), "-o", "/dev/null",
+                               "-e", f"inject={calls}:signal=SIGKILL:when={nth}"], stderr=subprocess.PIPE, text=True)
+    for line in tracer.stderr:
+        if "attached" in line:
+            break
+    yield
+    tracer.terminate()
+    tracer.communicate()
+
+
+def there(daemon, name):
+    """What of the network can be seen: its bridge with address, rules, dnsmasq."""
+    links = daemon.sh("ip -br addr show")
+    return [bool(re.search(rf"^br-{name} .*192\.168\.", links, re.M)), f"to_br-{name}" in chains(daemon),
+            dnsmasq_of(daemon, name) is not None]
+
+
+@needs_strace
+def test_killed_in_the_middle(net_daemon):
+    """At whatever point of a start or a stop the daemon is killed: the next one has the network whole, or
+    nothing of it; guests of another network stay connected; in the end nothing is left."""
+    start(net_daemon, "calm", net("calm", "192.168.90", NAT))
+    net_daemon.sh("ip link add tap9 type veth peer name tap8; ip link set tap9 master br-calm")
+    define(net_daemon, "red", net("red", "192.168.70", NAT))
+    killed = 0
+    for verb, points in (("net-start", START), ("net-destroy", STOP)):
+        for calls, nth in points:
+            if (verb == "net-destroy") != ("red" in net_daemon.lodge("net-list", "--name").out.split()):
+                net_daemon.lodge("net-start" if verb == "net-destroy" else "net-destroy", "red")
+            with deadly(net_daemon, calls, nth):
+                net_daemon.lodge(verb, "red", ok=None)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    net_daemon.process.wait(0.3)
+            if net_daemon.process.returncode is None:
+                continue
+            killed += 1
+            net_daemon.start()
+            active = "red" in net_daemon.lodge("net-list", "--name").out.split()
+            wait_until(lambda a=active: there(net_daemon, "red") == [a] * 3, 60,
+                       f"after {verb}, {calls} {nth}: all or nothing, active {active}")
+            assert "master br-calm" in net_daemon.sh("ip link show tap9")
+            assert there(net_daemon, "calm") == [True] * 3
+    assert killed >= 6, "most points are not met any more"
+    for name in "red", "calm":
+        net_daemon.lodge("net-destroy", name, ok=None)
+    assert not chains(net_daemon) - {"forward", "input", "postrouting"}
+    assert not [words for words in net_daemon.processes().values() if "dnsmasq" in words]
+    assert "br-" not in net_daemon.sh("ip -br link")
+    left = [path.name for path in (net_daemon.root / "run/networks").iterdir()]
+    assert not left, left
+
+
+def test_dnsmasq_dies_again_and_again(net_daemon, others):
+    """It is started again, but not in a mad loop; leases are kept."""
+    start(net_daemon, "red", net("red", "192.168.70", NAT))
+    guest = others("g1").join("br-red")
+    address = re.search(r"192\.168\.70\.1\d\d", guest.dhcp()).group()
+    log, seen = net_daemon.root / "daemon.err", set()
+    for times in range(1, 4):
+        wait_until(lambda: dnsmasq_of(net_daemon, "red") not in seen | {None}, 60, "dnsmasq runs again")
+        seen.add(dnsmasq_of(net_daemon, "red"))
+        net_daemon.sh(f"kill -9 {dnsmasq_of(net_daemon, 'red')}", ok=False)
+        wait_until(lambda t=times: log.read_text().count("it is started again") >= t, 60, "the log says so")
+    wait_until(lambda: dnsmasq_of(net_daemon, "red") not in seen | {None}, 60, "dnsmasq runs again")
+    assert address in guest.dhcp()
+    assert address in net_daemon.lodge("net-dhcp-leases", "red").out
+    net_daemon.lodge("net-destroy", "red")
+    assert not dnsmasq_of(net_daemon, "red")
+
+
+def test_range_is_used_up(net_daemon, others):
+    """Who comes too late gets no address, and gets one when another has given its back."""
+    start(net_daemon, "red", net("red", "192.168.70", NAT).replace("70.200", "70.101"))
+    first, second, third = (others(name).join("br-red") for name in ("g1", "g2", "g3"))
+    first.dhcp()
+    second.dhcp()
+    script = net_daemon.write("udhcpc", "#!/bin/sh\n")
+    late = third.sh(f"busybox udhcpc -i eth0 -q -n -f -t 2 -T 1 -s {script} 2>&1", ok=False)
+    assert "no lease" in late or "failing" in late, late
+    assert len(json.loads(net_daemon.lodge("net-dhcp-leases", "red", "--json").out)["leases"]) == 2
+    net_daemon.lodge("net-update", "red", "add", "ip-dhcp-range",
+                     "<range start='192.168.70.150' end='192.168.70.151'/>", "--live")
+    assert "192.168.70.15" in third.dhcp()
+
+
+def remedy(daemon, owner):
+    """The command that net-check offers against @owner's rules; None where it has nothing to say."""
+    checks = json.loads(daemon.lodge("net-check", "--json").out)["checks"]
+    return next((check["remedy"] for check in checks if check["name"] == f"br-red: {owner}"), None)
+
+
+DOCKER = """iptables -N DOCKER-USER; iptables -A DOCKER-USER -j RETURN; iptables -N DOCKER-ISOLATION-STAGE-1
+iptables -A DOCKER-ISOLATION-STAGE-1 -j RETURN; iptables -P FORWARD DROP; iptables -A FORWARD -j DOCKER-USER
+iptables -A FORWARD -j DOCKER-ISOLATION-STAGE-1"""
+UFW = """for c in before-input user-input before-forward user-forward; do iptables -N ufw-$c; done
+iptables -A INPUT -j ufw-before-input; iptables -A ufw-before-input -i lo -j ACCEPT
+iptables -A ufw-before-input -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+iptables -A ufw-before-input -j ufw-user-input
+iptables -A FORWARD -j ufw-before-forward
+iptables -A ufw-before-forward -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+iptables -A ufw-before-forward -j ufw-user-forward
+iptables -P INPUT DROP; iptables -P FORWARD DROP"""
+# what the program would do with these words
+UFW_TOOL = """#!/bin/sh
+case "$*" in
+"route allow in on "*) iptables -A ufw-user-forward -i $5 -j ACCEPT;;
+"route allow out on "*) iptables -A ufw-user-forward -o $5 -j ACCEPT;;
+"allow in on "*) iptables -A ufw-user-input -i $4 -j ACCEPT;;
+*) exit 1;;
+esac
+"""
+
+
+@pytest.mark.skipif(not shutil.which("iptables"), reason="iptables is not installed")
+@pytest.mark.parametrize("owner, rules", [("docker", DOCKER), ("ufw", UFW)], ids=["docker", "ufw"])
+def test_firewalls_of_others(net_daemon, others, world, owner, rules):
+    """A guest's packets that Docker's or ufw's rules stop pass after the command that net-check offers."""
+    start(net_daemon, "red", net("red", "192.168.70", NAT))
+    guest = others("g1").join("br-red")
+    guest.dhcp()
+    assert guest.reaches("203.0.113.2") and remedy(net_daemon, owner) is None
+    net_daemon.sh(rules)
+    assert not guest.reaches("203.0.113.2"), "the rules of this test stop nothing"
+    offered = remedy(net_daemon, owner)
+    tool = net_daemon.write("ufw", UFW_TOOL)
+    tool.chmod(0o755)
+    net_daemon.sh(f"PATH={tool.parent}:$PATH; {offered}")
+    assert guest.reaches("203.0.113.2"), offered
+    assert guest.reaches("192.168.70.1") and "192.168.70." in guest.dhcp()
+    assert remedy(net_daemon, owner) is None
