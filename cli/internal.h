@@ -101,7 +101,7 @@ gboolean show_bytes(const char *bytes, gsize length);
 
 /* ---- object_event.c ---- */
 
-extern const Shape net_event_args, pool_event_args, secret_event_args;
+extern const Shape net_event_args, pool_event_args, secret_event_args, nodedev_event_args;
 int run_object_event(Cli *cli, const Op *op, const char *target, gpointer args);
 
 /* ---- volume.c ---- */
@@ -132,6 +132,10 @@ int run_stream(Cli *cli, const Op *op, const char *target, gpointer args);
 int run_blkinfo(Cli *cli, const Op *op, const char *target, gpointer args);
 int run_check(Cli *cli, const Op *op, const char *target, gpointer args);
 int run_list(Cli *cli, const Op *op, const char *target, gpointer args);
+/* Whether the argument @name of @op is said. */
+gboolean cli_flag(const Op *op, gconstpointer args, const char *name);
+/* nodedev.c */
+int run_nodedev_list(Cli *cli, const Op *op, const char *target, gpointer args);
 int run_then_console(Cli *cli, const Op *op, const char *target, gpointer args);
 const Shape *with_console(const Shape *args);
 /* Attaches this terminal to the console of @target. */

@@ -1,5 +1,5 @@
-/* net-event, pool-event, secret-event: what happens to networks, storage pools and secrets, as virsh prints
- * it. The stream is that of `events`, one JSON object a line.
+/* net-event, pool-event, secret-event, nodedev-event: what happens to networks, storage pools, secrets and
+ * the host's devices, as virsh prints it. The stream is that of `events`, one JSON object a line.
  * Neighbours: verbs.c knows the verbs; ops/guest_watch.c sends. */
 #include "cli/internal.h"
 #include "base/fd.h"
@@ -32,6 +32,8 @@ typedef struct EventArgs {
 static const Row network_rows[] = { FILTER("network", "network, by name or uuid"), OTHERS };
 static const Row pool_rows[] = { FILTER("pool", "storage pool, by name or uuid"), OTHERS };
 static const Row secret_rows[] = { FILTER("secret", "secret, by uuid"), OTHERS };
+static const Row nodedev_rows[] = { FILTER("device", "device, by name"), OTHERS };
+const Shape nodedev_event_args = SHAPE("nodedev-event-args", EventArgs, nodedev_rows);
 const Shape net_event_args = SHAPE("net-event-args", EventArgs, network_rows);
 const Shape pool_event_args = SHAPE("pool-event-args", EventArgs, pool_rows);
 const Shape secret_event_args = SHAPE("secret-event-args", EventArgs, secret_rows);
@@ -46,6 +48,7 @@ static const Family families[] = {
 	{ "net-event", "network-", "network", { "lifecycle" } },
 	{ "pool-event", "pool-", "storage pool", { "lifecycle", "refresh" } },
 	{ "secret-event", "secret-", "secret", { "lifecycle", "value-changed" } },
+	{ "nodedev-event", "nodedev-", "node device", { "lifecycle", "update" } },
 };
 
 static const Family *family_of(const Op *op)

@@ -9,7 +9,7 @@
 
 /* ---- list ---- */
 
-static gboolean flag(const Op *op, gconstpointer args, const char *name)
+gboolean cli_flag(const Op *op, gconstpointer args, const char *name)
 {
 	for (guint i = 0; op->args && i < op->args->n; i++)
 		if (g_str_equal(op->args->rows[i].name, name))
@@ -68,7 +68,7 @@ static void ask_for_table(const Cli *cli, const Op *op, gpointer args)
 	static const char *const others[] = { "id", "uuid", "name", "title" };
 	gboolean table = !cli->json;
 	for (guint i = 0; i < G_N_ELEMENTS(others); i++)
-		table = table && !flag(op, args, others[i]);
+		table = table && !cli_flag(op, args, others[i]);
 	for (guint i = 0; table && i < op->args->n; i++)
 		if (g_str_equal(op->args->rows[i].name, "table"))
 			shape_arg_from_text(&op->args->rows[i], args, "yes", NULL);
@@ -84,11 +84,11 @@ int run_list(Cli *cli, const Op *op, const char *target, gpointer args)
 	json_t *items = json_object_get(reply.json, op->result->rows[0].name);
 	const char *names[4] = { NULL };
 	guint n = 0;
-	if (flag(op, args, "id"))
+	if (cli_flag(op, args, "id"))
 		names[n++] = "id";
-	if (flag(op, args, "uuid"))
+	if (cli_flag(op, args, "uuid"))
 		names[n++] = "uuid";
-	if (flag(op, args, "name"))
+	if (cli_flag(op, args, "name"))
 		names[n++] = "name";
 	Op as_table = *op;
 	as_table.show = OP_SHOW_TABLE;
@@ -96,7 +96,7 @@ int run_list(Cli *cli, const Op *op, const char *target, gpointer args)
 		show_json(reply.json);
 	else if (n > 0)
 		print_members(items, names);
-	else if (flag(op, args, "title"))
+	else if (cli_flag(op, args, "title"))
 		show_with_titles(op, target, args, reply.json);
 	else
 		show_result(&as_table, target, args, reply.json);
@@ -139,12 +139,12 @@ int run_blkinfo(Cli *cli, const Op *op, const char *target, gpointer args)
 		show_json(reply.json);
 		return 0;
 	}
-	for (size_t i = 0; flag(op, args, "human") && i < json_array_size(disks); i++)
+	for (size_t i = 0; cli_flag(op, args, "human") && i < json_array_size(disks); i++)
 		humanize(json_array_get(disks, i));
 	Op shown = *op;
 	json_t *result = reply.json;
 	shown.show = OP_SHOW_TABLE;
-	if (!flag(op, args, "all")) {
+	if (!cli_flag(op, args, "all")) {
 		shown.show = OP_SHOW_FIELDS;
 		shown.result = op->result->rows[0].of;
 		result = json_array_get(disks, 0);
@@ -226,7 +226,7 @@ int run_then_console(Cli *cli, const Op *own, const char *target, gpointer args)
 		show_json(reply.json);
 	else
 		show_result(op, target, args, reply.json);
-	if (!flag(own, args, "console"))
+	if (!cli_flag(own, args, "console"))
 		return fflush(stdout) == 0 ? 0 : 1;
 	const char *name = json_string_value(json_object_get(reply.json, "name"));
 	return console_attach(cli, name ? name : target);

@@ -60,6 +60,16 @@ static const struct {
 	{ "nwfilter-binding-dumpxml", "failed to get nwfilter binding '%s'" },
 	{ "nwfilter-binding-delete", "failed to get nwfilter binding '%s'" },
 	{ "domifaddr", "Failed to query for interfaces addresses" },
+	{ "nodedev-list", "Failed to list node devices" },
+	{ "nodedev-create", "Failed to create node device from %s" },
+	{ "nodedev-define", "Failed to define node device from '%s'" },
+	{ "nodedev-destroy", "Failed to destroy node device '%s'" },
+	{ "nodedev-undefine", "Failed to undefine node device '%s'" },
+	{ "nodedev-detach", "Failed to detach device %s" },
+	{ "nodedev-reattach", "Failed to re-attach device %s" },
+	{ "nodedev-reset", "Failed to reset device %s" },
+	{ "nodedev-start", "Failed to start device %s" },
+	{ "nodedev-autostart", "failed to mark device %s as autostarted" },
 	{ "vncdisplay", "Failed to get VNC port. Is this domain using VNC?" },
 };
 
@@ -109,15 +119,16 @@ static gboolean lacks_object(const GError *error)
 {
 	static const struct {
 		OpTarget target;
-		const char *ours, *short_word, *words;
+		const char *ours, *what, *words;
 	} kinds[] = {
-		{ OP_ON_POOL, "there is no storage pool", "pool", "Storage pool" },
-		{ OP_ON_NETWORK, "there is no network", "network", "Network" },
-		{ OP_ON_NWFILTER, "there is no network filter", "nwfilter", "Network filter" },
+		{ OP_ON_POOL, "there is no storage pool", "failed to get pool", "Storage pool" },
+		{ OP_ON_NETWORK, "there is no network", "failed to get network", "Network" },
+		{ OP_ON_NWFILTER, "there is no network filter", "failed to get nwfilter", "Network filter" },
+		{ OP_ON_NODEDEV, "no node device", "Could not find matching device", "Node device" },
 	};
 	for (guint i = 0; i < G_N_ELEMENTS(kinds); i++)
 		if (running_op->target == kinds[i].target && strstr(error->message, kinds[i].ours)) {
-			virsh_refuse("failed to get %s '%s'", kinds[i].short_word, running_target);
+			virsh_refuse("%s '%s'", kinds[i].what, running_target);
 			virsh_refuse("%s not found: %s", kinds[i].words, error->message);
 			return TRUE;
 		}

@@ -13,6 +13,7 @@ static const struct {
 	{ "Limits", "limits", "Domain Limits" },
 	{ "Host", "host", "Host and Hypervisor" },
 	{ "Networks", "network", "Networking" },
+	{ "Node devices", "nodedev", "Node Device" },
 	{ "Network filters", "filter", "Network Filter" },
 	{ "Secrets", "secret", "Secret" },
 	{ "Snapshots", "snapshot", "Snapshot" },

@@ -1,6 +1,7 @@
 /* The whole: made, begun, freed; definitions that come in. See core.h. */
 #include "core/address_book.h"
 #include "core/forwards.h"
+#include "core/nodedevs.h"
 #include "core/nwfilters.h"
 #include "core/core.h"
 #include "base/error.h"
@@ -196,6 +197,7 @@ Core *core_new(const CoreConfig *config, GError **error)
 	core->by_id = g_hash_table_new(NULL, NULL);
 	core->events = events_new();
 	core->filters = filters_new();
+	core->nodedevs = core_nodedevs_new();
 	g_mutex_init(&core->lock);
 	g_mutex_init(&core->index_lock);
 	core->store = store_open(config->paths, error);
@@ -251,6 +253,7 @@ void core_unref(Core *core)
 	filters_free(core->filters);
 	forwards_free(core);
 	book_free(core);
+	core_nodedevs_free(core->nodedevs);
 	events_free(core->events);
 	g_clear_pointer(&core->store, store_free);
 	g_free(core->boot);
@@ -287,6 +290,7 @@ void core_free(Core *core)
 	forget_guests(core);
 	filters_close(core);
 	book_close(core);
+	core_nodedevs_close(core->nodedevs);
 	objects_forget(core);
 	events_close(core->events);
 	core_unref(core);
@@ -318,6 +322,7 @@ void core_begin(Core *core)
 {
 	pools_first_start(core);
 	networks_first_start(core);
+	core_nodedevs_begin(core);
 	if (!core->boot)
 		return;
 	mark_boot(core);

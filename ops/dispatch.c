@@ -225,6 +225,8 @@ static gboolean find_target(OpCall *call, GError **error)
 	int kind = op_target(call->op->target)->kind;
 	if (call->op->target == OP_ON_DAEMON || call->guest)
 		return TRUE;
+	if (call->op->target == OP_ON_NODEDEV)
+		return call->target || fail(error, LODGE_ERROR_INVALID, "no node device is named");
 	if (kind >= 0)
 		call->object = core_object_find(call->core, (CoreKindId)kind, target, error);
 	else

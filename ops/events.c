@@ -1,6 +1,6 @@
 /* See events.h. */
 #include "ops/events.h"
-#include "core/core.h"
+#include "core/nodedevs.h"
 
 typedef struct Listener {
 	guint id;
@@ -28,6 +28,11 @@ guint op_subscribe(Core *core, OpEventFn fn, gpointer data)
 		listeners = g_array_new(FALSE, FALSE, sizeof(Listener *));
 	g_array_append_val(listeners, listener);
 	return listener->id;
+}
+
+void op_watch_devices(Core *core)
+{
+	core_nodedevs_watch(core);
 }
 
 void op_unsubscribe(Core *core, guint id)

@@ -21,5 +21,7 @@ typedef void (*OpEventFn)(const OpEvent *event, gpointer data);
 
 /* Calls @fn for every event from now on; returns a number above 0. */
 guint op_subscribe(Core *core, OpEventFn fn, gpointer data);
+/* Events of the host's devices are told from now on. */
+void op_watch_devices(Core *core);
 /* @fn is not called again. */
 void op_unsubscribe(Core *core, guint id);

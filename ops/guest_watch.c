@@ -3,7 +3,7 @@
 #include "base/fd.h"
 #include "core/addresses.h"
 #include "core/console.h"
-#include "core/core.h"
+#include "core/nodedevs.h"
 #include "ops/families.h"
 
 #include <glib-unix.h>
@@ -183,6 +183,8 @@ static gboolean wanted(const Follower *follower, const CoreEvent *event)
 {
 	if (!follower->event && g_str_equal(event->kind, "monitor"))
 		return FALSE; /* QEMU's own, for who asks for them: the others tell the same */
+	if (!follower->event && g_str_has_prefix(event->kind, "nodedev-"))
+		return FALSE; /* each tap of a guest is one */
 	if (follower->event && g_strcmp0(follower->event, event->kind) != 0)
 		return FALSE;
 	return !follower->domain || g_strcmp0(follower->domain, event->guest) == 0 ||
@@ -220,6 +222,8 @@ static gboolean events(OpCall *call, GError **error)
 				.event = g_strdup(args->event), .left = opt_uint_or(args->count, 0),
 				.fd = ends[1], .pending = g_string_new(NULL) };
 	follower->subscription = core_subscribe(call->core, on_event, follower);
+	if (args->event && g_str_has_prefix(args->event, "nodedev-"))
+		core_nodedevs_watch(call->core);
 	follower->in_source = g_unix_fd_add(ends[1], G_IO_IN, on_readable, follower);
 	if (args->timeout.set && args->timeout.v > 0)
 		follower->timer = g_timeout_add_seconds((guint)args->timeout.v, on_enough, follower);

@@ -25,6 +25,7 @@ typedef enum OpTarget {
 	OP_ON_NETWORK,
 	OP_ON_NWFILTER,
 	OP_ON_SECRET,
+	OP_ON_NODEDEV, /* call->target is its name: the verb looks for it */
 } OpTarget;
 
 /* How doors name a target. */

@@ -16,6 +16,8 @@ static const OpTargetRow rows[] = {
 			     "nwfilter-list", "filters", CORE_NWFILTER },
 	[OP_ON_SECRET] = { "secret", "secret", "SECRET", "uuid of the secret", "secret-list", "secrets",
 			   CORE_SECRET },
+	[OP_ON_NODEDEV] = { "nodedev", "device", "DEVICE", "name of the device, or its WWNN,WWPN",
+			    "nodedev-list", "devices", -1 },
 };
 
 const OpTargetRow *op_target(OpTarget target)

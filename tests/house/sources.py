@@ -4,7 +4,7 @@ import pathlib
 import re
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-ROOMS = ["base", "shape", "model", "host", "store", "image", "engine", "net", "pool", "core",
+ROOMS = ["base", "shape", "model", "host", "store", "image", "engine", "net", "nodedev", "pool", "core",
          "ops", "wire", "cli", "daemon", "nss"]
 COLUMNS_OF_TAB = 8
 

@@ -116,6 +116,7 @@ static const char *target_field(const Op *op)
 	static const char *const fields[] = {
 		[OP_ON_GUEST] = "dom",	       [OP_ON_POOL] = "pool",	  [OP_ON_NETWORK] = "net",
 		[OP_ON_NWFILTER] = "nwfilter", [OP_ON_SECRET] = "secret",
+		[OP_ON_NODEDEV] = "name",
 	};
 	return op && op->target != OP_ON_DAEMON ? fields[op->target] : NULL;
 }
@@ -146,7 +147,8 @@ static const Plan *plan_of(const LvProc *proc)
 void lv_proc_check(const LvProc *proc)
 {
 	const Plan *plan = plan_of(proc);
-	if ((!plan->op && !proc->fn && !proc->later) || (target_field(plan->op) && plan->target < 0))
+	gboolean no_target = target_field(plan->op) && plan->target < 0 && !proc->before;
+	if ((!plan->op && !proc->fn && !proc->later) || no_target)
 		g_error("libvirt: the row of %s is wrong", proc->name);
 	if (proc->other)
 		lv_proc_check(proc->other);
@@ -470,9 +472,14 @@ static void on_done(OpCall *op, const GError *error)
 	call_free(call);
 }
 
-/* Objects travel with name and uuid, secrets with the uuid first: the uuid counts. */
+/* Objects travel with name and uuid, secrets with the uuid first: the uuid counts. Node devices
+ * have a name alone. */
 static void name_target(OpCall *op, const WireValue *value)
 {
+	if (op->op->target == OP_ON_NODEDEV) {
+		op->target = g_strdup(value->s);
+		return;
+	}
 	const guint8 *uuid = value->items[op->op->target == OP_ON_SECRET ? 0 : 1].bytes;
 	if (!op_target_guest(op, uuid))
 		op->target = lv_uuid_text(uuid);

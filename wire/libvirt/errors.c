@@ -28,6 +28,7 @@ static const struct {
 	[OP_ON_NETWORK] = { LV_FROM_NETWORK, LV_ERR_NO_NETWORK, "Network not found: " },
 	[OP_ON_NWFILTER] = { LV_FROM_NWFILTER, LV_ERR_NO_NWFILTER, "Network filter not found: " },
 	[OP_ON_SECRET] = { LV_FROM_SECRET, LV_ERR_NO_SECRET, "Secret not found: " },
+	[OP_ON_NODEDEV] = { LV_FROM_NODEDEV, LV_ERR_NO_NODE_DEVICE, "Node device not found: " },
 };
 
 /* Errors that carry libvirt's number themselves. */

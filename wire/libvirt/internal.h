@@ -210,6 +210,7 @@ typedef struct LvProcs {
 extern const LvProcs lv_procs_connect; /* the connection, events */
 extern const LvProcs lv_procs_login;   /* who a client is */
 extern const LvProcs lv_procs_secret;  /* secrets */
+extern const LvProcs lv_procs_nodedev; /* devices of the host */
 extern const LvProcs lv_procs_node;    /* the host */
 extern const LvProcs lv_procs_domain;  /* guests: found, shown, run, saved, their streams */
 extern const LvProcs lv_procs_tune;    /* what a guest may use */
@@ -315,7 +316,7 @@ typedef struct LvCallback {
 	gboolean qemu; /* monitor events: of the qemu program */
 	gboolean legacy; /* registered without a callback id */
 	char *uuid;    /* only this guest's; NULL: all */
-	char *name;    /* qemu: only this event; NULL: all */
+	char *name;    /* qemu: only this event; node devices: only this one's; NULL: all */
 } LvCallback;
 
 /* An event of the core, for every client that asked. */
@@ -335,13 +336,19 @@ const WireType *lv_event_type(int event, gboolean legacy, guint32 *procedure);
 
 /* ---- object_events.c ---- */
 
-typedef enum LvObjectEvents { LV_NETWORK_EVENTS, LV_POOL_EVENTS, LV_SECRET_EVENTS } LvObjectEvents;
+typedef enum LvObjectEvents {
+	LV_NETWORK_EVENTS,
+	LV_POOL_EVENTS,
+	LV_SECRET_EVENTS,
+	LV_NODEDEV_EVENTS,
+} LvObjectEvents;
 
-/* As lv_events_deliver(), for events of networks, pools and secrets. */
+/* As lv_events_deliver(), for events of networks, pools, secrets and node devices. */
 void lv_object_events_deliver(const OpEvent *event, gpointer server);
 gboolean lv_network_event_register(LvCall *call, GError **error);
 gboolean lv_pool_event_register(LvCall *call, GError **error);
 gboolean lv_secret_event_register(LvCall *call, GError **error);
+gboolean lv_nodedev_event_register(LvCall *call, GError **error);
 gboolean lv_object_event_deregister(LvCall *call, GError **error);
 
 /* ---- what no row can say ---- */

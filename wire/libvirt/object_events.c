@@ -1,5 +1,5 @@
-/* Events of what is no guest: networks, storage pools, secrets. Neighbours: events.c does the same for
- * guests, whose events have forms without a callback id; ops/events.h tells. */
+/* Events of what is no guest: networks, storage pools, secrets, node devices. Neighbours: events.c does the
+ * same for guests, whose events have forms without a callback id; ops/events.h tells. */
 #include "wire/libvirt/internal.h"
 
 #include <jansson.h>
@@ -29,12 +29,17 @@ static const LvObjectFamily families[] = {
 	[LV_SECRET_EVENTS] = { "secret", "secret",
 			       { { 0, "secret-lifecycle", 382, " event:i32 detail:i32" },
 				 { 1, "secret-value-changed", 383, "" } } },
+	[LV_NODEDEV_EVENTS] = { "node_device", "dev",
+				{ { 0, "nodedev-lifecycle", 376, " event:i32 detail:i32" },
+				  { 1, "nodedev-update", 377, "" } } },
 };
 
 /* The core's words in the order of virNetworkEventLifecycleType, virStoragePoolEventLifecycleType and
  * virSecretEventLifecycleType, which agree. */
 static const char *const lifecycles[] = { "defined", "undefined", "started", "stopped", "created",
 					  "deleted" };
+/* virNodeDeviceEventLifecycleType. */
+static const char *const device_lifecycles[] = { "created", "deleted", "defined", "undefined" };
 
 static const EventRow *row_of(const LvObjectFamily *family, gint64 event)
 {
@@ -61,7 +66,8 @@ static void tell(LvClient *client, gpointer data)
 	for (guint i = 0; client->callbacks && i < client->callbacks->len; i++) {
 		const LvCallback *callback = &g_array_index(client->callbacks, LvCallback, i);
 		if (callback->family != telling->family || callback->event != telling->row->event ||
-		    (callback->uuid && !g_str_equal(callback->uuid, telling->event->uuid)))
+		    (callback->uuid && !g_str_equal(callback->uuid, telling->event->uuid)) ||
+		    (callback->name && g_strcmp0(callback->name, telling->event->object)))
 			continue;
 		WireValue values[MAX_FIELDS] = { { .i = callback->id }, telling->object,
 						 { .i = telling->number }, { .i = 0 } };
@@ -93,6 +99,17 @@ static void fill_object(WireArena *arena, WireValue *value, const WireType *type
 	}
 }
 
+static int lifecycle_of(const LvObjectFamily *family, const char *event)
+{
+	gboolean device = family == &families[LV_NODEDEV_EVENTS];
+	const char *const *words = device ? device_lifecycles : lifecycles;
+	guint n = device ? G_N_ELEMENTS(device_lifecycles) : G_N_ELEMENTS(lifecycles);
+	for (guint i = 0; event && i < n; i++)
+		if (g_str_equal(words[i], event))
+			return (int)i;
+	return 0;
+}
+
 static void deliver(const LvObjectFamily *family, const EventRow *row, const OpEvent *event,
 		    gpointer server)
 {
@@ -102,9 +119,7 @@ static void deliver(const LvObjectFamily *family, const EventRow *row, const OpE
 	Telling telling = { .family = family, .row = row, .event = event, .type = wire_type(signature) };
 	json_t *json = event->json ? json_loads(event->json, 0, NULL) : NULL;
 	fill_object(&arena, &telling.object, telling.type->fields[1].type, event, json);
-	for (guint i = 0; event->event && i < G_N_ELEMENTS(lifecycles); i++)
-		if (g_str_equal(lifecycles[i], event->event))
-			telling.number = (int)i;
+	telling.number = lifecycle_of(family, event->event);
 	lv_each_client(server, tell, &telling);
 	json_decref(json);
 	wire_arena_clear(&arena);
@@ -136,6 +151,8 @@ static gboolean register_callback(LvCall *call, LvObjectEvents which, GError **e
 	for (guint i = 0; object->set && i < object->n && !callback.uuid; i++)
 		if (object->items[i].n == 16)
 			callback.uuid = lv_uuid_text(object->items[i].bytes);
+	if (object->set && which == LV_NODEDEV_EVENTS)
+		callback.name = g_strdup(object->items[0].s);
 	lv_put(call, "callbackID")->i = lv_callback_add(call->client, callback);
 	return TRUE;
 }
@@ -153,6 +170,12 @@ gboolean lv_pool_event_register(LvCall *call, GError **error)
 gboolean lv_secret_event_register(LvCall *call, GError **error)
 {
 	return register_callback(call, LV_SECRET_EVENTS, error);
+}
+
+gboolean lv_nodedev_event_register(LvCall *call, GError **error)
+{
+	op_watch_devices(lv_core(call->client));
+	return register_callback(call, LV_NODEDEV_EVENTS, error);
 }
 
 gboolean lv_object_event_deregister(LvCall *call, GError **error)

@@ -7,7 +7,7 @@
 static const LvProcs *const tables[] = {
 	&lv_procs_connect,
 	&lv_procs_login,
-	&lv_procs_secret,
+	&lv_procs_secret, &lv_procs_nodedev,
 	&lv_procs_node,
 	&lv_procs_domain,
 	&lv_procs_tune,
