@@ -226,8 +226,18 @@ static gboolean read_sub(Reader *reader, Place *here, const TreeRow *entry, xmlN
 	return read_struct(reader, row->of, x, item);
 }
 
+/* An element that says nothing is not printed, and so not the first of two. */
+static gboolean says_nothing(const xmlNode *x)
+{
+	for (const xmlNode *c = x->children; c; c = c->next)
+		if (c->type == XML_ELEMENT_NODE || !xmlIsBlankNode((xmlNode *)c))
+			return FALSE;
+	return !x->properties;
+}
+
 /* Whether @x is a second one of what may stand once: it is then kept like an unknown element. */
-static gboolean is_surplus(const TreeNode *kid, const TreeRow *sub, guint8 *seen, char *object)
+static gboolean is_surplus(const TreeNode *kid, const TreeRow *sub, const xmlNode *x, guint8 *seen,
+			   char *object)
 {
 	if (sub && (sub->row->kind == ROW_LIST || sub->row->kind == ROW_STRINGS))
 		return FALSE;
@@ -237,7 +247,7 @@ static gboolean is_surplus(const TreeNode *kid, const TreeRow *sub, guint8 *seen
 		return FALSE; /* it only holds others: what a second one holds is added to them */
 	if (seen[kid->index])
 		return TRUE;
-	seen[kid->index] = 1;
+	seen[kid->index] = kid->presence->len || !says_nothing(x);
 	return FALSE;
 }
 
@@ -267,7 +277,7 @@ static gboolean read_kids(Reader *reader, const TreeNode *node, xmlNode *x, char
 		const TreeNode *kid = tree_kid(node, qualified(c, &buffer));
 		const TreeRow *sub = kid ? tree_row(kid->sub, NULL, object) : NULL;
 		gboolean applies = kid && (sub || !kid->sub->len || kid->attrs->len);
-		if (!applies || is_surplus(kid, sub, seen, object)) {
+		if (!applies || is_surplus(kid, sub, c, seen, object)) {
 			/* a second one is printed behind the first, or it would be read as the first */
 			int after = applies ? MAX(last, (int)kid->index) : last;
 			extra_add((ShapeHead *)object, node, after, NULL, element_text(c));
