@@ -125,7 +125,7 @@ void help_family(const char *family)
 	list_family(family);
 }
 
-int run_help(G_GNUC_UNUSED Cli *cli, G_GNUC_UNUSED const Op *op, G_GNUC_UNUSED const char *target,
+int run_help(Cli *cli, G_GNUC_UNUSED const Op *op, G_GNUC_UNUSED const char *target,
 	     gpointer args)
 {
 	GPtrArray *topic = ((HelpArgs *)args)->topic;
@@ -135,6 +135,10 @@ int run_help(G_GNUC_UNUSED Cli *cli, G_GNUC_UNUSED const Op *op, G_GNUC_UNUSED c
 	}
 	int words;
 	const Verb *verb = cli_find_verb((int)topic->len, (char *const *)topic->pdata, &words);
+	if (verb && verb->run_words) { /* it explains itself */
+		char *const ask[] = { (char *)"--help" };
+		return verb->run_words(cli, &verb->op, 1, ask);
+	}
 	if (verb) {
 		help_verb(&verb->op);
 		return 0;

@@ -108,7 +108,8 @@ static int run_words(Own *own, int argc, char **argv)
 		return unknown_verb(argv[0]);
 	if (verb->run_words) {
 		const Cli here = { .json = own->json };
-		return own->help ? (help_verb(&verb->op), 0) :
+		char *const ask[] = { (char *)"--help" };
+		return own->help ? verb->run_words(&here, &verb->op, 1, ask) :
 				   verb->run_words(&here, &verb->op, argc - words, argv + words);
 	}
 	argc = take_trailing(own, argc - words, argv + words);

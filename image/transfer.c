@@ -19,7 +19,7 @@ struct ImageTransfer {
 	char *path;
 	int fd;
 	gboolean upload;
-	guint64 at, end; /* in the file */
+	guint64 at, end, size; /* in the file */
 };
 
 static ImageTransfer *begin(const char *path, int fd, gboolean upload, guint64 offset, guint64 length,
@@ -42,7 +42,8 @@ static ImageTransfer *begin(const char *path, int fd, gboolean upload, guint64 o
 	}
 	ImageTransfer *transfer = g_new(ImageTransfer, 1);
 	*transfer = (ImageTransfer){ .path = g_strdup(path), .fd = fd, .upload = upload, .at = offset,
-				     .end = length ? offset + length : (guint64)size };
+				     .end = length ? offset + length : (guint64)size,
+				     .size = (guint64)size };
 	return transfer;
 }
 
@@ -78,6 +79,21 @@ int image_transfer_fd(const ImageTransfer *transfer)
 guint64 image_transfer_left(const ImageTransfer *transfer)
 {
 	return transfer->end - transfer->at;
+}
+
+guint64 image_transfer_size(const ImageTransfer *transfer)
+{
+	return transfer->size;
+}
+
+guint64 image_transfer_at(const ImageTransfer *transfer)
+{
+	return transfer->at;
+}
+
+void image_transfer_limit(ImageTransfer *transfer, guint64 length)
+{
+	transfer->end = transfer->at + MIN(length, image_transfer_left(transfer));
 }
 
 gboolean image_transfer_next(ImageTransfer *transfer, gboolean *data, guint64 *length, GError **error)

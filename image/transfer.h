@@ -22,6 +22,11 @@ int image_transfer_fd(const ImageTransfer *transfer);
 
 /* Bytes that are left. */
 guint64 image_transfer_left(const ImageTransfer *transfer);
+/* Bytes of the whole volume, and where the next of them is. */
+guint64 image_transfer_size(const ImageTransfer *transfer);
+guint64 image_transfer_at(const ImageTransfer *transfer);
+/* No more than @length bytes from here on. */
+void image_transfer_limit(ImageTransfer *transfer, guint64 length);
 
 /* Download: whether data or a hole comes next, and how many bytes of it, at most what is left; 0 at the
  * end. FALSE on failure. */

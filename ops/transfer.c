@@ -14,6 +14,7 @@ struct OpTransfer {
 	CoreVolume *volume;
 	ImageTransfer *image;
 	gboolean upload;
+	guint64 begin; /* where in the volume it began */
 	Lane *lane;
 };
 
@@ -31,6 +32,7 @@ OpTransfer *op_transfer_new(CoreVolume *volume, gboolean upload, guint64 offset,
 	OpTransfer *transfer = g_new0(OpTransfer, 1);
 	transfer->volume = volume;
 	transfer->upload = upload;
+	transfer->begin = offset;
 	transfer->lane = lane_new();
 	if (known->type != VOLUME_FILE && known->type != VOLUME_BLOCK)
 		fail(error, LODGE_ERROR_UNSUPPORTED,
@@ -44,6 +46,26 @@ OpTransfer *op_transfer_new(CoreVolume *volume, gboolean upload, guint64 offset,
 	}
 	transfer_free(transfer);
 	return NULL;
+}
+
+guint64 op_transfer_size(const OpTransfer *transfer)
+{
+	return image_transfer_size(transfer->image);
+}
+
+guint64 op_transfer_left(const OpTransfer *transfer)
+{
+	return image_transfer_left(transfer->image);
+}
+
+guint64 op_transfer_at(const OpTransfer *transfer)
+{
+	return image_transfer_at(transfer->image);
+}
+
+void op_transfer_limit(OpTransfer *transfer, guint64 length)
+{
+	image_transfer_limit(transfer->image, length);
 }
 
 gboolean op_transfer_is_upload(const OpTransfer *transfer)
@@ -82,9 +104,45 @@ gboolean op_transfer_hole(OpTransfer *transfer, guint64 n, GError **error)
 	return image_transfer_skip(transfer->image, n, error);
 }
 
+/* ---- uploads that broke off ---- */
+
+#define BROKEN_MAX 1024 /* more are forgotten, all of them: their clients begin anew */
+
+static GMutex broken_lock;
+static GHashTable *broken; /* path -> guint64 *; under broken_lock */
+
+guint64 op_transfer_broken_at(const OpTransfer *transfer)
+{
+	g_mutex_lock(&broken_lock);
+	const guint64 *at = broken ? g_hash_table_lookup(broken, transfer->volume->volume->path) : NULL;
+	guint64 there = at ? *at : 0;
+	g_mutex_unlock(&broken_lock);
+	return there;
+}
+
+/* An upload ends: what is there of it, where it is to be gone on with. */
+static void note_end(const OpTransfer *transfer, guint64 at, gboolean abandoned)
+{
+	const char *path = transfer->volume->volume->path;
+	guint64 there = op_transfer_broken_at(transfer);
+	g_mutex_lock(&broken_lock);
+	if (!broken)
+		broken = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	if (g_hash_table_size(broken) >= BROKEN_MAX)
+		g_hash_table_remove_all(broken);
+	if (!abandoned)
+		g_hash_table_remove(broken, path);
+	else if (transfer->begin <= there && at > transfer->begin)
+		g_hash_table_insert(broken, g_strdup(path), g_memdup2(&at, sizeof at));
+	g_mutex_unlock(&broken_lock);
+}
+
 gboolean op_transfer_end(OpTransfer *transfer, gboolean abandoned, GError **error)
 {
+	guint64 at = image_transfer_at(transfer->image);
 	gboolean ok = image_transfer_end(transfer->image, abandoned, error);
+	if (transfer->upload)
+		note_end(transfer, at, abandoned || !ok);
 	core_volume_end(transfer->volume, transfer->upload);
 	transfer_free(transfer);
 	return ok;

@@ -14,6 +14,14 @@ typedef struct OpTransfer OpTransfer;
 /* Begins: marks the volume as in use. It takes @volume, also on failure. Blocks. */
 OpTransfer *op_transfer_new(CoreVolume *volume, gboolean upload, guint64 offset, guint64 length,
 			    GError **error);
+/* Before it is served: the volume's bytes, those that are left, where the next is, and at most @length more. */
+guint64 op_transfer_size(const OpTransfer *transfer);
+guint64 op_transfer_left(const OpTransfer *transfer);
+guint64 op_transfer_at(const OpTransfer *transfer);
+void op_transfer_limit(OpTransfer *transfer, guint64 length);
+/* How many bytes from the start of the volume are there of an upload that broke off, since this daemon was
+ * started; 0: none did. An upload that goes on from there, or anywhere before, adds to it. */
+guint64 op_transfer_broken_at(const OpTransfer *transfer);
 gboolean op_transfer_is_upload(const OpTransfer *transfer);
 Lane *op_transfer_lane(OpTransfer *transfer);
 

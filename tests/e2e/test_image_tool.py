@@ -31,6 +31,41 @@ STEPS = [  # of each: both run it, in a folder of their own
     ["measure", "-O", "qcow2", "test.qcow2"],
     ["measure", "--size", "1G", "-O", "raw"],
     ["map", "--output=json", "linked.qcow2"],
+    # every other option there is
+    ["create", "-q", "-u", "-f", "qcow2", "-b", "gone.qcow2", "-F", "qcow2", "far.qcow2", "1M"],
+    ["create", "--object", "secret,id=k,data=abc", "-f", "luks", "-o", "key-secret=k,iter-time=10", "l.luks", "1M"],
+    ["info", "--object", "secret,id=k,data=abc", "--image-opts", "driver=luks,key-secret=k,file.filename=l.luks"],
+    ["info", "--image-opts", "driver=qcow2,file.filename=test.qcow2", "-U"],
+    ["info", "-f", "qcow2", "--force-share", "--output", "human", "test.qcow2"],
+    ["convert", "-q", "-W", "-m", "4", "-r", "100M", "-t", "unsafe", "-T", "writeback", "-S", "0", "-f", "qcow2", "-O",
+     "qcow2", "-o", "lazy_refcounts=on", "test.qcow2", "more.qcow2"],
+    ["convert", "-n", "--target-is-zero", "-O", "qcow2", "test.qcow2", "more.qcow2"],
+    ["convert", "-C", "--salvage", "-O", "raw", "test.qcow2", "copied.raw"],
+    ["convert", "-B", "test.qcow2", "-F", "qcow2", "-O", "qcow2", "test.qcow2", "above.qcow2"],
+    ["convert", "--image-opts", "--target-image-opts", "-n", "driver=qcow2,file.filename=test.qcow2",
+     "driver=raw,file.filename=copied.raw"],
+    ["resize", "-q", "-f", "raw", "--preallocation=falloc", "copied.raw", "21M"],
+    ["resize", "--preallocation", "off", "--image-opts", "driver=raw,file.filename=copied.raw", "22M"],
+    ["rebase", "-p", "-q", "-t", "unsafe", "-T", "unsafe", "-f", "qcow2", "-b", "", "above.qcow2"],
+    ["rebase", "-U", "-u", "-b", "test.qcow2", "-F", "qcow2", "above.qcow2"],
+    ["commit", "-p", "-d", "-f", "qcow2", "-t", "unsafe", "-r", "1G", "-b", "test.qcow2", "above.qcow2"],
+    ["check", "-q", "-r", "leaks", "-T", "none", "-f", "qcow2", "more.qcow2"],
+    ["compare", "-p", "-q", "-s", "-U", "-f", "qcow2", "-F", "raw", "-T", "unsafe", "test.qcow2", "copied.raw"],
+    ["snapshot", "-q", "-c", "two", "more.qcow2"],
+    ["convert", "-l", "snapshot.name=two", "-O", "raw", "more.qcow2", "two.raw"],
+    ["measure", "-f", "qcow2", "-l", "two", "-O", "raw", "--output=json", "more.qcow2"],
+    ["measure", "--image-opts", "-U", "-O", "qcow2", "-o", "cluster_size=4k", "driver=raw,file.filename=test.raw"],
+    ["snapshot", "-a", "two", "more.qcow2"],
+    ["snapshot", "-U", "--image-opts", "-l", "driver=qcow2,file.filename=test.qcow2"],
+    ["bitmap", "--add", "-g", "64k", "-f", "qcow2", "more.qcow2", "b0"],
+    ["bitmap", "--disable", "more.qcow2", "b0"],
+    ["bitmap", "--add", "--merge", "b0", "more.qcow2", "b1"],
+    ["bitmap", "--merge", "b0", "-b", "more.qcow2", "-F", "qcow2", "more.qcow2", "b1"],
+    ["convert", "--bitmaps", "--skip-broken-bitmaps", "-O", "qcow2", "more.qcow2", "bits.qcow2"],
+    ["map", "-f", "qcow2", "-s", "64k", "-l", "1M", "-U", "test.qcow2"],
+    ["map", "--start-offset=64k", "--max-length", "1M", "--output", "human", "test.qcow2"],
+    ["amend", "-p", "-q", "-f", "qcow2", "-t", "unsafe", "--force", "-o", "lazy_refcounts=off", "more.qcow2"],
+    ["check", "--image-opts", "driver=qcow2,file.filename=more.qcow2"],
     ["info", "none.qcow2"],
     ["create", "-f", "nosuch", "x", "1M"],
     ["convert"],
@@ -65,7 +100,9 @@ def test_json_and_help(tmp_path):
     run([LODGE, "image", "create", "-f", "qcow2", "x.qcow2", "1M"], tmp_path)
     assert '"virtual-size": 1048576' in run([LODGE, "--json", "image", "info", "x.qcow2"], tmp_path).stdout
     assert '"virtual-size": 1048576' in run([LODGE, "image", "info", "x.qcow2", "--json"], tmp_path).stdout
-    assert "-f FORMAT" in run([LODGE, "image", "create", "--help"], tmp_path).stdout
+    asked = run([LODGE, "image", "create", "--help"], tmp_path).stdout
+    assert "-f FORMAT" in asked and run([LODGE, "help", "image", "create"], tmp_path).stdout == asked
+    assert run([LODGE, "--help", "image", "create"], tmp_path).stdout == asked
 
 
 def test_names_who_uses_it(tmp_path):

@@ -39,6 +39,10 @@ void request_abandon(Request *request);
 /* The daemon's end of the stream that this request opened; the caller owns it. */
 int request_take_stream(Request *request);
 
+/* The request's connection rests until it is woken. */
+void request_sleep(Request *request);
+void request_wake(Request *request);
+
 /* ---- args.c ---- */
 
 /* Fills call->args from the query and @body. */
@@ -103,6 +107,26 @@ void feed_progress(Feed *feed, double fraction, const char *text);
 void feed_end(Feed *feed, json_t *json);
 /* The connection is closing: nothing more is sent. */
 void feed_gone(Feed *feed);
+
+/* ---- bytes.c: plain bodies of volumes ---- */
+
+typedef struct Bytes Bytes;
+
+/* The records of @fd (ops/transfer.h), which it takes, for @request. */
+Bytes *bytes_new(Request *request, int fd);
+void bytes_free(Bytes *bytes);
+/* The request is gone; bytes_free() follows from elsewhere. */
+void bytes_gone(Bytes *bytes);
+/* The body of a download: takes @bytes. */
+struct MHD_Response *bytes_response(Bytes *bytes, guint64 length);
+/* Upload: takes so many of @size bytes; the connection sleeps where that is not all. */
+gsize bytes_take(Bytes *bytes, const void *data, gsize size);
+/* Upload: all has come. FALSE: not yet known, the connection sleeps; TRUE: done, @error says why not. */
+gboolean bytes_finish(Bytes *bytes, GError **error);
+/* "bytes=FROM-TO" of a Range, TO included; without TO it is G_MAXUINT64. */
+gboolean bytes_range(const char *text, guint64 *from, guint64 *to);
+/* "bytes FROM-TO/SIZE" of a Content-Range. */
+gboolean bytes_content_range(const char *text, guint64 *from, guint64 *to);
 
 /* ---- pump.c ---- */
 

@@ -1,6 +1,8 @@
 /* One request: bytes -> call -> reply. MHD calls request_handle() once for the header, once for each
  * part of the body, and once at its end; while the verb runs elsewhere the connection sleeps, and after
  * it was woken request_handle() is called once more to send what is ready. */
+#include "base/error.h"
+#include "ops/transfer.h"
 #include "wire/rest/internal.h"
 
 #include <glib-unix.h>
@@ -26,6 +28,8 @@ struct Request {
 	gboolean closing; /* no reply any more */
 	guint hup;	/* watches for the client going away while a job runs */
 	int stream_fd;	/* of an OP_SHOW_STREAM verb that succeeded */
+	gboolean plain; /* bytes of a volume, as body or reply; see bytes.c */
+	Bytes *bytes;	/* of an upload: ours; of a download: the reply's; NULL: none yet */
 	/* What to send: */
 	struct MHD_Response *response;
 	guint status;
@@ -59,12 +63,25 @@ static enum MHD_Result send_reply(Request *request)
 	return ok;
 }
 
-static void wake(Request *request)
+void request_sleep(Request *request)
+{
+	request->asleep = TRUE;
+	request->conn->waiting_since = 0;
+	MHD_suspend_connection(request->mhd);
+}
+
+void request_wake(Request *request)
 {
 	if (!request->asleep)
 		return;
 	request->asleep = FALSE;
 	rest_wake(request->mhd);
+}
+
+/* Verbs whose stream may also be a plain body: the bytes of volumes. */
+static gboolean is_volumes(const Op *op)
+{
+	return g_str_equal(op->name, "vol-upload") || g_str_equal(op->name, "vol-download");
 }
 
 /* ---- the call ---- */
@@ -90,8 +107,72 @@ static void end_feed(Feed *feed, const OpCall *call, const GError *error)
 	feed_end(feed, json_pack("{s:o}", "result", result));
 }
 
+static gboolean is_upload(const Request *request)
+{
+	return g_str_equal(request->op->name, "vol-upload");
+}
+
+/* "bytes *\/SIZE": how far an upload came that broke off; who asks goes on behind that. */
+static gboolean asks_how_far(const Request *request)
+{
+	const char *range = header(request, MHD_HTTP_HEADER_CONTENT_RANGE);
+	return range && g_str_has_prefix(range, "bytes */");
+}
+
+static void tell_how_far(Request *request, OpTransfer *transfer)
+{
+	guint64 there = op_transfer_broken_at(transfer);
+	g_autofree char *range = g_strdup_printf("bytes=0-%" G_GUINT64_FORMAT, there - 1);
+	op_transfer_drop(transfer);
+	set_reply(request, MHD_HTTP_PERMANENT_REDIRECT, /* "Resume Incomplete", as Google's upload has it */
+		  MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT));
+	if (there)
+		MHD_add_response_header(request->response, MHD_HTTP_HEADER_RANGE, range);
+}
+
+static void set_download(Request *request, guint64 at, guint64 length, guint64 size)
+{
+	guint64 from, to;
+	gboolean part = bytes_range(header(request, MHD_HTTP_HEADER_RANGE), &from, &to);
+	set_reply(request, part ? MHD_HTTP_PARTIAL_CONTENT : MHD_HTTP_OK,
+		  bytes_response(request->bytes, length));
+	g_autofree char *range = g_strdup_printf("bytes %" G_GUINT64_FORMAT "-%" G_GUINT64_FORMAT
+						 "/%" G_GUINT64_FORMAT, at, at + length - 1, size);
+	if (part)
+		MHD_add_response_header(request->response, MHD_HTTP_HEADER_CONTENT_RANGE, range);
+}
+
+/* The volume is ready for its bytes. */
+static void begin_bytes(Request *request, OpTransfer *transfer)
+{
+	g_autoptr(GError) error = NULL;
+	guint64 from = 0, to = 0, at = op_transfer_at(transfer), size = op_transfer_size(transfer);
+	const char *range = header(request, is_upload(request) ? MHD_HTTP_HEADER_CONTENT_RANGE :
+								 MHD_HTTP_HEADER_RANGE);
+	if (asks_how_far(request)) {
+		tell_how_far(request, transfer);
+		return;
+	}
+	if (range && (is_upload(request) ? bytes_content_range : bytes_range)(range, &from, &to) &&
+	    to != G_MAXUINT64)
+		op_transfer_limit(transfer, to - from + 1);
+	guint64 length = op_transfer_left(transfer);
+	int fd = op_transfer_serve(transfer, FALSE, &error);
+	if (fd < 0) {
+		set_error(request, (guint)op_http_status(error), error, NULL);
+		return;
+	}
+	request->bytes = bytes_new(request, fd);
+	if (!is_upload(request))
+		set_download(request, at, length, size);
+}
+
 static void set_success(Request *request, OpCall *call)
 {
+	if (call->transfer) {
+		begin_bytes(request, g_steal_pointer(&call->transfer));
+		return;
+	}
 	if (call->op->show != OP_SHOW_STREAM) {
 		set_reply(request, MHD_HTTP_OK, reply_call(call));
 		return;
@@ -131,7 +212,7 @@ static void on_done(OpCall *call, const GError *error)
 			   (call->op->lane == OP_LANE || call->op->lane == OP_BESIDE);
 	if (request) {
 		set_result(waiter, call, error);
-		wake(request);
+		request_wake(request);
 	}
 	waiter_free(waiter);
 	if (at_once)
@@ -160,12 +241,34 @@ static gboolean can_upgrade(const Request *request)
 	       g_ascii_strcasecmp(connection, "upgrade") == 0;
 }
 
+/* Where the body begins in the volume, or the reply: headers say it as well as the query. */
+static gboolean set_offset(const Request *request, OpCall *call, GError **error)
+{
+	guint64 from = 0, to;
+	const char *range = header(request, is_upload(request) ? MHD_HTTP_HEADER_CONTENT_RANGE :
+								 MHD_HTTP_HEADER_RANGE);
+	if (!range || asks_how_far(request))
+		return TRUE;
+	if (is_upload(request) && !bytes_content_range(range, &from, &to))
+		return fail(error, LODGE_ERROR_INVALID, "Content-Range \"%s\" is not \"bytes FROM-TO/SIZE\", "
+			    "nor \"bytes */SIZE\"", range);
+	if (!is_upload(request) && !bytes_range(range, &from, &to))
+		return TRUE;
+	g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, from);
+	for (guint i = 0; i < call->op->args->n; i++)
+		if (g_str_equal(call->op->args->rows[i].name, "offset"))
+			return row_from_text(&call->op->args->rows[i], call->args, text, error);
+	return TRUE;
+}
+
 static OpCall *make_call(Request *request, GError **error)
 {
 	OpCall *call = op_call_new(rest_table(request->conn->server)->core, request->op);
 	call->caller = request->conn->caller;
 	call->target = g_steal_pointer(&request->target);
-	if (rest_args(call, request->mhd, request->body, error))
+	call->takes_transfer = request->plain;
+	if (rest_args(call, request->mhd, request->body, error) &&
+	    (!request->plain || set_offset(request, call, error)))
 		return call;
 	op_call_free(call);
 	return NULL;
@@ -174,7 +277,7 @@ static OpCall *make_call(Request *request, GError **error)
 static void start(Request *request)
 {
 	g_autoptr(GError) error = NULL;
-	if (request->op->show == OP_SHOW_STREAM && !can_upgrade(request)) {
+	if (request->op->show == OP_SHOW_STREAM && !request->plain && !can_upgrade(request)) {
 		refuse(request, MHD_HTTP_UPGRADE_REQUIRED, LODGE_ERROR_INVALID,
 		       "this is a stream: ask for it with \"Connection: Upgrade\" and \"Upgrade: "
 		       "lodge-stream\"");
@@ -211,7 +314,7 @@ void request_abandon(Request *request)
 		if (waiter->feed)
 			feed_gone(waiter->feed);
 	}
-	wake(request);
+	request_wake(request);
 }
 
 int request_take_stream(Request *request)
@@ -243,6 +346,10 @@ static void request_free(Request *request)
 		MHD_destroy_response(request->response);
 	if (request->stream_fd >= 0)
 		close(request->stream_fd);
+	if (request->bytes && is_upload(request))
+		bytes_free(request->bytes);
+	else if (request->bytes)
+		bytes_gone(request->bytes);
 	g_byte_array_unref(request->body);
 	g_free(request->target);
 	g_free(request);
@@ -269,13 +376,45 @@ static void find_op(Request *request, const char *method, const char *url)
 static enum MHD_Result begin(Request *request, const char *method, const char *url)
 {
 	const char *length = header(request, MHD_HTTP_HEADER_CONTENT_LENGTH);
+	find_op(request, method, url);
+	request->plain = request->op && is_volumes(request->op) && !can_upgrade(request);
+	if (request->plain && is_upload(request))
+		return MHD_YES;
 	if (length && g_ascii_strtoull(length, NULL, 10) > REST_MAX_BODY) {
 		refuse(request, MHD_HTTP_CONTENT_TOO_LARGE, LODGE_ERROR_INVALID,
 		       "the body is larger than 8 MiB");
 		return send_reply(request);
 	}
-	find_op(request, method, url);
 	return MHD_YES;
+}
+
+/* A part of an upload's body: the call is there before any of it is read. After a failure the rest is
+ * dropped, for a reply is heard only then. */
+static void take_bytes(Request *request, const char *data, size_t *size)
+{
+	if (!request->response && !request->waiter && !request->bytes)
+		start(request);
+	if (request->bytes) {
+		request->conn->waiting_since = g_get_monotonic_time();
+		*size -= bytes_take(request->bytes, data, *size);
+	} else if (request->response) {
+		*size = 0;
+	} else {
+		request_sleep(request);
+	}
+}
+
+/* All of it is here. FALSE: it is not on the disk yet. */
+static gboolean finish_bytes(Request *request)
+{
+	g_autoptr(GError) error = NULL;
+	if (!bytes_finish(request->bytes, &error))
+		return FALSE;
+	if (error)
+		set_error(request, (guint)op_http_status(error), error, NULL);
+	else
+		set_reply(request, MHD_HTTP_OK, reply_json(json_object()));
+	return TRUE;
 }
 
 /* A part of the body. What is too much is dropped, until that is too much as well. */
@@ -308,14 +447,20 @@ enum MHD_Result request_handle(G_GNUC_UNUSED void *cls, struct MHD_Connection *m
 	}
 	if (request->closing)
 		return MHD_NO;
+	if (*data_size > 0 && request->plain && is_upload(request)) {
+		take_bytes(request, data, data_size);
+		return MHD_YES;
+	}
 	if (*data_size > 0) {
 		size_t size = *data_size;
 		*data_size = 0;
 		return take_part(request, data, size);
 	}
 	conn->waiting_since = 0;
-	if (!request->response && !request->waiter)
+	if (!request->response && !request->waiter && !request->bytes)
 		start(request);
+	if (request->bytes && !request->response && !finish_bytes(request))
+		return MHD_YES;
 	if (request->response)
 		return send_reply(request);
 	request->asleep = TRUE;
