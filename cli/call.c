@@ -151,21 +151,31 @@ static void clear_bar(void)
 		fputs("\r\033[K", stderr);
 }
 
-static void draw_bar(json_t *line)
+void cli_progress(double fraction, const char *text)
 {
 	if (!isatty(STDERR_FILENO))
 		return;
-	const char *text = json_string_value(json_object_get(line, "text"));
-	json_t *fraction = json_object_get(line, "progress");
 	clear_bar();
-	if (fraction) {
-		double value = CLAMP(json_number_value(fraction), 0.0, 1.0);
+	if (fraction >= 0) {
+		double value = MIN(fraction, 1.0);
 		int full = (int)(value * BAR_WIDTH + 0.5);
 		fprintf(stderr, "[%.*s%*s] %3.0f%% ", full, "##############################",
 			BAR_WIDTH - full, "", value * 100);
 	}
 	fprintf(stderr, "%s", text ? text : "");
 	fflush(stderr);
+}
+
+void cli_progress_end(void)
+{
+	clear_bar();
+}
+
+static void draw_bar(json_t *line)
+{
+	json_t *fraction = json_object_get(line, "progress");
+	cli_progress(fraction ? MAX(json_number_value(fraction), 0.0) : -1,
+		     json_string_value(json_object_get(line, "text")));
 }
 
 /* Ends the read that waits for the daemon, which then sees us go and stops the work. */

@@ -83,6 +83,10 @@ gboolean cli_call(Cli *cli, const Op *op, const char *target, gconstpointer args
 /* Opens a stream verb: the socket, which the caller owns, or -1; @early gains what came already. */
 int cli_stream(Cli *cli, const Op *op, const char *target, gconstpointer args, GByteArray *early,
 	       GError **error);
+/* Where standard error is a terminal: how far the work is, 0..1 (negative: nobody knows), in place of what
+ * stood there; and nothing of that any more. */
+void cli_progress(double fraction, const char *text);
+void cli_progress_end(void);
 /* Calls the daemon and shows what it answers, or fails; returns the exit code. */
 int cli_call_and_show(Cli *cli, const Op *op, const char *target, gpointer args);
 /* Prints "error: .." and returns the exit code. */

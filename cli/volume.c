@@ -14,6 +14,7 @@ typedef struct Stream {
 	int fd;
 	GByteArray *early; /* what came before the rest */
 	guint8 *buffer;	   /* of a record */
+	off_t end;	   /* of what is sent */
 } Stream;
 
 /* The arguments of @op and the file; lives for ever. */
@@ -103,6 +104,22 @@ static gboolean send_record(Stream *stream, char letter, guint64 length, gsize d
 	return TRUE;
 }
 
+/* ---- progress ---- */
+
+#define TELL_EVERY (G_USEC_PER_SEC / 10)
+
+/* @whole: bytes in all; 0: nobody knows. */
+static void tell(guint64 done, guint64 whole)
+{
+	static gint64 next;
+	gint64 now = g_get_monotonic_time();
+	if (now < next)
+		return;
+	next = now + TELL_EVERY;
+	g_autofree char *text = g_format_size_full(done, G_FORMAT_SIZE_IEC_UNITS);
+	cli_progress(whole ? (double)done / (double)whole : -1, text);
+}
+
 /* ---- down ---- */
 
 static gboolean put(int file, const guint8 *bytes, gsize n, GError **error)
@@ -125,8 +142,8 @@ static gboolean skip(int file, guint64 n, GError **error)
 
 static gboolean download(Stream *stream, int file, GError **error)
 {
-	for (;;) {
-		guint64 length = 0;
+	for (guint64 length = 0, done = 0;; done += length) {
+		tell(done, 0);
 		switch (next_record(stream, &length, error)) {
 		case 'D':
 			if (!put(file, stream->buffer, length, error))
@@ -168,6 +185,7 @@ static gboolean send_data(Stream *stream, int file, off_t at, guint64 n, GError 
 			return TRUE;
 		if (!send_record(stream, 'D', (guint64)got, (gsize)got, error))
 			return FALSE;
+		tell((guint64)at, (guint64)stream->end);
 		at += got;
 		n -= (guint64)got;
 	}
@@ -192,6 +210,7 @@ static gboolean answer(Stream *stream, gboolean sent, GError **error)
 static gboolean upload(Stream *stream, int file, gboolean sparse, GError **error)
 {
 	off_t end = lseek(file, 0, SEEK_END);
+	stream->end = end;
 	gboolean ok = end >= 0 || fail_errno(error, errno, "the file has no end");
 	for (off_t at = 0; ok && at < end;) {
 		gboolean hole;
@@ -222,6 +241,7 @@ int run_volume_stream(Cli *cli, const Op *own, const char *target, gpointer args
 	g_autofree guint8 *buffer = stream.buffer = g_malloc(TRANSFER_RECORD + TRANSFER_CHUNK);
 	gboolean ok = up ? upload(&stream, file, is_sparse(op, args), &error) :
 			   download(&stream, file, &error);
+	cli_progress_end();
 	if (ok)
 		return 0;
 	g_prefix_error(&error, "%s: ", path);

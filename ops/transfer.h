@@ -14,7 +14,7 @@ typedef struct OpTransfer OpTransfer;
 /* Begins: marks the volume as in use. It takes @volume, also on failure. Blocks. */
 OpTransfer *op_transfer_new(CoreVolume *volume, gboolean upload, guint64 offset, guint64 length,
 			    GError **error);
-/* Before it is served: the volume's bytes, those that are left, where the next is, and at most @length more. */
+/* Before it is served: the volume's bytes, those that are left, where the next is; at most @length more. */
 guint64 op_transfer_size(const OpTransfer *transfer);
 guint64 op_transfer_left(const OpTransfer *transfer);
 guint64 op_transfer_at(const OpTransfer *transfer);

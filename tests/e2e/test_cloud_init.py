@@ -1,5 +1,10 @@
 """Cloud-init: the CD that a guest finds, kept with it, changed, taken out and put in, and gone with it."""
+import os
 import subprocess
+
+import pytest
+
+from lodgetest import ROOT, guest_files
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0d0b3u1c0cX5q1bqv5m3V9Q0X5k1o3u7d8e9f0a1b2 me@here\n"
 
@@ -54,3 +59,34 @@ def test_cloud_init(daemon, tmp_path):
     assert daemon.lodge("run", "bad", "--image", str(image), "--user", "no good", ok=False).code != 0
     assert list((daemon.root / "lib" / "seed").iterdir()) == []
     assert not list((daemon.root / "images").glob("bad*"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_what_cloud_init_makes_of_it(daemon, tmp_path):
+    """Debian's cloud-init, on this machine's files with a layer of their own above, does what the CD says."""
+    image = tmp_path / "empty.qcow2"
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", image, "8M"], check=True)
+    (tmp_path / "key.pub").write_text(KEY)
+    (tmp_path / "net").write_text("version: 2\nethernets:\n  enp1s0:\n    dhcp4: true\n")
+    daemon.lodge("run", "web1", "--image", str(image), "--memory", "64M", "--hostname", "db7", "--user", "lodger",
+                 "--ssh-key", str(tmp_path / "key.pub"), "--network-config", str(tmp_path / "net"), "--paused")
+    seed = daemon.root / "lib" / "seed" / daemon.lodge("domuuid", "web1").out.strip() / "seed.iso"
+    folder, work = tmp_path / "seed", tmp_path / "work"
+    work.mkdir()
+    folder.mkdir()
+    for name in ("user-data", "meta-data", "network-config"):
+        (folder / name).write_text(on_cd(seed, name))
+    done = subprocess.run(["unshare", "--mount", "--uts", "--net", "--pid", "--fork", "bash", "-eu",
+                           ROOT / "tests" / "guest" / "cloud-init", guest_files("cloud") / "tree", folder, work],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          timeout=170)
+    if "no overlay here" in done.stdout:
+        pytest.skip(done.stdout)
+    assert done.returncode == 0, done.stdout[-4000:]
+    said = dict(line.split(": ", 1) for line in done.stdout.splitlines() if line.startswith("RESULT-"))
+    assert said["RESULT-hostname"] == "db7" and said["RESULT-file"] == "db7"
+    assert said["RESULT-keys"] == KEY.strip()
+    assert "/home/lodger:/bin/bash" in said["RESULT-user"]
+    assert said["RESULT-sudo"] == "lodger ALL=(ALL) NOPASSWD:ALL"
+    assert "enp1s0" in said["RESULT-network"]
+    assert said["RESULT-valid"] == "yes"

@@ -66,7 +66,9 @@ def test_import(daemon, tmp_path):
         assert sorted(images.iterdir()) == before, answer
 
     with served({"/good.qcow2": good, "/bad.qcow2": bad, "/page.qcow2": b"<html>" * 100,
-                 "/SHA256SUMS": f"{'0' * 64}  other\n{sums} *good.qcow2\n".encode()}) as (server, at):
+                 "/SHA256SUMS": f"{'0' * 64}  other\n{sums} *good.qcow2\n".encode(),
+                 "/WRONG": f"SHA256 (good.qcow2) = {'0' * 64}\n".encode(), "/OTHER": b"1  other\n",
+                 }) as (server, at):
         daemon.lodge("image", "import", f"{at}/good.qcow2", "--checksum", f"sha256:{sums}")
         assert (images / "good.qcow2").read_bytes() == good
         refused(f"{at}/good.qcow2", says="exists already")
@@ -85,7 +87,9 @@ def test_import(daemon, tmp_path):
         # one's own catalog, with a list of checksums
         (daemon.root / "etc" / "images.json").write_text(json.dumps([
             {"name": "mine", "os": "Mine 1", "address": f"{at}/good.qcow2",
-             "checksum_from": f"{at}/SHA256SUMS"}]))
+             "checksum_from": f"{at}/SHA256SUMS"},
+            {"name": "wrong", "os": "Wrong 1", "address": f"{at}/good.qcow2", "checksum_from": f"{at}/WRONG"},
+            {"name": "unlisted", "os": "No sum", "address": f"{at}/good.qcow2", "checksum_from": f"{at}/OTHER"}]))
         listed = daemon.lodge("image", "catalog").out
         assert "Mine 1" in listed
         for name in ("debian", "ubuntu", "fedora", "almalinux", "centos-stream", "opensuse", "arch",
@@ -93,6 +97,8 @@ def test_import(daemon, tmp_path):
             assert name in listed
         assert "checksum is right" in daemon.lodge("image", "import", "mine").out
         assert (images / "mine.qcow2").read_bytes() == good
+        refused("wrong", says="checksum")
+        refused("unlisted", says="good.qcow2")
     daemon.lodge("image", "import", str(tmp_path / "good.qcow2"), "--name", "file")
     assert (images / "file.qcow2").read_bytes() == good
     refused(str(tmp_path / "bad.qcow2"), says="/etc/shadow")

@@ -1,6 +1,7 @@
-/* The bytes of volumes as plain bodies of HTTP: `curl -T disk.img` and `curl -o disk.img`, with ranges. The far
- * end is ops/transfer.h's, which speaks records on a socket; this file turns them into bodies and back.
- * While the far end has nothing, or takes no more, the connection sleeps: a slow disk or client costs 64 KiB. */
+/* The bytes of volumes as plain bodies of HTTP: `curl -T disk.img` and `curl -o disk.img`, with
+ * ranges. The far end is ops/transfer.h's, which speaks records on a socket; this file turns them
+ * into bodies and back. While the far end has nothing, or takes no more, the connection sleeps: a
+ * slow disk or client costs 64 KiB. */
 #include "wire/rest/internal.h"
 
 #include <errno.h>
@@ -21,11 +22,11 @@ struct Bytes {
 	guint watch;
 	guint64 left; /* of the record that comes, or of the answer */
 	guint8 head[TRANSFER_RECORD];
-	guint got;		 /* bytes of .head */
-	guint8 *out;		 /* upload: a record that is on its way */
-	gsize begin, end;	 /* of it */
-	gboolean said_end;	 /* upload: the last record is sent */
-	GString *answer;	 /* upload: what it says of an error */
+	guint got;	   /* bytes of .head */
+	guint8 *out;	   /* upload: a record that is on its way */
+	gsize begin, end;  /* of it */
+	gboolean said_end; /* upload: the last record is sent */
+	GString *answer;   /* upload: what it says of an error */
 };
 
 static gboolean on_ready(G_GNUC_UNUSED int fd, G_GNUC_UNUSED GIOCondition condition, gpointer data)
@@ -40,7 +41,8 @@ static gboolean on_ready(G_GNUC_UNUSED int fd, G_GNUC_UNUSED GIOCondition condit
 static void sleep_until(Bytes *bytes, GIOCondition condition)
 {
 	if (!bytes->watch)
-		bytes->watch = g_unix_fd_add(bytes->fd, condition | G_IO_HUP | G_IO_ERR, on_ready, bytes);
+		bytes->watch =
+			g_unix_fd_add(bytes->fd, condition | G_IO_HUP | G_IO_ERR, on_ready, bytes);
 	request_sleep(bytes->request);
 }
 
@@ -110,9 +112,9 @@ static ssize_t read_bytes(void *cls, G_GNUC_UNUSED uint64_t position, char *buff
 			return 0;
 		}
 		if (next == NEXT_CUT || bytes->head[0] != 'D')
-			return bytes->head[0] == 'O' && next == NEXT_RECORD ?
-				       MHD_CONTENT_READER_END_OF_STREAM :
-				       MHD_CONTENT_READER_END_WITH_ERROR;
+			return bytes->head[0] == 'O' && next == NEXT_RECORD
+				       ? MHD_CONTENT_READER_END_OF_STREAM
+				       : MHD_CONTENT_READER_END_WITH_ERROR;
 	}
 	gssize n = receive(bytes, buffer, MIN(max, bytes->left));
 	if (n < 0) {
@@ -145,8 +147,8 @@ void bytes_gone(Bytes *bytes)
 
 /* ---- up ---- */
 
-/* FALSE: the far end takes no more now. What it does not take because it has failed is dropped: its answer
- * says why. */
+/* FALSE: the far end takes no more now. What it does not take because it has failed is dropped: its
+ * answer says why. */
 static gboolean flush(Bytes *bytes)
 {
 	while (bytes->begin < bytes->end) {
@@ -225,7 +227,9 @@ gboolean bytes_finish(Bytes *bytes, GError **error)
 		if (next == NEXT_RECORD && bytes->head[0] == 'O')
 			return TRUE;
 		if (next == NEXT_CUT || bytes->head[0] != 'E')
-			return fail(error, LODGE_ERROR_SYSTEM, "the upload was ended by the daemon"), TRUE;
+			return fail(error, LODGE_ERROR_SYSTEM,
+				    "the upload was ended by the daemon"),
+			       TRUE;
 		bytes->answer = g_string_new(NULL);
 	}
 	if (take_answer(bytes, error))
@@ -254,8 +258,8 @@ gboolean bytes_range(const char *text, guint64 *from, guint64 *to)
 		return FALSE;
 	text += strlen("bytes=");
 	*to = G_MAXUINT64;
-	return number(&text, from) && *text == '-' && (text++, *text == '\0' || number(&text, to)) &&
-	       *text == '\0' && *from <= *to;
+	return number(&text, from) && *text == '-' &&
+	       (text++, *text == '\0' || number(&text, to)) && *text == '\0' && *from <= *to;
 }
 
 /* RFC 9110, 14.4; the size of the whole may be "*". */
@@ -265,6 +269,7 @@ gboolean bytes_content_range(const char *text, guint64 *from, guint64 *to)
 	if (!g_str_has_prefix(text, "bytes "))
 		return FALSE;
 	text += strlen("bytes ");
-	return number(&text, from) && *text++ == '-' && number(&text, to) && *text++ == '/' && *from <= *to &&
+	return number(&text, from) && *text++ == '-' && number(&text, to) && *text++ == '/' &&
+	       *from <= *to &&
 	       (g_str_equal(text, "*") || (number(&text, &whole) && *text == '\0' && *to < whole));
 }
