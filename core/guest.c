@@ -227,21 +227,19 @@ gboolean core_guest_rename(CoreGuest *guest, const char *name, GError **error)
 /* ---- running ---- */
 
 /* Going on from a save twice would not fit the disks, so it is put aside before the CPUs run and comes
- * back only where they did not: a crash between leaves NAME.save.used, never a save that is stale. */
+ * back only where they did not: a crash between leaves UUID.save.used, never a save that is stale. */
 static gboolean start_from_save(CoreGuest *guest, guint flags, Notes *notes, GError **error)
 {
 	g_autofree char *path = core_guest_managed_save_path(guest);
-	g_autofree char *used = g_strconcat(path, ".used", NULL);
+	g_autofree char *used = guest_used_save_path(guest);
 	guint wanted = flags & CORE_START_PAUSED ? SAVE_PAUSED : 0;
-	if (rename(path, used) < 0)
-		return fail_errno(error, errno, "cannot rename %s", path);
-	gboolean ok = guest_run_saved(guest, used, wanted, notes, error);
-	if (ok && unlink(used) < 0)
-		log_warning(guest->snap->name, "cannot remove %s: %s", used, g_strerror(errno));
-	if (ok)
+	gboolean ok = guest_run_saved(guest, path, used, wanted, notes, error);
+	if (ok) {
+		guest_drop_used_save(guest);
 		return TRUE;
+	}
 	g_prefix_error(error, "%s (--force-boot starts without the saved state): ", path);
-	if (rename(used, path) < 0)
+	if (rename(used, path) < 0 && errno != ENOENT)
 		log_error(guest->snap->name, "its saved state is in %s: %s", used, g_strerror(errno));
 	return FALSE;
 }
@@ -268,7 +266,10 @@ gboolean core_guest_start(CoreGuest *guest, guint flags, Notes *notes, GError **
 	}
 	EngineStart how = { .paused = (flags & CORE_START_PAUSED) != 0,
 			    .reset_nvram = (flags & CORE_START_RESET_NVRAM) != 0 };
-	return guest_run(guest, definition, &how, notes, error);
+	if (!guest_run(guest, definition, &how, notes, error))
+		return FALSE;
+	guest_drop_used_save(guest);
+	return TRUE;
 }
 
 gboolean core_guest_signal(CoreGuest *guest, EngineSignal signal, GError **error)

@@ -58,6 +58,7 @@ struct CoreGuest {
 
 	/* the lane's */
 	gboolean gone; /* undefined: out of the registry */
+	char *saving;  /* see save.c, tell_successor(); NULL: it is not being saved */
 
 	Consoles *consoles; /* main */
 	Meter *meter;	    /* main; NULL: never asked */
@@ -120,7 +121,15 @@ void guest_running(CoreGuest *guest, EngineRun *run, Guest *live, GuestState sta
 void agent_channel_changed(CoreGuest *guest, gint serial, const char *json);
 
 /* save.c: starts the guest from the file @path; @flags: SaveFlags. Lane. */
-gboolean guest_run_saved(CoreGuest *guest, const char *path, guint flags, Notes *notes,
+/* @saving: what a daemon that died had been at; the guest is taken up and cancelled it. On the lane. */
+void guest_adopt_save(CoreGuest *guest, const char *saving);
+/* The managed save that a start had begun to use up, before the guest ran, is there again. */
+void guest_put_back_save(CoreGuest *guest);
+char *guest_used_save_path(CoreGuest *guest);
+/* The guest runs, from that or without: what was used up goes. */
+void guest_drop_used_save(CoreGuest *guest);
+/* Before its processors run, @path is renamed to @used. */
+gboolean guest_run_saved(CoreGuest *guest, const char *path, const char *used, guint flags, Notes *notes,
 			 GError **error);
 
 /* job.c */

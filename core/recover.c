@@ -26,8 +26,8 @@ gboolean recover_write(CoreGuest *guest, const Guest *live, EngineRun *run, cons
 	Core *core = guest->core;
 	g_autofree char *xml = guest_to_xml(live, SHAPE_XML_LIVE | SHAPE_XML_SECRETS);
 	g_autofree char *record = run ? core->engine->record(run) : NULL;
-	json_t *state = json_pack("{s:i, s:s, s:s*, s:s*}", "id", (int)live->id.v, "xml", xml, "record",
-				  record, "note", note);
+	json_t *state = json_pack("{s:i, s:s, s:s*, s:s*, s:s*}", "id", (int)live->id.v, "xml", xml, "record",
+				  record, "note", note, "saving", guest->saving);
 	g_autofree char *text = state ? json_dumps(state, JSON_COMPACT) : NULL;
 	json_decref(state);
 	if (!text)
@@ -53,7 +53,7 @@ void recover_forget(CoreGuest *guest)
 typedef struct Adoption {
 	CoreGuest *guest;
 	Guest *live;
-	char *record, *note;
+	char *record, *note, *saving;
 } Adoption;
 
 static void adoption_free(Adoption *adoption)
@@ -62,6 +62,7 @@ static void adoption_free(Adoption *adoption)
 	guest_free(adoption->live);
 	g_free(adoption->record);
 	g_free(adoption->note);
+	g_free(adoption->saving);
 	g_free(adoption);
 }
 
@@ -76,11 +77,17 @@ static void adopt(gpointer data)
 	g_autoptr(GError) error = NULL;
 	EngineRun *run = engine_adopt(guest->core->engine, adoption->live, adoption->record, &sink,
 				      &state, &reason, &error);
-	if (run)
+	if (run) {
 		guest_running(guest, run, g_steal_pointer(&adoption->live), state, reason,
 			      adoption->note);
-	else
+		guest_drop_used_save(guest);
+		if (adoption->saving)
+			guest_adopt_save(guest, adoption->saving);
+	} else {
 		guest_ended(guest, reason, error->message);
+		if (!adoption->record && state == GUEST_SHUTOFF)
+			guest_put_back_save(guest);
+	}
 	adoption_free(adoption);
 }
 
@@ -154,7 +161,8 @@ static Adoption *read_state(Core *core, const char *path, GError **error)
 		*adoption = (Adoption){
 			.guest = guest, .live = live,
 			.record = g_strdup(json_string_value(json_object_get(state, "record"))),
-			.note = g_strdup(json_string_value(json_object_get(state, "note"))) };
+			.note = g_strdup(json_string_value(json_object_get(state, "note"))),
+			.saving = g_strdup(json_string_value(json_object_get(state, "saving"))) };
 		core->next_id = MAX(core->next_id, (gint)live->id.v + 1);
 		show_as_running(guest, live);
 	}

@@ -9,6 +9,7 @@
 #include "model/alias.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <unistd.h>
 
 static gboolean wants_running(gboolean was_running, guint flags)
@@ -27,11 +28,10 @@ static gboolean must_run(CoreGuest *guest, GError **error)
 	return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", guest->snap->name);
 }
 
-/* The CPUs stand still, so that disk and memory fit together. */
-static gboolean stand_still(CoreGuest *guest, gboolean *was_running, GError **error)
+/* The CPUs do, so that disk and memory fit together. */
+static gboolean stand_still(CoreGuest *guest, gboolean was_running, GError **error)
 {
-	*was_running = guest->snap->state == GUEST_RUNNING;
-	if (!*was_running)
+	if (!was_running)
 		return TRUE;
 	if (!guest->core->engine->signal(guest->run, ENGINE_PAUSE, error))
 		return FALSE;
@@ -42,7 +42,7 @@ static gboolean stand_still(CoreGuest *guest, gboolean *was_running, GError **er
 static void run_on(CoreGuest *guest, gboolean was_running)
 {
 	g_autoptr(GError) error = NULL;
-	if (!was_running)
+	if (!was_running || guest->snap->state != GUEST_PAUSED)
 		return;
 	if (guest->core->engine->signal(guest->run, ENGINE_RESUME, &error))
 		guest_state(guest, GUEST_RUNNING, REASON_SAVE_CANCELED);
@@ -51,45 +51,90 @@ static void run_on(CoreGuest *guest, gboolean was_running)
 			  error->message);
 }
 
-static gboolean write_file(CoreGuest *guest, const char *path, gboolean running,
-			   const EngineProgress *progress, GError **error)
+/* What is going on, for a daemon that comes after this one died in the middle: adopt_save() reads it. */
+static gboolean tell_successor(CoreGuest *guest, const char *path, guint64 inode, GError **error)
 {
-	const Engine *engine = guest->core->engine;
-	autofd int fd = saved_create(path, guest->snap->live->guest, running, error);
-	if (fd < 0)
-		return FALSE;
+	const GuestSnap *snap = guest->snap;
+	g_free(guest->saving);
+	guest->saving = path ? g_strdup_printf("%s %" G_GUINT64_FORMAT " %s",
+					       snap->state == GUEST_RUNNING ? "running" : "paused", inode,
+					       path) : NULL;
+	return recover_write(guest, snap->live->guest, guest->run, snap->note, error);
+}
+
+static gboolean write_stream(CoreGuest *guest, int fd, const EngineProgress *progress, GError **error)
+{
 	EngineProgress own;
 	g_autoptr(GError) why = NULL;
 	job_begin(guest, JOB_SAVE, TRUE, progress, &own);
-	gboolean ok = engine->write(guest->run, ENGINE_MEMORY, fd, &own, &why) &&
-		      saved_finish(fd, path, &why);
+	gboolean ok = guest->core->engine->write(guest->run, ENGINE_MEMORY, fd, &own, &why);
 	job_end(guest, why);
+	if (!ok)
+		g_propagate_error(error, g_steal_pointer(&why));
+	return ok;
+}
+
+static gboolean write_file(CoreGuest *guest, const char *path, guint flags,
+			   const EngineProgress *progress, GError **error)
+{
+	SavedPart saved;
+	gboolean was_running = guest->snap->state == GUEST_RUNNING;
+	gboolean running = wants_running(was_running, flags);
+	if (!saved_begin(path, guest->snap->live->guest, running, &saved, error))
+		return FALSE;
+	gboolean ok = tell_successor(guest, path, saved_inode(&saved), error) &&
+		      stand_still(guest, was_running, error) &&
+		      write_stream(guest, saved.fd, progress, error);
+	if (ok)
+		ok = saved_finish(&saved, path, error);
+	else
+		saved_drop(&saved);
 	if (ok)
 		return TRUE;
-	unlink(path);
-	g_propagate_error(error, g_steal_pointer(&why));
+	run_on(guest, was_running);
+	tell_successor(guest, NULL, 0, NULL);
 	return FALSE;
+}
+
+/* The file is whole: the guest goes on from there and nowhere else. */
+static gboolean end_saved(CoreGuest *guest, GError **error)
+{
+	g_clear_pointer(&guest->saving, g_free);
+	if (!guest->core->engine->kill(guest->run, FALSE, error))
+		return FALSE;
+	guest_ended(guest, REASON_SAVED, NULL);
+	return TRUE;
 }
 
 gboolean core_guest_save(CoreGuest *guest, const char *path, guint flags,
 			 const EngineProgress *progress, GError **error)
 {
-	gboolean was_running = FALSE;
 	if (!must_run(guest, error))
 		return FALSE;
 	if (!g_path_is_absolute(path))
 		return fail(error, LODGE_ERROR_INVALID, "\"%s\" is not an absolute path", path);
-	if (!stand_still(guest, &was_running, error))
-		return FALSE;
-	gboolean running = wants_running(was_running, flags);
-	if (!write_file(guest, path, running, progress, error)) {
-		run_on(guest, was_running);
-		return FALSE;
+	return write_file(guest, path, flags, progress, error) && end_saved(guest, error);
+}
+
+void guest_adopt_save(CoreGuest *guest, const char *saving)
+{
+	char state[8];
+	guint64 inode;
+	int at = 0;
+	g_autoptr(GError) error = NULL;
+	if (sscanf(saving, "%7s %" G_GUINT64_FORMAT " %n", state, &inode, &at) != 2 || !at)
+		return;
+	if (saved_is_finished(saving + at, inode)) {
+		log_warning(guest->snap->name, "the daemon died when it was saved to %s: it is ended now",
+			    saving + at);
+		if (!end_saved(guest, &error))
+			log_error(guest->snap->name, "%s", error->message);
+		return;
 	}
-	if (!guest->core->engine->kill(guest->run, FALSE, error))
-		return FALSE;
-	guest_ended(guest, REASON_SAVED, NULL);
-	return TRUE;
+	log_warning(guest->snap->name, "the daemon died while it was being saved to %s: there is no such "
+		    "save", saving + at);
+	run_on(guest, g_str_equal(state, "running") && guest->snap->state == GUEST_PAUSED);
+	tell_successor(guest, NULL, 0, NULL);
 }
 
 /* ---- managed ---- */
@@ -120,6 +165,28 @@ gboolean core_guest_managed_save(CoreGuest *guest, guint flags, const EngineProg
 	return core_guest_save(guest, path, flags, progress, error);
 }
 
+/* Where a start puts the save that it uses up. */
+char *guest_used_save_path(CoreGuest *guest)
+{
+	g_autofree char *path = core_guest_managed_save_path(guest);
+	return g_strconcat(path, ".used", NULL);
+}
+
+void guest_drop_used_save(CoreGuest *guest)
+{
+	g_autofree char *used = guest_used_save_path(guest);
+	if (unlink(used) < 0 && errno != ENOENT)
+		log_warning(guest->snap->name, "cannot remove %s: %s", used, g_strerror(errno));
+}
+
+void guest_put_back_save(CoreGuest *guest)
+{
+	g_autofree char *path = core_guest_managed_save_path(guest), *used = guest_used_save_path(guest);
+	if (access(path, F_OK) < 0 && rename(used, path) == 0)
+		log_warning(guest->snap->name, "its processors had not run: the next start goes on from its "
+			    "managed save");
+}
+
 gboolean core_guest_managed_save_remove(CoreGuest *guest, GError **error)
 {
 	g_autofree char *path = core_guest_managed_save_path(guest);
@@ -133,14 +200,27 @@ gboolean core_guest_managed_save_remove(CoreGuest *guest, GError **error)
 
 /* ---- restoring ---- */
 
-gboolean guest_run_saved(CoreGuest *guest, const char *path, guint flags, Notes *notes,
+typedef struct Using {
+	const char *path, *used;
+} Using;
+
+static gboolean put_aside(gpointer data, GError **error)
+{
+	const Using *using = data;
+	return rename(using->path, using->used) == 0 ||
+	       fail_errno(error, errno, "cannot rename %s", using->path);
+}
+
+gboolean guest_run_saved(CoreGuest *guest, const char *path, const char *used, guint flags, Notes *notes,
 			 GError **error)
 {
+	Using using = { path, used };
 	g_auto(Saved) saved = { .fd = -1 };
 	if (!saved_open(path, &saved, error))
 		return FALSE;
 	guest_drop_live(saved.guest);
-	EngineStart how = { .paused = !wants_running(saved.was_running, flags), .stream = saved.fd };
+	EngineStart how = { .paused = !wants_running(saved.was_running, flags), .stream = saved.fd,
+			    .loaded = put_aside, .loaded_data = &using };
 	return guest_run(guest, saved.guest, &how, notes, error);
 }
 

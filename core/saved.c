@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define MAGIC "LibvirtQemudSave"
 #define UNFINISHED "LibvirtQemudPart"
@@ -38,34 +39,83 @@ static gboolean write_at(int fd, const void *data, gsize length, goffset at)
 	return TRUE;
 }
 
-int saved_create(const char *path, const Guest *live, gboolean was_running, GError **error)
+/* FALSE where @path is something else than a file: it is then written as it is. */
+static gboolean may_be_replaced(const char *path)
 {
-	autofd int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0) {
-		fail_errno(error, errno, "cannot create %s", path);
-		return -1;
+	struct stat st;
+	return lstat(path, &st) < 0 || S_ISREG(st.st_mode);
+}
+
+static gboolean open_part(const char *path, SavedPart *saved, GError **error)
+{
+	if (may_be_replaced(path)) {
+		if (!image_part_begin(path, FALSE, &saved->part, error))
+			return FALSE;
+		saved->fd = saved->part.fd;
+		return TRUE;
 	}
+	saved->fd = open(path, O_RDWR | O_TRUNC | O_CLOEXEC | O_NONBLOCK);
+	return saved->fd >= 0 || fail_errno(error, errno, "cannot write %s", path);
+}
+
+void saved_drop(SavedPart *saved)
+{
+	if (saved->part.path)
+		image_part_clear(&saved->part);
+	else
+		fd_clear(&saved->fd);
+	saved->fd = -1;
+}
+
+gboolean saved_begin(const char *path, const Guest *live, gboolean was_running, SavedPart *saved,
+		     GError **error)
+{
+	SavedPart made = { .part.fd = -1, .fd = -1 };
+	if (!open_part(path, &made, error))
+		return FALSE;
 	g_autofree char *xml = guest_to_xml(live, SHAPE_XML_LIVE | SHAPE_XML_SECRETS);
 	Head head = { .magic = UNFINISHED, .version = VERSION,
 		      .xml_bytes = (guint32)strlen(xml) + 1,
 		      .was_running = was_running ? 1 : 0 };
 	off_t stream = (off_t)(sizeof head + head.xml_bytes);
-	if (!write_at(fd, &head, sizeof head, 0) ||
-	    !write_at(fd, xml, head.xml_bytes, sizeof head) ||
-	    lseek(fd, stream, SEEK_SET) < 0) {
+	if (!write_at(made.fd, &head, sizeof head, 0) ||
+	    !write_at(made.fd, xml, head.xml_bytes, sizeof head) ||
+	    lseek(made.fd, stream, SEEK_SET) < 0) {
 		fail_errno(error, errno, "cannot write %s", path);
-		unlink(path);
-		return -1;
+		saved_drop(&made);
+		return FALSE;
 	}
-	return fd_steal(&fd);
+	*saved = made;
+	return TRUE;
 }
 
-gboolean saved_finish(int fd, const char *path, GError **error)
+gboolean saved_finish(SavedPart *saved, const char *path, GError **error)
 {
-	if (fdatasync(fd) == 0 && write_at(fd, MAGIC, sizeof(MAGIC) - 1, 0) &&
-	    fdatasync(fd) == 0)
-		return TRUE;
-	return fail_errno(error, errno, "cannot write %s", path);
+	gboolean is_part = saved->part.path != NULL;
+	gboolean ok = (is_part || fdatasync(saved->fd) == 0) &&
+		      write_at(saved->fd, MAGIC, sizeof(MAGIC) - 1, 0) &&
+		      (is_part || fdatasync(saved->fd) == 0);
+	if (!ok)
+		fail_errno(error, errno, "cannot write %s", path);
+	else if (is_part)
+		ok = image_part_finish(&saved->part, access(path, F_OK) == 0, TRUE, error);
+	saved_drop(saved);
+	return ok;
+}
+
+guint64 saved_inode(const SavedPart *saved)
+{
+	struct stat st;
+	return saved->part.path && fstat(saved->fd, &st) == 0 ? (guint64)st.st_ino : 0;
+}
+
+gboolean saved_is_finished(const char *path, guint64 inode)
+{
+	char magic[sizeof(MAGIC) - 1];
+	struct stat st;
+	autofd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	return fd >= 0 && fstat(fd, &st) == 0 && (!inode || (guint64)st.st_ino == inode) &&
+	       pread(fd, magic, sizeof magic, 0) == sizeof magic && !memcmp(magic, MAGIC, sizeof magic);
 }
 
 static gboolean check_head(const Head *head, const char *path, GError **error)

@@ -3,6 +3,7 @@
  * Neighbours: save.c is the only user. */
 #pragma once
 
+#include "image/part.h"
 #include "model/guest.h"
 
 typedef struct Saved {
@@ -11,11 +12,26 @@ typedef struct Saved {
 	int fd; /* positioned at the stream */
 } Saved;
 
-/* Makes the file @path (replacing one) with the definition of @live, marked as unfinished. Returns an
- * fd positioned where the stream goes, the caller's, or -1. Any thread. */
-int saved_create(const char *path, const Guest *live, gboolean was_running, GError **error);
-/* The stream is whole: marks the file as finished and flushes it. */
-gboolean saved_finish(int fd, const char *path, GError **error);
+/* A file in the making. It has no name until it is whole, so that a crash leaves nothing, and what had
+ * the name before stays until then. Devices are written where they are. */
+typedef struct SavedPart {
+	ImagePart part; /* .path NULL: a device or link, written in place */
+	int fd;		/* positioned at the stream; that of .part, or of the device */
+} SavedPart;
+
+/* Begins the file @path with the definition of @live, marked as unfinished. The caller ends it with
+ * saved_finish() or saved_drop(). Any thread. */
+gboolean saved_begin(const char *path, const Guest *live, gboolean was_running, SavedPart *saved,
+		     GError **error);
+/* The stream is whole: marks the file as finished, has it on the disk and gives it its name. Ends @saved,
+ * also on failure. */
+gboolean saved_finish(SavedPart *saved, const char *path, GError **error);
+/* Nothing of it stays. */
+void saved_drop(SavedPart *saved);
+/* Which file it will be, for saved_is_finished(); 0 for a device. */
+guint64 saved_inode(const SavedPart *saved);
+/* Whether @path is the finished file that a daemon before had begun with that inode. */
+gboolean saved_is_finished(const char *path, guint64 inode);
 /* Opens a finished file. The caller frees with saved_clear(). */
 gboolean saved_open(const char *path, Saved *saved, GError **error);
 void saved_clear(Saved *saved);

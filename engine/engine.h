@@ -108,6 +108,9 @@ typedef struct EngineStart {
 	gboolean paused; /* leave the CPUs stopped */
 	gboolean reset_nvram; /* UEFI forgets its variables */
 	int stream;	 /* goes on from what ENGINE_MEMORY wrote: an fd at its beginning; 0: boots */
+	/* Called once that is read, before its CPUs may run; FALSE ends the start. NULL: nothing */
+	gboolean (*loaded)(gpointer data, GError **error);
+	gpointer loaded_data;
 } EngineStart;
 
 typedef enum EngineAsk {
@@ -174,7 +177,7 @@ typedef struct Engine {
 			    Notes *notes, GError **error);
 	/* Takes up a guest that an earlier daemon started, from what record() gave; @record is NULL
 	 * where that daemon died in the middle of start(). On failure the guest is gone, nothing of
-	 * it is left, and *reason says how it ended. */
+	 * it is left, *reason says how it ended, and *state is GUEST_SHUTOFF where its CPUs never ran. */
 	EngineRun *(*adopt)(Guest *live, const char *record, const EngineSink *sink,
 			    GuestState *state, GuestReason *reason, GError **error);
 	/* What adopt() needs, as JSON text the caller frees. Never fails. */

@@ -281,7 +281,7 @@ static EngineRun *start(Guest *live, const EngineStart *how, const EngineSink *s
 	EngineRun *run = run_new(live->name, sink);
 	if (live->title)
 		notes_add(notes, "%s is emulated", live->title);
-	if (launch(run, how->paused, error))
+	if ((!how->loaded || how->loaded(how->loaded_data, error)) && launch(run, how->paused, error))
 		return run;
 	undo(run);
 	return NULL;

@@ -122,6 +122,8 @@ static gboolean take_up(EngineRun *run, Guest *live, json_t *record, GuestState 
 	run_watch(run);
 	if (!ask_state(run, state, reason, &hangs, error))
 		return FALSE;
+	if (!hangs && *state == GUEST_PAUSED)
+		run_save_cancel(run); /* of a daemon that died over it */
 	adopt_claims(run, live);
 	run->sink.spawned(run->sink.owner, run);
 	run_open_consoles(run, live);
@@ -131,12 +133,25 @@ static gboolean take_up(EngineRun *run, Guest *live, json_t *record, GuestState 
 	return process_alive(run->pidfd) || fail(error, LODGE_ERROR_GONE, "QEMU just ended");
 }
 
+/* Whether its processors may have run; so it is where it does not say. */
+static gboolean may_have_run(Qmp *qmp)
+{
+	static const char *const before[] = { "prelaunch", "inmigrate", "paused", NULL };
+	json_t *result = qmp_call(qmp, "query-status", NULL, ADOPT_MS, NULL);
+	const char *status = json_string_value(json_object_get(result, "status"));
+	gboolean may = !status || !g_strv_contains(before, status);
+	json_decref(result);
+	return may;
+}
+
 /* Its daemon died in the middle of starting it: nobody knows it, so it is asked to quit. */
-static void end_half_started(EngineRun *run)
+static void end_half_started(EngineRun *run, GuestState *state)
 {
 	g_autoptr(Qmp) qmp = qmp_connect(run->monitor_path, run->name, NULL, NULL, NULL);
 	if (!qmp)
 		return;
+	if (!may_have_run(qmp))
+		*state = GUEST_SHUTOFF;
 	json_decref(qmp_call(qmp, "quit", NULL, ADOPT_MS, NULL));
 	log_warning(run->name, "it was being started when the daemon died: it was ended");
 }
@@ -151,7 +166,7 @@ EngineRun *run_adopt(Guest *live, const char *text, const EngineSink *sink, Gues
 		ok = take_up(run, live, record, state, reason, error);
 	} else {
 		*reason = REASON_FAILED;
-		end_half_started(run);
+		end_half_started(run, state);
 		fail(error, LODGE_ERROR_STATE, "the daemon died while it was being started");
 	}
 	json_decref(record);

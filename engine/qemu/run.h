@@ -98,6 +98,8 @@ void run_open_consoles(EngineRun *run, const Guest *live);
 
 /* save.c: memory and devices to @fd, and from it into a QEMU that was told to expect them. */
 gboolean run_save(EngineRun *run, int fd, const EngineProgress *progress, GError **error);
+/* Ends a migration that nobody waits for, where there is one. */
+void run_save_cancel(EngineRun *run);
 gboolean run_load(EngineRun *run, int fd, GError **error);
 
 /* bound.c: has the guest's control group know what @live's memtune and cputune say; @before (NULL: none)

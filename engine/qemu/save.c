@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "engine/qemu/run.h"
 
-#define POLL_FIRST_US 1000
+#define POLL_LEAST_US 500 /* between two looks; else an eighth of the time that it has taken so far */
 #define POLL_MOST_US 50000
 #define MIGRATION_MS 30000 /* one answer, while QEMU is busy with pages */
 
@@ -55,7 +55,7 @@ static gboolean call(EngineRun *run, const char *command, json_t *arguments, GEr
 static gboolean follow(EngineRun *run, const EngineProgress *progress, GError **error)
 {
 	gboolean cancelled = FALSE;
-	for (gulong pause = POLL_FIRST_US;; pause = MIN(pause * 2, POLL_MOST_US)) {
+	for (gint64 begin = g_get_monotonic_time();;) {
 		json_t *info = qmp_call(run->qmp, "query-migrate", NULL, MIGRATION_MS, error);
 		if (!info)
 			return FALSE;
@@ -75,7 +75,8 @@ static gboolean follow(EngineRun *run, const EngineProgress *progress, GError **
 			progress->tell(progress->data, fraction);
 		if (!cancelled && progress && g_cancellable_is_cancelled(progress->cancel))
 			cancelled = call(run, "migrate_cancel", NULL, NULL);
-		g_usleep(pause);
+		gint64 taken = g_get_monotonic_time() - begin;
+		g_usleep((gulong)CLAMP(taken / 8, POLL_LEAST_US, POLL_MOST_US));
 	}
 }
 
@@ -94,6 +95,15 @@ gboolean run_save(EngineRun *run, int fd, const EngineProgress *progress, GError
 	return call(run, "migrate-set-parameters", no_limit, error) && hand_over(run, fd, error) &&
 	       call(run, "migrate", json_pack("{s:s}", "uri", "fd:stream"), error) &&
 	       follow(run, progress, error);
+}
+
+void run_save_cancel(EngineRun *run)
+{
+	json_t *info = qmp_call(run->qmp, "query-migrate", NULL, MIGRATION_MS, NULL);
+	gboolean any = json_object_get(info, "status") != NULL;
+	json_decref(info);
+	if (any && call(run, "migrate_cancel", NULL, NULL))
+		follow(run, NULL, NULL);
 }
 
 gboolean run_load(EngineRun *run, int fd, GError **error)

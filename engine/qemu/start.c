@@ -301,6 +301,8 @@ static gboolean go(EngineRun *run, Guest *live, const EngineStart *how, GError *
 {
 	if (how->stream && !run_load(run, how->stream, error))
 		return FALSE;
+	if (how->loaded && !how->loaded(how->loaded_data, error))
+		return FALSE;
 	g_atomic_int_set(&run->quiet, FALSE);
 	if (how->stream)
 		run_refresh_channels(run, live, QMP_MS); /* open already */

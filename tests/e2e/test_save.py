@@ -1,10 +1,12 @@
 """Guests put to sleep in files and woken up: what they had in memory is still there."""
 import os
 import signal
+import subprocess
+import time
 
 import pytest
 
-from lodgetest import READY, wait_until
+from lodgetest import LODGE, READY, wait_until
 
 
 @pytest.fixture
@@ -93,3 +95,46 @@ def test_a_managed_save_that_does_not_load_stays(daemon, awake):
     daemon.lodge("start", "web1")
     assert awake()
     assert not list((daemon.root / "lib" / "save").iterdir())
+
+
+def killed_in(daemon, verb, ms):
+    """The daemon is killed so long after it wrote down what it is about; another one follows."""
+    state = daemon.root / "run" / "state" / "web1.json"
+    caller = subprocess.Popen([LODGE, "--root", daemon.root, "--no-start", verb, "web1"], env=daemon.env,
+                              stderr=subprocess.PIPE)
+    wait_until(lambda: caller.poll() is not None or not state.exists() or b'"saving"' in state.read_bytes()
+               if verb == "managedsave" else state.exists(), 60, "the work has begun")
+    time.sleep(ms / 1000)
+    daemon.kill()
+    caller.wait(60)
+    daemon.start()
+
+
+def saves(daemon):
+    return [path.suffix for path in (daemon.root / "lib" / "save").iterdir()]
+
+
+@pytest.mark.parametrize("ms", [0, 30])
+def test_daemon_killed_in_save(daemon, ms):
+    """Either there is a save and the guest has ended, or there is none and it runs on."""
+    daemon.define("web1", boot=False)
+    daemon.lodge("start", "web1")
+    killed_in(daemon, "managedsave", ms)
+    wait_until(lambda: (daemon.state("web1"), saves(daemon)) in [("running", []), ("shut off", [".save"])], 60,
+               "the guest is in one place")
+
+
+@pytest.mark.parametrize("ms", [0, 50])
+def test_daemon_killed_in_restore(daemon, ms):
+    """A save is used up by a guest that runs, and by no other. Where nobody knows whether it ran, it boots."""
+    daemon.define("web1", boot=False)
+    daemon.lodge("start", "web1")
+    daemon.lodge("managedsave", "web1")
+    killed_in(daemon, "start", ms)
+    wait_until(lambda: (daemon.state("web1"), saves(daemon)) in
+               [("running", []), ("shut off", [".save"]), ("shut off", [".used"])], 60, "it is in one place")
+    if daemon.state("web1") == "shut off":
+        kept = saves(daemon) == [".save"]
+        daemon.lodge("start", "web1")
+        assert ("restored" in daemon.lodge("state", "web1", "--reason").out) == kept
+    assert saves(daemon) == []
