@@ -5,12 +5,14 @@
 
 #include <stdio.h>
 
+const char *net_sysfs = "/sys";
+
 /* The functions that /sys says belong to the interface @pf, of HostPci *. */
 static GPtrArray *virtual_functions(const char *pf)
 {
 	GPtrArray *all = g_ptr_array_new_with_free_func(g_free);
 	for (guint i = 0;; i++) {
-		g_autofree char *path = g_strdup_printf("/sys/class/net/%s/device/virtfn%u", pf, i);
+		g_autofree char *path = g_strdup_printf("%s/class/net/%s/device/virtfn%u", net_sysfs, pf, i);
 		g_autofree char *target = g_file_read_link(path, NULL);
 		g_autofree char *name = target ? g_path_get_basename(target) : NULL;
 		guint domain, bus, slot, function;

@@ -28,6 +28,7 @@ struct NetKind {
 
 extern const NetKind net_nat, net_route, net_open, net_isolated;  /* nat.c, ... */
 extern const NetKind net_bridge, net_macvtap, net_hostdev;	    /* bridge.c, ... */
+extern const char *net_sysfs; /* hostdev.c: "/sys", which tests replace */
 
 /* The kind of @network; bridge and macvtap share a word of libvirt's. */
 const NetKind *net_kind(const Network *network);

@@ -2,9 +2,11 @@
 refused by name; and a guest that boots from the network."""
 import json
 import os
+import pathlib
 import re
 import shutil
 import subprocess
+import tempfile
 
 import pytest
 
@@ -134,14 +136,11 @@ GUEST = """<domain type='qemu'><name>w1</name><memory unit='MiB'>64</memory>
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="takes root to be somebody else")
-def test_without_root(tmp_path):
+def test_without_root():
     """A person's daemon has `default`, in user mode; ports are forwarded live."""
-    for folder in tmp_path, tmp_path.parent, tmp_path.parent.parent:
-        folder.chmod(0o755)
-    home = tmp_path / "home"
-    home.mkdir()
+    home = pathlib.Path(tempfile.mkdtemp(prefix="lt-"))
     shutil.chown(home, 65534, 65534)
-    (tmp_path / "w1.xml").write_text(GUEST)
+    (home / "w1.xml").write_text(GUEST)
     env = {"HOME": str(home), "XDG_RUNTIME_DIR": str(home), "PATH": os.environ["PATH"]}
 
     def lodge(*words):
@@ -152,7 +151,7 @@ def test_without_root(tmp_path):
 
     try:
         wait_until(lambda: re.search(r"default +active +yes", lodge("net-list", "--all")), 60, "default is there")
-        lodge("define", tmp_path / "w1.xml")
+        lodge("define", home / "w1.xml")
         assert "reached by port-forward alone" in lodge("start", "w1")
         assert "leads to guest" in lodge("port-forward", "w1", "18080:80")
         assert "below 1024 are root's" in lodge("port-forward", "w1", "80:80")
@@ -168,3 +167,4 @@ def test_without_root(tmp_path):
             pid = int(lock.read_text())
             os.kill(pid, 15)
             wait_until(lambda p=pid: not os.path.exists(f"/proc/{p}"), 60, "the daemon has ended")
+        shutil.rmtree(home)
