@@ -1,5 +1,6 @@
-/* Forwards without a host: what <portForward> names, which forwards are in each other's way, and the table that
- * they make; who listens at a port; PCI functions that a network gives out, from a sysfs that is made up. */
+/* Forwards without a host: what <portForward> names, which forwards are in each other's way, and the table
+ * that they make; who listens at a port; PCI functions that a network gives out, from a sysfs that is made
+ * up. */
 #include "base/error.h"
 #include "base/fd.h"
 #include "host/file.h"
@@ -101,7 +102,8 @@ static void test_overlap(void)
 static void test_script(void)
 {
 	Forward all[] = {
-		{ .spec = spec_of("", "", 80, 81, FALSE), .ip4 = "10.0.0.9", .ip6 = "fd00::9", .bridge = "br0" },
+		{ .spec = spec_of("", "", 80, 81, FALSE), .ip4 = "10.0.0.9", .ip6 = "fd00::9",
+		  .bridge = "br0" },
 		{ .spec = spec_of("127.0.0.1", "", 53, 53, TRUE), .ip4 = "10.0.0.9", .ip6 = "fd00::9" },
 		{ .spec = spec_of("", "eth0", 22, 22, FALSE), .ip4 = "10.0.0.9" },
 	};
@@ -134,7 +136,8 @@ static void test_taken(void)
 	guint16 port = ntohs(at.sin_port);
 	g_autofree char *who = NULL;
 	g_autofree char *pid = g_strdup_printf("(pid %d)", (int)getpid());
-	ForwardSpec any = spec_of("", "", port, port, FALSE), same = spec_of("127.0.0.1", "", port, port, FALSE);
+	ForwardSpec any = spec_of("", "", port, port, FALSE);
+	ForwardSpec same = spec_of("127.0.0.1", "", port, port, FALSE);
 	ForwardSpec other = spec_of("127.9.9.9", "", port, port, FALSE);
 	g_assert_true(forward_taken(&any, &who));
 	g_assert_nonnull(strstr(who, pid));
