@@ -405,7 +405,10 @@ void book_poke(Core *core)
 
 static void on_event(const CoreEvent *event, gpointer data)
 {
-	if (g_str_equal(event->kind, "lifecycle"))
+	gboolean network = g_str_equal(event->kind, "network-lifecycle");
+	if (network) /* whoever starts one anew may mend what a flush of all rules took away */
+		forwards_doubt(data);
+	if (network || g_str_equal(event->kind, "lifecycle"))
 		plan(data);
 }
 

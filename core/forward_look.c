@@ -340,13 +340,19 @@ gboolean forwards_refresh(Core *core, GError **error)
 	g_autoptr(GArray) rules = wanted_rules(core);
 	const Forward *first = (const Forward *)(const void *)rules->data;
 	g_autofree char *script = rules->len ? forward_script(first, rules->len) : NULL;
-	if (!g_strcmp0(script, forwards->applied))
+	gboolean doubted = g_atomic_int_compare_and_exchange(&forwards->doubted, TRUE, FALSE);
+	if (!g_strcmp0(script, forwards->applied) && !(doubted && script))
 		return TRUE;
 	if (!apply(core, rules, error))
 		return FALSE;
 	g_free(forwards->applied);
 	forwards->applied = g_steal_pointer(&script);
 	return TRUE;
+}
+
+void forwards_doubt(Core *core)
+{
+	g_atomic_int_set(&core->forwards->doubted, TRUE);
 }
 
 void forwards_look(Core *core)

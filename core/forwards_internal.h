@@ -14,6 +14,7 @@ struct CoreForwards {
 	GMutex work;	 /* held while rules change */
 	GMutex lock;	 /* of the list, for moments */
 	GPtrArray *list; /* ForwardEntry */
+	gint doubted;	 /* atomic: somebody may have removed the table */
 	char *applied;	 /* the script at work; "?": an earlier daemon's; NULL: no table; under work */
 };
 

@@ -125,13 +125,23 @@ char *forward_script(const Forward *forwards, guint n)
 	return g_string_free(script, FALSE);
 }
 
+/* A switch of the kernel's; where it cannot be set, what needs it alone does not work. */
+static void turn_on(const char *path)
+{
+	g_autofree char *has = NULL;
+	autofd int fd = -1;
+	if (g_file_get_contents(path, &has, NULL, NULL) && *has == '1')
+		return;
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd >= 0 && write(fd, "1", 1) < 0)
+		return;
+}
+
 /* Packets from 127.0.0.1 may leave by the bridge. */
 static void route_loop(const char *bridge)
 {
 	g_autofree char *path = g_strdup_printf("/proc/sys/net/ipv4/conf/%s/route_localnet", bridge);
-	autofd int fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd >= 0 && write(fd, "1", 1) < 0)
-		return; /* everything but 127.0.0.1 still works */
+	turn_on(path);
 }
 
 gboolean forward_apply(const Forward *forwards, guint n, GError **error)
@@ -139,6 +149,8 @@ gboolean forward_apply(const Forward *forwards, guint n, GError **error)
 	g_autofree char *script = forward_script(forwards, n);
 	if (!nft_run(script, error))
 		return FALSE;
+	if (n > 0) /* a bridge of the host's has no network of ours that did so */
+		turn_on("/proc/sys/net/ipv4/ip_forward");
 	for (guint i = 0; i < n; i++)
 		if (*forwards[i].bridge)
 			route_loop(forwards[i].bridge);

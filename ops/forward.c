@@ -3,6 +3,8 @@
 
 #include "base/error.h"
 #include "core/forwards.h"
+#include "core/object.h"
+#include "model/network.h"
 #include "ops/families.h"
 
 /* ---- "8080:80/udp", "8000-8009:9000" ---- */
@@ -132,10 +134,29 @@ static gboolean read_args(OpCall *call, ForwardSpec *spec, GError **error)
 	return parse(args->forward, spec, error) && read_bind(args->bind, spec, error);
 }
 
+/* What others than this host do not reach, for its network is isolated. */
+static void note_isolated(OpCall *call)
+{
+	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
+	SHAPE_EACH (Interface, interface, snap->live ? snap->live->guest->interfaces : NULL) {
+		const char *name = interface->type == INTERFACE_NETWORK && interface->target ?
+					   interface->source->network : NULL;
+		g_autoptr(CoreObject) network =
+			name ? core_object_find(call->core, CORE_NETWORK, name, NULL) : NULL;
+		g_autoptr(ObjectSnap) shown = network ? core_object_snap(network) : NULL;
+		if (shown && shown->live && !network_mode(shown->live->value))
+			notes_add(&call->notes, "network \"%s\" is isolated: this host and its guests "
+				  "reach the port, nobody else does", name);
+	}
+}
+
 static gboolean add(OpCall *call, GError **error)
 {
 	ForwardSpec spec;
-	return read_args(call, &spec, error) && core_forward_add(call->guest, &spec, error);
+	if (!read_args(call, &spec, error) || !core_forward_add(call->guest, &spec, error))
+		return FALSE;
+	note_isolated(call);
+	return TRUE;
 }
 
 static gboolean remove_one(OpCall *call, GError **error)

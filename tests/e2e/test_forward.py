@@ -101,7 +101,7 @@ def test_forward(net_daemon):
     check_reach(net_daemon, outside, guest)
     table = net_daemon.lodge("port-forward-list").out
     for words in ("8080/tcp", "7000-7001/tcp at w0", "127.0.0.2:7100/tcp", "5353/udp", "79-80",
-                  r"9002/tcp +web1 +82 +10.77.7.1\d fd77::10 +definition"):
+                  r"9002/tcp +web1 +82 +10.77.7.1\d fd77::\S+ +definition"):
         assert re.search(words, table), table
     assert "definition" in net_daemon.lodge("port-forward-remove", "web1", "9000", ok=False).err
     net_daemon.define("web2", boot=False, devices=NIC.replace("07:01", "07:02"))
@@ -112,6 +112,7 @@ def test_forward(net_daemon):
     reached(net_daemon, "10.9.9.1", prefix=outside)
     reached(net_daemon, "127.0.0.1", 9000)
     net_daemon.lodge("net-destroy", "n")
+    net_daemon.sh("nft flush ruleset")  # as others do; a network that starts brings all back
     net_daemon.lodge("net-start", "n")
     net_daemon.sh("ip link set g0 master br7")
     reached(net_daemon, "10.9.9.1", prefix=outside)

@@ -156,21 +156,27 @@ GUEST_SCRIPT = ("echo '[ \"$1\" = bound ] && ip addr add $ip/24 dev eth0 && ip r
 
 
 def test_real_guest(net_daemon, world):
-    """A guest of QEMU gets an address and out, keeps its port over a crash of the daemon, and its
-    connection over a restart of the network."""
-    start(net_daemon, "red", net("red", "192.168.70", NAT))
-    net_daemon.define("web1", devices="<interface type='network'><mac address='52:54:00:00:00:07'/>"
-                                      "<source network='red'/><model type='virtio'/></interface>")
-    net_daemon.lodge("start", "web1")
-    console = net_daemon.console("web1")
-    console.send("\r")
-    console.expect(lodgetest.PROMPT)
-    console.run(GUEST_SCRIPT)
+    """Guests of QEMU get addresses, names, each other, the host and out; they keep their ports over a crash
+    of the daemon, and their connection over a restart of the network."""
+    start(net_daemon, "red", net("red", "192.168.70", NAT, "<domain name='red.test'/>"))
+    for name, last in ("web1", "07"), ("web2", "08"):
+        net_daemon.define(name, devices=f"<interface type='network'><mac address='52:54:00:00:00:{last}'/>"
+                                        "<source network='red'/><model type='virtio'/></interface>")
+        net_daemon.lodge("start", name)
+    other, console = (net_daemon.console(name) for name in ("web2", "web1"))
+    for each, name in (console, "web1"), (other, "web2"):
+        each.send("\r")
+        each.expect(lodgetest.PROMPT)
+        each.run(GUEST_SCRIPT.replace("web1", name))
 
-    def gets_out(console):
-        return "1 packets received" in console.run("ping -c 1 -W 5 203.0.113.2")
+    def gets_out(console, to="203.0.113.2"):
+        return "1 packets received" in console.run(f"ping -c 1 -W 5 {to}")
 
     wait_until(lambda: gets_out(console), 60, "the guest reaches the world")
+    first = re.search(r"(192\.168\.70\.\d+)/24 +web1", net_daemon.lodge("net-dhcp-leases", "red").out).group(1)
+    assert gets_out(other, first) and gets_out(other, "192.168.70.1") and gets_out(other)
+    assert first in other.run("nslookup web1.red.test 192.168.70.1")
+    net_daemon.lodge("destroy", "web2")
     assert re.search("52:54:00:00:00:07.*web1", net_daemon.lodge("net-dhcp-leases", "red").out)
     assert "connections='1'" in net_daemon.lodge("net-dumpxml", "red").out
     ports = net_daemon.lodge("net-port-list", "red", "--uuid").out
