@@ -196,7 +196,7 @@ static void run(Running *running)
 
 /* ---- what comes before ---- */
 
-static gboolean may(const OpCall *call, GError **error)
+gboolean op_may(const OpCall *call, GError **error)
 {
 	if (!call->caller.read_only || call->op->perm == OP_PERM_READ)
 		return TRUE;
@@ -240,7 +240,7 @@ void op_dispatch(OpCall *call)
 	running->since = log_wants(log_level(call)) ? g_get_monotonic_time() : 0;
 	running_calls++;
 	all_calls++;
-	if (!may(call, &running->error) || !check_args(call, &running->error) ||
+	if (!op_may(call, &running->error) || !check_args(call, &running->error) ||
 	    !find_target(call, &running->error)) {
 		report(running);
 		return;

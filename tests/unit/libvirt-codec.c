@@ -190,6 +190,42 @@ static void test_lies(void)
 	g_assert_null(wire_type("a:opaque"));
 }
 
+/* Each word of a message in turn is something else, so every length of every row is too large, negative or
+ * more than follows: the decoder takes no more memory than bytes came, times what a list of the smallest
+ * items needs, and one block. */
+static void lie_everywhere(const WireType *type, GRand *rand)
+{
+	static const guint32 lies[] = { 0xffffffff, 0x7fffffff, 0x80000000, WIRE_STRING_MAX + 1, 262145, 3 };
+	WireArena arena = { 0 };
+	XdrOut out = { 0 };
+	WireValue *values = wire_alloc(&arena, MAX(type->n, 1) * sizeof *values);
+	random_values(type, rand, &arena, values);
+	g_assert_true(wire_encode(type, values, &out, NULL));
+	wire_arena_clear(&arena);
+	for (gsize at = 0; at < out.len; at += 4)
+		for (guint i = 0; i < G_N_ELEMENTS(lies); i++) {
+			XdrIn in = { .at = out.data, .end = out.data + out.len };
+			guint32 truth = xdr_peek_u32(out.data + at);
+			xdr_patch_u32(&out, at, lies[i]);
+			wire_decode(type, &in, &arena, NULL);
+			g_assert_cmpuint(wire_arena_size(&arena), <=, 32 * out.len + 2 * 16384);
+			wire_arena_clear(&arena);
+			xdr_patch_u32(&out, at, truth);
+		}
+	xdr_out_clear(&out);
+}
+
+static void test_lies_everywhere(void)
+{
+	g_autoptr(GRand) rand = g_rand_new_with_seed(7);
+	guint n;
+	const LvProcs *const *tables = lv_proc_tables(&n);
+	for (guint t = 0; t < n; t++)
+		for (guint i = 0; i < tables[t]->n; i++)
+			for (guint times = 0; times < 3; times++)
+				lie_everywhere(wire_type(tables[t]->procs[i].args), rand);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -198,5 +234,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/libvirt/any-number-is-there", test_any_number_is_there);
 	g_test_add_func("/libvirt/round-trip", test_round_trip);
 	g_test_add_func("/libvirt/lies", test_lies);
+	g_test_add_func("/libvirt/lies-everywhere", test_lies_everywhere);
 	return g_test_run();
 }

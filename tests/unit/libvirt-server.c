@@ -10,13 +10,23 @@ typedef struct Pair {
 	int fd; /* the client's end */
 } Pair;
 
-static void setup(Pair *pair, G_GNUC_UNUSED gconstpointer data)
+static void setup_way(Pair *pair, LibvirtWay way)
 {
 	int ends[2];
 	g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), ==, 0);
 	pair->server = libvirt_new(NULL, NULL);
-	g_assert_true(libvirt_serve(pair->server, ends[0], FALSE));
+	g_assert_true(libvirt_serve(pair->server, ends[0], way));
 	pair->fd = ends[1];
+}
+
+static void setup(Pair *pair, G_GNUC_UNUSED gconstpointer data)
+{
+	setup_way(pair, LIBVIRT_UNIX);
+}
+
+static void setup_read_only(Pair *pair, G_GNUC_UNUSED gconstpointer data)
+{
+	setup_way(pair, LIBVIRT_UNIX_RO);
 }
 
 static void teardown(Pair *pair, G_GNUC_UNUSED gconstpointer data)
@@ -60,6 +70,67 @@ static guint receive(const Pair *pair, guint32 *words, guint room)
 	for (guint i = 0; i < size / 4 && i < room; i++)
 		words[i] = xdr_peek_u32(bytes + 4 * i);
 	return size / 4;
+}
+
+/* ---- read-only clients ---- */
+
+/* Procedures of remote that libvirt lets nobody call who may only read: those whose @acl in
+ * remote_protocol.x is another than getattr, read, search_... or detect_... Not here are those that change
+ * something only with some arguments: pinning, limits and the like. */
+static const guint16 writing[] = {
+	8, 9, 10, 11, 12, 13, 27, 28, 29, 30, 31, 32, 33, 34, 35, 39, 40, 41, 42, 48, 49, 53, 54, 55,
+	61, 62, 63, 76, 77, 78, 79, 80, 81, 82, 83, 90, 93, 94, 108, 109, 118, 119, 120, 123, 124,
+	125, 131, 132, 133, 134, 135, 136, 142, 144, 145, 146, 148, 160, 161, 164, 165, 166, 174, 180,
+	181, 182, 184, 185, 192, 193, 196, 199, 201, 204, 207, 208, 210, 211, 213, 214, 215, 216, 217,
+	218, 220, 221, 222, 226, 231, 232, 233, 234, 235, 236, 237, 239, 240, 242, 245, 249, 250, 251,
+	258, 259, 260, 261, 264, 266, 267, 277, 290, 291, 294, 295, 296, 299, 300, 301, 302, 303, 304,
+	305, 306, 307, 308, 309, 310, 334, 335, 336, 337, 338, 342, 343, 345, 347, 349, 350, 352, 353,
+	355, 356, 357, 358, 364, 366, 371, 372, 384, 386, 387, 389, 390, 392, 399, 400, 402, 406, 408,
+	410, 411, 417, 418, 419, 420, 421, 424, 425, 427, 428, 429, 430, 431, 432, 434, 437, 439, 440,
+	441, 442, 443,
+};
+
+/* Nothing in each field, as far as its type allows. */
+static WireValue *nothing(const WireType *type, WireArena *arena)
+{
+	WireValue *values = wire_alloc(arena, MAX(type->n, 1) * sizeof(WireValue));
+	for (guint i = 0; i < type->n; i++)
+		if (type->fields[i].kind == WIRE_STRUCT && !type->fields[i].list)
+			values[i].items = nothing(type->fields[i].type, arena);
+	return values;
+}
+
+/* Calls @proc with nothing; returns the number of the error, 0 for none. */
+static guint32 call_with_nothing(Pair *pair, const LvProc *proc)
+{
+	WireArena arena = { 0 };
+	XdrOut out = { 0 };
+	guint32 words[256] = { 0 };
+	put_header(&out, LV_REMOTE, proc->number, LV_CALL, proc->number);
+	g_assert_true(wire_encode(wire_type(proc->args), nothing(wire_type(proc->args), &arena), &out, NULL));
+	xdr_patch_u32(&out, 0, (guint32)out.len);
+	send_all(pair, &out, out.len);
+	g_assert_cmpuint(receive(pair, words, G_N_ELEMENTS(words)), >=, LV_HEADER / 4);
+	g_assert_cmpuint(words[5], ==, proc->number); /* the serial */
+	xdr_out_clear(&out);
+	wire_arena_clear(&arena);
+	return words[6] == LV_ERROR ? words[7] : 0;
+}
+
+static void test_read_only(Pair *pair, G_GNUC_UNUSED gconstpointer data)
+{
+	gboolean known;
+	guint n = 0;
+	g_assert_cmpuint(call_with_nothing(pair, lv_proc(LV_REMOTE, 1, &known)), ==, 0);
+	for (guint i = 0; i < G_N_ELEMENTS(writing); i++) {
+		const LvProc *proc = lv_proc(LV_REMOTE, writing[i], &known);
+		if (!proc)
+			continue;
+		n++;
+		if (call_with_nothing(pair, proc) != 29) /* VIR_ERR_OPERATION_DENIED */
+			g_error("%s is not refused", proc->name);
+	}
+	g_assert_cmpuint(n, >, 80);
 }
 
 static gboolean is_closed(const Pair *pair)
@@ -236,5 +307,6 @@ int main(int argc, char **argv)
 	ADD("missing-fds", NULL, test_missing_fds);
 	ADD("fds", NULL, test_fds);
 	ADD("never-reads", NULL, test_never_reads);
+	g_test_add("/libvirt/read-only", Pair, NULL, setup_read_only, test_read_only, teardown);
 	return g_test_run();
 }

@@ -497,9 +497,10 @@ static void run_op(LvCall *call, const Plan *plan)
 	for (guint i = 0; i < plan->n_taken; i++)
 		take(&plan->taken[i], op->args, &plan->args->fields[plan->taken[i].field],
 		     &call->args[plan->taken[i].field]);
-	if (!op->core)
+	gboolean may = op_may(op, &error); /* whatever else is wrong with it */
+	if (may && !op->core)
 		fail(&error, LODGE_ERROR_GONE, "there are no guests behind this door");
-	else if (!call->proc->before || call->proc->before(call, op, &error)) {
+	else if (may && (!call->proc->before || call->proc->before(call, op, &error))) {
 		op_dispatch(op);
 		return;
 	}

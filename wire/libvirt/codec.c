@@ -111,6 +111,14 @@ char *wire_strdup(WireArena *arena, const char *text)
 	return text ? memcpy(wire_alloc(arena, size), text, size) : NULL;
 }
 
+gsize wire_arena_size(const WireArena *arena)
+{
+	gsize size = 0;
+	for (const WireBlock *block = arena->blocks; block; block = block->next)
+		size += block->room;
+	return size;
+}
+
 void wire_arena_clear(WireArena *arena)
 {
 	while (arena->blocks) {

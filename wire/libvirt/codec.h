@@ -31,6 +31,8 @@ gpointer wire_alloc(WireArena *arena, gsize n);
 /* A copy of @text; NULL for NULL. */
 char *wire_strdup(WireArena *arena, const char *text);
 void wire_arena_clear(WireArena *arena);
+/* Bytes that it has taken from the heap; for tests. */
+gsize wire_arena_size(const WireArena *arena);
 
 /* ---- values ---- */
 
