@@ -20,6 +20,7 @@ static const Edited editeds[] = {
 	{ OP_ON_NETWORK, "net-dumpxml", "net-define", "Network %s" },
 	{ OP_ON_POOL, "pool-dumpxml", "pool-define", "Pool %s" },
 	{ OP_ON_NWFILTER, "nwfilter-dumpxml", "nwfilter-define", "Network filter %s" },
+	{ OP_ON_INTERFACE, "iface-dumpxml", "iface-define", "Interface %s" },
 };
 
 static const Edited *edited_of(const Op *own)

@@ -124,6 +124,7 @@ static gboolean lacks_object(const GError *error)
 		{ OP_ON_POOL, "there is no storage pool", "failed to get pool", "Storage pool" },
 		{ OP_ON_NETWORK, "there is no network", "failed to get network", "Network" },
 		{ OP_ON_NWFILTER, "there is no network filter", "failed to get nwfilter", "Network filter" },
+		{ OP_ON_INTERFACE, "this host has no interface", "failed to get interface", "Interface" },
 		{ OP_ON_NODEDEV, "no node device", "Could not find matching device", "Node device" },
 	};
 	for (guint i = 0; i < G_N_ELEMENTS(kinds); i++)

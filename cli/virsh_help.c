@@ -12,6 +12,7 @@ static const struct {
 	{ "Guest agent", "agent", "Domain Agent" },
 	{ "Limits", "limits", "Domain Limits" },
 	{ "Host", "host", "Host and Hypervisor" },
+	{ "Interfaces", "interface", "Interface" },
 	{ "Networks", "network", "Networking" },
 	{ "Node devices", "nodedev", "Node Device" },
 	{ "Network filters", "filter", "Network Filter" },

@@ -6,6 +6,7 @@
 #include "core/core.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "core/hostnet.h"
 #include "core/internal.h"
 #include "core/networks.h"
 #include "core/object_internal.h"
@@ -198,6 +199,7 @@ Core *core_new(const CoreConfig *config, GError **error)
 	core->events = events_new();
 	core->filters = filters_new();
 	core->nodedevs = core_nodedevs_new();
+	hostnet_open(core);
 	g_mutex_init(&core->lock);
 	g_mutex_init(&core->index_lock);
 	core->store = store_open(config->paths, error);
@@ -254,6 +256,7 @@ void core_unref(Core *core)
 	forwards_free(core);
 	book_free(core);
 	core_nodedevs_free(core->nodedevs);
+	hostnet_free(core);
 	events_free(core->events);
 	g_clear_pointer(&core->store, store_free);
 	g_free(core->boot);
@@ -291,6 +294,7 @@ void core_free(Core *core)
 	filters_close(core);
 	book_close(core);
 	core_nodedevs_close(core->nodedevs);
+	hostnet_close(core);
 	objects_forget(core);
 	events_close(core->events);
 	core_unref(core);
@@ -323,6 +327,7 @@ void core_begin(Core *core)
 	pools_first_start(core);
 	networks_first_start(core);
 	core_nodedevs_begin(core);
+	hostnet_recover(core);
 	if (!core->boot)
 		return;
 	mark_boot(core);

@@ -28,6 +28,7 @@ struct Core {
 	struct CoreForwards *forwards; /* see forwards.h */
 	struct CoreBook *book;	       /* see address_book.h */
 	struct CoreNodedevs *nodedevs; /* see nodedevs.h */
+	struct CoreHostnet *hostnet;   /* see hostnet.h */
 	guint index_timer; /* main */
 	gint index_wanted; /* atomic */
 	char *boot; /* the host's, where no daemon has begun since it was started; else NULL */

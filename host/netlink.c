@@ -136,12 +136,33 @@ static void address(const struct nlattr *attribute, int family, Inet *to)
 
 /* ---- interfaces ---- */
 
+/* What bridges, VLANs and bonds say of themselves. */
+static void read_kind_data(const struct nlattr *nest, LinkInfo *info)
+{
+	const struct nlattr *at[IFLA_BR_STP_STATE + 1] = { NULL };
+	Attributes all = { G_N_ELEMENTS(at), at };
+	if (mnl_attr_parse_nested(nest, keep, &all) < 0)
+		return;
+	if (g_str_equal(info->kind, "bridge")) {
+		info->stp = number(at[IFLA_BR_STP_STATE]) != 0;
+		info->delay = number(at[IFLA_BR_FORWARD_DELAY]);
+	} else if (g_str_equal(info->kind, "vlan") && at[IFLA_VLAN_ID] &&
+		   mnl_attr_get_payload_len(at[IFLA_VLAN_ID]) >= 2) {
+		info->tag = mnl_attr_get_u16(at[IFLA_VLAN_ID]);
+	} else if (g_str_equal(info->kind, "bond") && at[IFLA_BOND_MODE]) {
+		info->mode = mnl_attr_get_u8(at[IFLA_BOND_MODE]);
+	}
+}
+
 static void read_kind(const struct nlattr *linkinfo, LinkInfo *info)
 {
-	const struct nlattr *at[IFLA_INFO_KIND + 1] = { NULL };
+	const struct nlattr *at[IFLA_INFO_DATA + 1] = { NULL };
 	Attributes all = { G_N_ELEMENTS(at), at };
-	if (linkinfo && mnl_attr_parse_nested(linkinfo, keep, &all) > 0)
-		text(at[IFLA_INFO_KIND], info->kind, sizeof(info->kind));
+	if (!linkinfo || mnl_attr_parse_nested(linkinfo, keep, &all) <= 0)
+		return;
+	text(at[IFLA_INFO_KIND], info->kind, sizeof(info->kind));
+	if (at[IFLA_INFO_DATA])
+		read_kind_data(at[IFLA_INFO_DATA], info);
 }
 
 static int read_link(const struct nlmsghdr *nlh, void *data)
@@ -149,7 +170,8 @@ static int read_link(const struct nlmsghdr *nlh, void *data)
 	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
 	const struct nlattr *at[IFLA_IFALIAS + 1] = { NULL };
 	Attributes all = { G_N_ELEMENTS(at), at };
-	LinkInfo info = { .index = ifi->ifi_index, .up = (ifi->ifi_flags & IFF_UP) != 0,
+	LinkInfo info = { .index = ifi->ifi_index, .hardware = ifi->ifi_type,
+			  .up = (ifi->ifi_flags & IFF_UP) != 0,
 			  .running = (ifi->ifi_flags & IFF_RUNNING) != 0 };
 	if (nlh->nlmsg_type != RTM_NEWLINK || mnl_attr_parse(nlh, sizeof(*ifi), keep, &all) < 0)
 		return MNL_CB_OK;
@@ -158,6 +180,8 @@ static int read_link(const struct nlmsghdr *nlh, void *data)
 	info.master = (int)number(at[IFLA_MASTER]);
 	info.parent = (int)number(at[IFLA_LINK]);
 	info.mtu = number(at[IFLA_MTU]);
+	if (at[IFLA_OPERSTATE])
+		info.operstate = mnl_attr_get_u8(at[IFLA_OPERSTATE]);
 	if (at[IFLA_ADDRESS] && mnl_attr_get_payload_len(at[IFLA_ADDRESS]) == sizeof(info.mac))
 		memcpy(info.mac, mnl_attr_get_payload(at[IFLA_ADDRESS]), sizeof(info.mac));
 	read_kind(at[IFLA_LINKINFO], &info);
@@ -243,6 +267,41 @@ gboolean netlink_add_bridge(Netlink *nl, const char *name, const BridgeOptions *
 		return TRUE;
 	netlink_delete(nl, name, NULL);
 	return FALSE;
+}
+
+gboolean netlink_add_bond(Netlink *nl, const char *name, const BondOptions *options, GError **error)
+{
+	Request request;
+	struct nlattr *info, *data = begin_link(&request, name, "bond", &info);
+	mnl_attr_put_u8(request.nlh, IFLA_BOND_MODE, (guint8)options->mode);
+	const guint32 numbers[][2] = { { IFLA_BOND_MIIMON, options->miimon },
+				       { IFLA_BOND_UPDELAY, options->updelay },
+				       { IFLA_BOND_DOWNDELAY, options->downdelay },
+				       { IFLA_BOND_ARP_INTERVAL, options->arp_interval },
+				       { IFLA_BOND_ARP_VALIDATE, options->arp_validate } };
+	for (guint i = 0; i < G_N_ELEMENTS(numbers); i++)
+		if (numbers[i][1])
+			mnl_attr_put_u32(request.nlh, (guint16)numbers[i][0], numbers[i][1]);
+	if (options->arp_target) {
+		struct nlattr *targets = mnl_attr_nest_start(request.nlh, IFLA_BOND_ARP_IP_TARGET);
+		mnl_attr_put(request.nlh, 0, 4, options->arp_target->bytes);
+		mnl_attr_nest_end(request.nlh, targets);
+	}
+	end_link(&request, info, data);
+	return done(talk(nl, &request, NULL, NULL), error, "bond", name);
+}
+
+gboolean netlink_add_vlan(Netlink *nl, const char *name, const char *parent, guint tag, GError **error)
+{
+	Request request;
+	LinkInfo below;
+	if (!netlink_link(nl, parent, &below, error))
+		return FALSE;
+	struct nlattr *info, *data = begin_link(&request, name, "vlan", &info);
+	mnl_attr_put_u16(request.nlh, IFLA_VLAN_ID, (guint16)tag);
+	end_link(&request, info, data);
+	mnl_attr_put_u32(request.nlh, IFLA_LINK, (guint32)below.index);
+	return done(talk(nl, &request, NULL, NULL), error, "VLAN", name);
 }
 
 gboolean netlink_add_veth(Netlink *nl, const char *name, const char *peer, GError **error)
@@ -362,12 +421,20 @@ gboolean tap_open(char name[IFNAMSIZ], gboolean vnet_header, guint queues, int *
 static int read_address(const struct nlmsghdr *nlh, void *data)
 {
 	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(nlh);
-	const struct nlattr *at[IFA_LOCAL + 1] = { NULL };
+	const struct nlattr *at[IFA_CACHEINFO + 1] = { NULL };
 	Attributes all = { G_N_ELEMENTS(at), at };
-	AddressInfo info = { .index = (int)ifa->ifa_index, .prefix = ifa->ifa_prefixlen };
+	AddressInfo info = { .index = (int)ifa->ifa_index, .prefix = ifa->ifa_prefixlen,
+			     .own = ifa->ifa_scope < RT_SCOPE_LINK, .valid = G_MAXUINT32,
+			     .preferred = G_MAXUINT32 };
 	if (nlh->nlmsg_type != RTM_NEWADDR || mnl_attr_parse(nlh, sizeof(*ifa), keep, &all) < 0)
 		return MNL_CB_OK;
 	address(at[IFA_LOCAL] ? at[IFA_LOCAL] : at[IFA_ADDRESS], ifa->ifa_family, &info.address);
+	if (at[IFA_CACHEINFO] &&
+	    mnl_attr_get_payload_len(at[IFA_CACHEINFO]) >= sizeof(struct ifa_cacheinfo)) {
+		const struct ifa_cacheinfo *cache = mnl_attr_get_payload(at[IFA_CACHEINFO]);
+		info.valid = cache->ifa_valid;
+		info.preferred = cache->ifa_prefered;
+	}
 	if (info.address.family)
 		g_array_append_val((GArray *)data, info);
 	return MNL_CB_OK;
@@ -380,9 +447,11 @@ GArray *netlink_addresses(Netlink *nl, GError **error)
 }
 
 static int change_address(Netlink *nl, guint16 type, guint16 flags, const LinkInfo *info,
-			  const Inet *inet, guint prefix)
+			  const AddressInfo *own)
 {
 	Request request;
+	const Inet *inet = &own->address;
+	guint prefix = own->prefix;
 	struct ifaddrmsg *ifa = begin(&request, type, flags, sizeof(*ifa));
 	gsize size = inet_bits(inet) / 8;
 	ifa->ifa_family = (guint8)inet->family;
@@ -395,6 +464,10 @@ static int change_address(Netlink *nl, guint16 type, guint16 flags, const LinkIn
 		Inet broadcast = inet_last(inet, prefix);
 		mnl_attr_put(request.nlh, IFA_BROADCAST, size, broadcast.bytes);
 	}
+	if (own->valid != G_MAXUINT32) {
+		struct ifa_cacheinfo cache = { .ifa_valid = own->valid, .ifa_prefered = own->preferred };
+		mnl_attr_put(request.nlh, IFA_CACHEINFO, sizeof(cache), &cache);
+	}
 	return talk(nl, &request, NULL, NULL);
 }
 
@@ -404,7 +477,17 @@ gboolean netlink_add_address(Netlink *nl, const char *name, const Inet *inet, gu
 	LinkInfo info;
 	if (!netlink_link(nl, name, &info, error))
 		return FALSE;
-	int code = change_address(nl, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &info, inet, prefix);
+	AddressInfo own = { .address = *inet, .prefix = prefix, .valid = G_MAXUINT32 };
+	int code = change_address(nl, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &info, &own);
+	return code == EEXIST || done(code, error, "address of", name);
+}
+
+gboolean netlink_put_address(Netlink *nl, const char *name, const AddressInfo *own, GError **error)
+{
+	LinkInfo info;
+	if (!netlink_link(nl, name, &info, error))
+		return FALSE;
+	int code = change_address(nl, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, &info, own);
 	return code == EEXIST || done(code, error, "address of", name);
 }
 
@@ -414,7 +497,8 @@ gboolean netlink_delete_address(Netlink *nl, const char *name, const Inet *inet,
 	LinkInfo info;
 	if (!netlink_link(nl, name, &info, error))
 		return FALSE;
-	int code = change_address(nl, RTM_DELADDR, 0, &info, inet, prefix);
+	AddressInfo own = { .address = *inet, .prefix = prefix, .valid = G_MAXUINT32 };
+	int code = change_address(nl, RTM_DELADDR, 0, &info, &own);
 	return code == EADDRNOTAVAIL || done(code, error, "removing an address of", name);
 }
 
@@ -425,7 +509,9 @@ static int read_route(const struct nlmsghdr *nlh, void *data)
 	const struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
 	const struct nlattr *at[RTA_TABLE + 1] = { NULL };
 	Attributes all = { G_N_ELEMENTS(at), at };
-	RouteInfo info = { .to.family = rtm->rtm_family, .prefix = rtm->rtm_dst_len };
+	RouteInfo info = { .to.family = rtm->rtm_family, .prefix = rtm->rtm_dst_len,
+			   .protocol = rtm->rtm_protocol, .scope = rtm->rtm_scope,
+			   .flags = rtm->rtm_flags & RTNH_F_ONLINK };
 	gboolean ours = nlh->nlmsg_type == RTM_NEWROUTE && !(rtm->rtm_flags & RTM_F_CLONED) &&
 			rtm->rtm_table == RT_TABLE_MAIN && rtm->rtm_type == RTN_UNICAST &&
 			(rtm->rtm_family == AF_INET || rtm->rtm_family == AF_INET6);
@@ -433,7 +519,9 @@ static int read_route(const struct nlmsghdr *nlh, void *data)
 		return MNL_CB_OK;
 	address(at[RTA_DST], rtm->rtm_family, &info.to);
 	address(at[RTA_GATEWAY], rtm->rtm_family, &info.gateway);
+	address(at[RTA_PREFSRC], rtm->rtm_family, &info.source);
 	info.index = (int)number(at[RTA_OIF]);
+	info.metric = number(at[RTA_PRIORITY]);
 	g_array_append_val((GArray *)data, info);
 	return MNL_CB_OK;
 }
@@ -443,26 +531,51 @@ GArray *netlink_routes(Netlink *nl, GError **error)
 	return dump(nl, RTM_GETROUTE, sizeof(struct rtmsg), sizeof(RouteInfo), read_route, "routes", error);
 }
 
+static int change_route(Netlink *nl, guint16 type, guint16 flags, int index, const RouteInfo *route)
+{
+	Request request;
+	gsize size = inet_bits(&route->to) / 8;
+	Inet first = inet_first(&route->to, route->prefix);
+	struct rtmsg *rtm = begin(&request, type, flags, sizeof(*rtm));
+	*rtm = (struct rtmsg){ .rtm_family = (guint8)route->to.family, .rtm_dst_len = (guint8)route->prefix,
+			       .rtm_table = RT_TABLE_MAIN, .rtm_protocol = (guint8)route->protocol,
+			       .rtm_scope = (guint8)route->scope, .rtm_type = RTN_UNICAST,
+			       .rtm_flags = route->flags };
+	mnl_attr_put(request.nlh, RTA_DST, size, first.bytes);
+	if (route->gateway.family)
+		mnl_attr_put(request.nlh, RTA_GATEWAY, size, route->gateway.bytes);
+	if (route->source.family)
+		mnl_attr_put(request.nlh, RTA_PREFSRC, size, route->source.bytes);
+	mnl_attr_put_u32(request.nlh, RTA_OIF, (guint32)index);
+	if (route->metric)
+		mnl_attr_put_u32(request.nlh, RTA_PRIORITY, route->metric);
+	return talk(nl, &request, NULL, NULL);
+}
+
+gboolean netlink_put_route(Netlink *nl, const char *name, const RouteInfo *route, GError **error)
+{
+	LinkInfo info;
+	if (!netlink_link(nl, name, &info, error))
+		return FALSE;
+	int code = change_route(nl, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, info.index, route);
+	return code == EEXIST || done(code, error, "route through", name);
+}
+
+gboolean netlink_delete_route(Netlink *nl, const char *name, const RouteInfo *route, GError **error)
+{
+	LinkInfo info;
+	if (!netlink_link(nl, name, &info, error))
+		return FALSE;
+	int code = change_route(nl, RTM_DELROUTE, 0, info.index, route);
+	return code == ESRCH || done(code, error, "removing a route through", name);
+}
+
 gboolean netlink_add_route(Netlink *nl, const char *name, const Inet *to, guint prefix,
 			   const Inet *gateway, guint metric, GError **error)
 {
-	Request request;
-	LinkInfo info;
-	gsize size = inet_bits(to) / 8;
-	Inet first = inet_first(to, prefix);
-	if (!netlink_link(nl, name, &info, error))
-		return FALSE;
-	struct rtmsg *rtm = begin(&request, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, sizeof(*rtm));
-	*rtm = (struct rtmsg){ .rtm_family = (guint8)to->family, .rtm_dst_len = (guint8)prefix,
-			       .rtm_table = RT_TABLE_MAIN, .rtm_protocol = RTPROT_STATIC,
-			       .rtm_scope = RT_SCOPE_UNIVERSE, .rtm_type = RTN_UNICAST };
-	mnl_attr_put(request.nlh, RTA_DST, size, first.bytes);
-	mnl_attr_put(request.nlh, RTA_GATEWAY, size, gateway->bytes);
-	mnl_attr_put_u32(request.nlh, RTA_OIF, (guint32)info.index);
-	if (metric)
-		mnl_attr_put_u32(request.nlh, RTA_PRIORITY, metric);
-	int code = talk(nl, &request, NULL, NULL);
-	return code == EEXIST || done(code, error, "route through", name);
+	RouteInfo route = { .to = *to, .prefix = prefix, .gateway = *gateway, .metric = metric,
+			    .protocol = RTPROT_STATIC, .scope = RT_SCOPE_UNIVERSE };
+	return netlink_put_route(nl, name, &route, error);
 }
 
 static int read_neighbour(const struct nlmsghdr *nlh, void *data)

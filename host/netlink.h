@@ -24,6 +24,12 @@ typedef struct LinkInfo {
 	guint mtu;
 	gboolean up, running; /* wanted by the administrator; has a carrier */
 	char alias[64];	      /* what was set as a remark, cut */
+	guint hardware;	      /* ARPHRD_...: linux/if_arp.h */
+	guint operstate;      /* IF_OPER_...: linux/if.h */
+	gboolean stp;	      /* of bridges */
+	guint delay;	      /* the same: hundredths of a second */
+	guint tag;	      /* of VLANs */
+	guint mode;	      /* of bonds: the kernel's number */
 } LinkInfo;
 
 /* What is known of the interface @name. NOT_FOUND where there is none. */
@@ -42,6 +48,18 @@ typedef struct BridgeOptions {
 /* Makes the bridge @name, down. EXISTS where anything has that name. */
 gboolean netlink_add_bridge(Netlink *nl, const char *name, const BridgeOptions *options,
 			    GError **error);
+typedef struct BondOptions {
+	guint mode;			  /* BOND_MODE_... */
+	guint miimon, updelay, downdelay; /* milliseconds; 0: the kernel's choice */
+	guint arp_interval;
+	const Inet *arp_target; /* NULL: none */
+	guint arp_validate;
+} BondOptions;
+
+/* Makes the bond @name, down. Its ports must be down when they join it. */
+gboolean netlink_add_bond(Netlink *nl, const char *name, const BondOptions *options, GError **error);
+/* Makes the VLAN @tag upon @parent, down. */
+gboolean netlink_add_vlan(Netlink *nl, const char *name, const char *parent, guint tag, GError **error);
 gboolean netlink_add_veth(Netlink *nl, const char *name, const char *peer, GError **error);
 /* @mode: "private", "vepa", "bridge" or "passthru". Its character device is /dev/tap + index. */
 gboolean netlink_add_macvtap(Netlink *nl, const char *name, const char *parent, const char *mode,
@@ -75,7 +93,12 @@ typedef struct AddressInfo {
 	int index; /* of the interface */
 	Inet address;
 	guint prefix;
+	gboolean own;		/* given by somebody; not made by the kernel for the link (fe80::, ::1) */
+	guint valid, preferred; /* seconds that are left; G_MAXUINT32: for ever */
 } AddressInfo;
+
+/* Sets @address of the interface @name with its lifetimes; what is there already gets them. */
+gboolean netlink_put_address(Netlink *nl, const char *name, const AddressInfo *address, GError **error);
 
 /* All addresses, of AddressInfo; the caller owns the array. NULL on failure. */
 GArray *netlink_addresses(Netlink *nl, GError **error);
@@ -90,6 +113,9 @@ typedef struct RouteInfo {
 	Inet to;   /* the family is set also where the prefix is 0 */
 	guint prefix;
 	Inet gateway; /* family 0: none */
+	Inet source;  /* that packets leave with; family 0: not said */
+	guint metric;
+	guint protocol, scope, flags; /* RTPROT_..., RT_SCOPE_..., RTNH_F_ONLINK */
 } RouteInfo;
 
 /* The routes of the main table, of RouteInfo. NULL on failure. */
@@ -97,6 +123,12 @@ GArray *netlink_routes(Netlink *nl, GError **error);
 /* What is there already is a success. @metric 0: the kernel's choice. */
 gboolean netlink_add_route(Netlink *nl, const char *name, const Inet *to, guint prefix,
 			   const Inet *gateway, guint metric, GError **error);
+
+/* The route @route through the interface @name (its index does not count). As netlink_add_route(). */
+gboolean netlink_put_route(Netlink *nl, const char *name, const RouteInfo *route, GError **error);
+
+/* Removes it; what is not there is a success. */
+gboolean netlink_delete_route(Netlink *nl, const char *name, const RouteInfo *route, GError **error);
 
 typedef struct NeighbourInfo {
 	int index;

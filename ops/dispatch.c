@@ -227,6 +227,8 @@ static gboolean find_target(OpCall *call, GError **error)
 		return TRUE;
 	if (call->op->target == OP_ON_NODEDEV)
 		return call->target || fail(error, LODGE_ERROR_INVALID, "no node device is named");
+	if (call->op->target == OP_ON_INTERFACE)
+		return *target || fail(error, LODGE_ERROR_INVALID, "no interface is named");
 	if (kind >= 0)
 		call->object = core_object_find(call->core, (CoreKindId)kind, target, error);
 	else

@@ -45,6 +45,8 @@ extern const OpFamily op_family_volume;	     /* volume.c: vol-list, vol-info, ..
 extern const OpFamily op_family_volume_work; /* volume_work.c: vol-create, vol-delete, ... */
 extern const OpFamily op_family_volume_stream; /* volume_stream.c: vol-upload, vol-download */
 extern const OpFamily op_family_forward;     /* forward.c: port-forward, ... */
+extern const OpFamily op_family_iface;       /* iface.c: iface-list, iface-define, ... */
+extern const OpFamily op_family_bridge;      /* bridge.c: bridge show, bridge create, ... */
 extern const OpFamily op_family_nwfilter;    /* nwfilter.c: nwfilter-list, nwfilter-define, ... */
 extern const OpFamily op_family_image;	     /* image.c: image build, image list */
 extern const OpFamily op_family_image_import; /* image_import.c: image import, image catalog */

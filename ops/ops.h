@@ -26,6 +26,7 @@ typedef enum OpTarget {
 	OP_ON_NWFILTER,
 	OP_ON_SECRET,
 	OP_ON_NODEDEV, /* call->target is its name: the verb looks for it */
+	OP_ON_INTERFACE, /* of the host, by name or MAC address: call->target; verbs look it up */
 } OpTarget;
 
 /* How doors name a target. */

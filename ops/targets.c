@@ -18,6 +18,8 @@ static const OpTargetRow rows[] = {
 			   CORE_SECRET },
 	[OP_ON_NODEDEV] = { "nodedev", "device", "DEVICE", "name of the device, or its WWNN,WWPN",
 			    "nodedev-list", "devices", -1 },
+	[OP_ON_INTERFACE] = { "interface", "interface", "INTERFACE", "interface name or MAC address",
+			      "iface-list", "interfaces", -1 },
 };
 
 const OpTargetRow *op_target(OpTarget target)

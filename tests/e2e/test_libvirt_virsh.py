@@ -203,7 +203,8 @@ def test_without_an_agent(daemon):
 
 
 def test_what_is_not_there_says_so(daemon):
-    assert "not supported" in virsh(daemon, "iface-list", ok=False).stderr
+    define(daemon, "web1")
+    assert "not supported" in virsh(daemon, "checkpoint-list", "web1", ok=False).stderr
     assert virsh(daemon, "list").returncode == 0
 
 

@@ -117,6 +117,7 @@ static const char *target_field(const Op *op)
 		[OP_ON_GUEST] = "dom",	       [OP_ON_POOL] = "pool",	  [OP_ON_NETWORK] = "net",
 		[OP_ON_NWFILTER] = "nwfilter", [OP_ON_SECRET] = "secret",
 		[OP_ON_NODEDEV] = "name",
+		[OP_ON_INTERFACE] = "iface",
 	};
 	return op && op->target != OP_ON_DAEMON ? fields[op->target] : NULL;
 }
@@ -473,11 +474,15 @@ static void on_done(OpCall *op, const GError *error)
 }
 
 /* Objects travel with name and uuid, secrets with the uuid first: the uuid counts. Node devices
- * have a name alone. */
+ * have a name alone, interfaces a name first. */
 static void name_target(OpCall *op, const WireValue *value)
 {
 	if (op->op->target == OP_ON_NODEDEV) {
 		op->target = g_strdup(value->s);
+		return;
+	}
+	if (op->op->target == OP_ON_INTERFACE) {
+		op->target = g_strdup(value->items[0].s);
 		return;
 	}
 	const guint8 *uuid = value->items[op->op->target == OP_ON_SECRET ? 0 : 1].bytes;

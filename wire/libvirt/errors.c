@@ -29,6 +29,7 @@ static const struct {
 	[OP_ON_NWFILTER] = { LV_FROM_NWFILTER, LV_ERR_NO_NWFILTER, "Network filter not found: " },
 	[OP_ON_SECRET] = { LV_FROM_SECRET, LV_ERR_NO_SECRET, "Secret not found: " },
 	[OP_ON_NODEDEV] = { LV_FROM_NODEDEV, LV_ERR_NO_NODE_DEVICE, "Node device not found: " },
+	[OP_ON_INTERFACE] = { LV_FROM_INTERFACE, LV_ERR_NO_INTERFACE, "Interface not found: " },
 };
 
 /* Errors that carry libvirt's number themselves. */
@@ -75,7 +76,7 @@ static gboolean takes_xml(const LvProc *proc)
 static OpTarget target_of(const LvProc *proc)
 {
 	const Op *op = proc && proc->op ? op_find(proc->op) : NULL;
-	return op ? op->target : OP_ON_DAEMON;
+	return !op ? OP_ON_DAEMON : op->target == OP_ON_DAEMON ? op->makes : op->target;
 }
 
 void lv_send_gerror(LvClient *client, const LvHeader *header, const LvProc *proc,
@@ -96,6 +97,8 @@ void lv_send_gerror(LvClient *client, const LvHeader *header, const LvProc *proc
 		number = targets[target].missing;
 		words = targets[target].words;
 	}
+	if (code == LODGE_ERROR_IN_USE && proc && proc->several)
+		number = proc->several;
 	if (code == LODGE_ERROR_INVALID && takes_xml(proc)) {
 		number = LV_ERR_XML;
 		words = "XML error: ";

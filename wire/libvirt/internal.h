@@ -158,6 +158,7 @@ struct LvProc {
 	const LvProc *other;  /* with the same arguments and reply */
 	int missing;	  /* libvirt's number where something other than the target is not there; 0:
 			     LV_ERR_SYSTEM */
+	int several;	  /* the same where there are too many: IN_USE; 0: as the table says */
 	gboolean before_login; /* may be called by anyone */
 	gboolean before_open; /* may be called before connect_open */
 	gboolean (*before)(LvCall *call, OpCall *op, GError **error);
@@ -217,6 +218,7 @@ extern const LvProcs lv_procs_tune;    /* what a guest may use */
 extern const LvProcs lv_procs_inside;  /* by the agent */
 extern const LvProcs lv_procs_storage; /* pools and volumes */
 extern const LvProcs lv_procs_network; /* networks and their ports */
+extern const LvProcs lv_procs_interface; /* interfaces of the host */
 extern const LvProcs lv_procs_nwfilter; /* network filters */
 extern const LvProcs lv_procs_qemu;    /* of the program qemu */
 
@@ -264,6 +266,7 @@ typedef enum LvErrorCode { /* virErrorNumber: those that this door gives by itse
 	LV_ERR_NO_STORAGE_VOL = 50,
 	LV_ERR_NO_NODE_DEVICE = 53,
 	LV_ERR_NO_INTERFACE = 57,
+	LV_ERR_MULTIPLE_INTERFACES = 59,
 	LV_ERR_NO_NWFILTER = 62,
 	LV_ERR_NO_SECRET = 66,
 	LV_ERR_CONFIG_UNSUPPORTED = 67,

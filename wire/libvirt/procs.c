@@ -15,6 +15,7 @@ static const LvProcs *const tables[] = {
 	&lv_procs_storage,
 	&lv_procs_network,
 	&lv_procs_nwfilter,
+	&lv_procs_interface,
 	&lv_procs_qemu,
 };
 
