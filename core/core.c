@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "core/hostnet.h"
 #include "core/internal.h"
+#include "model/rules.h"
 #include "core/networks.h"
 #include "core/object_internal.h"
 #include "core/pools.h"
@@ -455,7 +456,7 @@ static Guest *read_definition(Core *core, const char *xml, guint flags, Notes *n
 	guest_drop_live(guest);
 	if (!(flags & CORE_DEFINE_NEED_UUID))
 		take_uuid_of_name(core, guest);
-	if (!core->engine->check(guest, notes, error))
+	if (!guest_rules(guest, error) || !core->engine->check(guest, notes, error))
 		return NULL;
 	return g_steal_pointer(&guest);
 }

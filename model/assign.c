@@ -76,7 +76,7 @@ char *guest_device_label(const Guest *guest, const char *kind, gconstpointer dev
 		return g_strdup(kind);
 	Count count = { .kind = kind, .device = device };
 	guest_each_device((Guest *)guest, count_kind, &count);
-	return g_strdup_printf("%s %u", kind, count.n);
+	return count.n ? g_strdup_printf("%s %u", kind, count.n) : g_strdup(kind);
 }
 
 Address *device_set_address(DeviceInfo *info, AddressType type)

@@ -211,9 +211,20 @@ static void fill_boot(Guest *guest)
 	shape_append(&guest->os.boot, &boot_shape, disk);
 }
 
+/* <nvram type='file'><source file='...'/> is the newer form of <nvram>...</nvram>. */
+static void fill_nvram(GuestOs *os)
+{
+	if (!os->nvram)
+		os->nvram = g_steal_pointer(&os->nvram_file);
+	g_clear_pointer(&os->nvram_file, g_free);
+	if (!g_strcmp0(os->nvram_type, "file"))
+		g_clear_pointer(&os->nvram_type, g_free);
+}
+
 gboolean guest_fill_defaults(Guest *guest, G_GNUC_UNUSED Notes *notes, GError **error)
 {
 	fill_identity(guest);
+	fill_nvram(&guest->os);
 	fill_memory(guest);
 	fill_vcpus(guest);
 	fill_cpu(guest);

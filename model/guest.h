@@ -50,6 +50,7 @@ typedef struct GuestOs {
 	char *loader, *loader_type, *loader_format;
 	Tri loader_readonly, loader_secure, loader_stateless;
 	char *nvram, *nvram_template, *nvram_format;
+	char *nvram_type, *nvram_file; /* as it came in; then .nvram has it */
 	char *kernel, *initrd, *cmdline, *dtb;
 	char *acpi_table, *acpi_table_type;
 	GPtrArray *boot; /* BootDevice */

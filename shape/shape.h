@@ -202,6 +202,8 @@ gboolean row_applies(const Shape *shape, const Row *row, gconstpointer object);
 /* Sets the SIZE member of @row, within its bounds. Rows counted in KiB are rounded up to whole ones, as
  * libvirt keeps them: some clients read the number and not the unit. */
 gboolean row_set_size(const Row *row, gpointer object, guint64 bytes, GError **error);
+/* The next range of a CPUSET as rows keep it ("0-3,5"): advances *set past it. FALSE at its end. */
+gboolean set_next_range(const char **set, guint *first, guint *last);
 /* Bytes from a number and a unit word ("KiB", "GB", "b", NULL: @otherwise). */
 gboolean size_from_text(const char *text, const char *unit, const char *otherwise, guint64 *bytes,
 			GError **error);

@@ -351,6 +351,18 @@ static gboolean set_cpuset(G_GNUC_UNUSED const Row *row, void *at, const char *t
 	return any || fail(error, LODGE_ERROR_INVALID, "\"%s\" leaves nothing of the set", packed);
 }
 
+gboolean set_next_range(const char **set, guint *first, guint *last)
+{
+	char *end = NULL;
+	if (!g_ascii_isdigit(**set))
+		return FALSE;
+	*first = *last = (guint)g_ascii_strtoull(*set, &end, 10);
+	if (*end == '-')
+		*last = (guint)g_ascii_strtoull(end + 1, &end, 10);
+	*set = *end == ',' ? end + 1 : end;
+	return TRUE;
+}
+
 static gboolean set_strings(G_GNUC_UNUSED const Row *row, void *at, const char *text,
 			    G_GNUC_UNUSED GError **error)
 {

@@ -275,7 +275,9 @@ static gboolean check_firmware(const Guest *guest, G_GNUC_UNUSED const QemuCaps 
 	if (!guest_is_q35(guest))
 		return fail(error, LODGE_ERROR_UNSUPPORTED,
 			    "os/loader: secure=\"yes\" needs machine type q35");
-	if (!guest->features || guest->features->smm != TRI_YES)
+	Tri smm = guest->features ? guest->features->smm : TRI_ABSENT;
+	/* with a firmware that is yet to be chosen, SMM comes with it */
+	if (smm != TRI_YES && !(guest->os.firmware && !guest->os.loader && smm == TRI_ABSENT))
 		return fail(error, LODGE_ERROR_UNSUPPORTED,
 			    "os/loader: secure=\"yes\" needs <smm state='on'/> in <features>");
 	return TRUE;
