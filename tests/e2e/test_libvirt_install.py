@@ -136,3 +136,27 @@ def test_edits(daemon):
     run(daemon, "virt-xml", "web1", "--remove-device", "--disk", "target=vda")
     assert not devices(daemon, "web1", "disk", "--inactive")
     virsh(daemon, "destroy", "web1")
+
+
+@pytest.mark.parametrize("how", ["files", "words"])
+@pytest.mark.skipif(not shutil.which("xorriso"), reason="xorriso is not installed")
+def test_cloud_init(daemon, tmp_path, how):
+    """virt-install makes the CD; the guest has it in its first boot only."""
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0d0b3u1c0cX5q1bqv5m3V9Q0X5k1o3u7d8e9f0a1b2 me@here"
+    for name, text in (("user", "#cloud-config\npackages: [htop]\n"), ("meta", "instance-id: i-1\n"),
+                       ("net", "version: 2\n"), ("key", key + "\n"), ("password", "let me in\n")):
+        (tmp_path / name).write_text(text)
+    words = {"files": f"user-data={tmp_path}/user,meta-data={tmp_path}/meta,network-config={tmp_path}/net,disable=on",
+             "words": f"ssh-key={tmp_path}/key,clouduser-ssh-key={tmp_path}/key,"
+                      f"root-password-file={tmp_path}/password,disable=on"}[how]
+    install(daemon, "--cloud-init", words, "--machine", "pc")  # the test guest knows IDE, not SATA
+    console = daemon.console("web1")
+    console.expect(READY)
+    said = console.run("mount -t iso9660 /dev/sr0 /mnt; cat /mnt/user-data; cat /mnt/meta-data /mnt/network-config")
+    if how == "files":
+        assert "packages: [htop]" in said and "instance-id: i-1" in said and "version: 2" in said
+    else:
+        assert key in said and "disable" in said
+    virsh(daemon, "destroy", "web1")
+    inactive = ElementTree.fromstring(virsh(daemon, "dumpxml", "--inactive", "web1").stdout)
+    assert not [disk for disk in inactive.iter("disk") if disk.find("source") is not None]
