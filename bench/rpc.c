@@ -2,6 +2,8 @@
  *
  *   bench-rpc echo SOCKET                              the floor: answers each message with as many
  *                                                      bytes as get_info's reply has, and knows nothing
+ *   bench-rpc connect SOCKET SECONDS                   connects, opens, closes, again and again; prints how
+ *                                                      often in a second
  *   bench-rpc call SOCKET CONNECTIONS SECONDS GUEST    one call at a time on each connection; prints
  *                                                      calls per second and the 99th percentile, us
  *
@@ -134,19 +136,42 @@ static guint32 call(int fd, guint32 procedure, const guint8 *payload, guint32 n,
 	return receive(fd, reply);
 }
 
-/* Opens a connection and looks the guest up; its reply is the argument of get_info. */
-static int connect_and_find(const char *path, const char *guest, guint8 *reply)
+/* A connection that may call. */
+static int connect_and_open(const char *path, guint8 *reply)
 {
 	int fd = open_socket(path, FALSE);
-	guint8 name[256] = { 0 }, uri[28] = { 0 }; /* there is one, 14 letters, padding, no flags */
-	guint32 length = (guint32)strlen(guest);
-	put(name, length);
-	memcpy(name + 4, guest, length);
+	guint8 uri[28] = { 0 }; /* there is one, 14 letters, padding, no flags */
 	call(fd, 66, NULL, 0, reply);
 	put(uri, 1);
 	put(uri + 4, 14);
 	memcpy(uri + 8, "qemu:///system", 14);
-	call(fd, 1, uri, sizeof uri, reply);
+	if (call(fd, 1, uri, sizeof uri, reply) != 0)
+		fail("the connection is refused");
+	return fd;
+}
+
+static int measure_connect(const char *path, double seconds)
+{
+	guint8 reply[ROOM];
+	guint n = 0;
+	gint64 begin = g_get_monotonic_time(), now = begin, end = begin + (gint64)(seconds * 1e6);
+	for (; now < end; now = g_get_monotonic_time(), n++) {
+		int fd = connect_and_open(path, reply);
+		call(fd, 2, NULL, 0, reply);
+		close(fd);
+	}
+	printf("%.0f\n", n / ((double)(now - begin) / 1e6));
+	return 0;
+}
+
+/* Opens a connection and looks the guest up; its reply is the argument of get_info. */
+static int connect_and_find(const char *path, const char *guest, guint8 *reply)
+{
+	int fd = connect_and_open(path, reply);
+	guint8 name[256] = { 0 };
+	guint32 length = (guint32)strlen(guest);
+	put(name, length);
+	memcpy(name + 4, guest, length);
 	if (call(fd, 23, name, 4 + ((length + 3) & ~3u), reply) != 0)
 		fail("there is no such guest");
 	return fd;
@@ -202,8 +227,10 @@ int main(int argc, char **argv)
 {
 	if (argc == 3 && !strcmp(argv[1], "echo"))
 		echo(argv[2]);
+	if (argc == 4 && !strcmp(argv[1], "connect"))
+		return measure_connect(argv[2], atof(argv[3]));
 	if (argc == 6 && !strcmp(argv[1], "call"))
 		return measure(argv[2], (guint)atoi(argv[3]), atof(argv[4]), argv[5]);
-	fprintf(stderr, "usage: bench-rpc echo SOCKET | call SOCKET CONNECTIONS SECONDS GUEST\n");
+	fprintf(stderr, "usage: bench-rpc echo SOCKET | connect SOCKET SECONDS | call SOCKET CONNECTIONS SECONDS GUEST\n");
 	return 2;
 }
