@@ -7,16 +7,20 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define LATER_MS 200
+
 typedef struct Listener {
 	Listeners *all;
 	int fd;
 	int kind;
-	guint source; /* 0: there is no room */
+	guint source; /* 0: there is no room, or nothing to accept with */
 } Listener;
 
 struct Listeners {
 	ListenersOwner owner;
 	GPtrArray *sockets; /* of Listener */
+	guint later;	    /* the timer that tries again */
+	gboolean told;	    /* that there is nothing to accept with */
 };
 
 static void listener_free(gpointer data)
@@ -27,31 +31,51 @@ static void listener_free(gpointer data)
 	g_free(listener);
 }
 
-/* FALSE: nobody waits any more. */
-static gboolean let_in(const Listener *listener)
+static gboolean on_later(gpointer data)
+{
+	Listeners *listeners = data;
+	listeners->later = 0;
+	listeners_resume(listeners);
+	return G_SOURCE_REMOVE;
+}
+
+/* The host has no descriptors or memory for those who wait, who would wake us all the time. It is said once
+ * until somebody gets in again. */
+static void wait_a_while(Listeners *listeners, int errnum)
+{
+	if (!listeners->told)
+		log_warning(listeners->owner.name, "clients wait: %s", g_strerror(errnum));
+	listeners->told = TRUE;
+	if (!listeners->later)
+		listeners->later = g_timeout_add(LATER_MS, on_later, listeners);
+}
+
+/* FALSE: nobody waits any more, or *later: not now. */
+static gboolean let_in(const Listener *listener, gboolean *later)
 {
 	const ListenersOwner *owner = &listener->all->owner;
 	int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd >= 0)
-		owner->serve(owner->owner, fd, listener->kind);
-	else if (errno == EMFILE || errno == ENFILE)
-		log_warning(owner->name, "a client waits: %s", g_strerror(errno));
-	return fd >= 0;
+	*later = fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM);
+	if (*later)
+		wait_a_while(listener->all, errno);
+	if (fd < 0)
+		return FALSE;
+	listener->all->told = FALSE;
+	owner->serve(owner->owner, fd, listener->kind);
+	return TRUE;
 }
 
 static gboolean on_accept(G_GNUC_UNUSED int fd, G_GNUC_UNUSED GIOCondition condition, gpointer data)
 {
 	Listener *listener = data;
 	const ListenersOwner *owner = &listener->all->owner;
-	for (guint i = 0; i < owner->turn; i++) {
-		if (owner->is_full(owner->owner)) {
-			listener->source = 0;
-			return G_SOURCE_REMOVE;
-		}
-		if (!let_in(listener))
+	gboolean later = FALSE;
+	for (guint i = 0; i < owner->turn && !(later = owner->is_full(owner->owner)); i++)
+		if (!let_in(listener, &later))
 			break;
-	}
-	return G_SOURCE_CONTINUE;
+	if (later)
+		listener->source = 0;
+	return later ? G_SOURCE_REMOVE : G_SOURCE_CONTINUE;
 }
 
 Listeners *listeners_new(const ListenersOwner *owner)
@@ -86,6 +110,7 @@ void listeners_add(Listeners *listeners, int fd, int kind)
 
 void listeners_close(Listeners *listeners)
 {
+	g_clear_handle_id(&listeners->later, g_source_remove);
 	g_ptr_array_set_size(listeners->sockets, 0);
 }
 
@@ -93,6 +118,7 @@ void listeners_free(Listeners *listeners)
 {
 	if (!listeners)
 		return;
+	listeners_close(listeners);
 	g_ptr_array_unref(listeners->sockets);
 	g_free(listeners);
 }
