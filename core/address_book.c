@@ -280,7 +280,9 @@ static void write_names(Core *core, const GPtrArray *all)
 		if (is_host_name(name))
 			g_string_append_printf(text, "%s %s.lodge\n", one->ip, name);
 	}
-	if (!g_strcmp0(text->str, core->book->names) || (!all->len && !core->book->names))
+	/* one of a daemon before may have names of guests that are no more */
+	gboolean none = !all->len && !core->book->names && !g_file_test(path, G_FILE_TEST_EXISTS);
+	if (none || !g_strcmp0(text->str, core->book->names))
 		return;
 	if (!file_write(path, text->str, text->len, 0644, FILE_CACHE, &error)) {
 		log_warning(NULL, "%s", error->message);

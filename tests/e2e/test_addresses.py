@@ -93,6 +93,10 @@ def test_addresses(net_daemon):
         net_daemon.lodge("destroy", "Web-1")
         assert events.next()[0] == "removed"
         wait_until(lambda: resolve(net_daemon, "hosts", "web-1.lodge") is None, 60, "the name is gone")
+        net_daemon.kill()
+        net_daemon.write("run/names", "10.78.8.77 web-1.lodge\n")
+        net_daemon.start()
+        wait_until(lambda: resolve(net_daemon, "hosts", "web-1.lodge") is None, 60, "nor is an old one kept")
     finally:
         events.close()
     net_daemon.lodge("net-destroy", "n")
