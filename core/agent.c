@@ -150,6 +150,12 @@ static json_t *call_agent(CoreGuest *guest, const AgentCall *call, GError **erro
 	return answer;
 }
 
+void core_guest_agent_patience(CoreGuest *guest, int seconds)
+{
+	int ms = seconds == -2 ? AGENT_FOREVER : seconds < 0 ? 0 : MIN(seconds, G_MAXINT / 1000) * 1000;
+	g_atomic_int_set(&guest->agent_ms, seconds == 0 ? 1 : ms);
+}
+
 json_t *core_guest_agent_message(CoreGuest *guest, json_t *message, gint64 seconds,
 				 gboolean no_wait, GCancellable *cancel, GError **error)
 {
@@ -164,8 +170,12 @@ json_t *core_guest_agent(CoreGuest *guest, const char *command, json_t *argument
 			 GCancellable *cancel, GError **error)
 {
 	json_t *message = json_pack("{s:s, s:o*}", "execute", command, "arguments", arguments);
-	json_t *answer = core_guest_agent_message(guest, message, seconds ? seconds : ANSWER_S, FALSE,
-						  cancel, error);
+	int patience = g_atomic_int_get(&guest->agent_ms);
+	AgentCall call = { .message = message, .cancel = cancel, .answer = AGENT_ANSWERS,
+			   .timeout_ms = patience ? patience : ANSWER_S * 1000 };
+	if (seconds)
+		call.timeout_ms = (int)MIN(seconds, G_MAXINT / 1000) * 1000;
+	json_t *answer = call_agent(guest, &call, error);
 	json_t *result = json_incref(json_object_get(answer, "return"));
 	json_decref(answer);
 	json_decref(message);

@@ -17,11 +17,16 @@ typedef enum AgentState {
 AgentState core_guest_agent_state(CoreGuest *guest);
 
 /* Asks the agent: @command with @arguments (taken, also on failure; NULL: none) and returns what it
- * returned, the caller's. Waits 5 s for an agent to be there and @seconds (0: 60) for the answer. STATE
+ * returned, the caller's. Waits 5 s for an agent to be there and @seconds (0: as the
+ * guest's patience is, 60) for the answer. STATE
  * where the guest does not run or has no CPUs running, UNSUPPORTED where it has no channel, TIMEOUT
  * and GONE where no agent answers, ENGINE where it refuses. OP_BESIDE. */
 json_t *core_guest_agent(CoreGuest *guest, const char *command, json_t *arguments, guint seconds,
 			 GCancellable *cancel, GError **error);
+
+/* From now on it has @seconds for an answer where a call says nothing else: -2: as long as it takes, -1: the
+ * usual time, 0: the answer must be there at once. Until the daemon ends. Any thread. */
+void core_guest_agent_patience(CoreGuest *guest, int seconds);
 
 /* The same with a whole message, and with the whole answer: {"return": ...}. @seconds below 0: no limit;
  * @no_wait: the answer is not waited for. OP_BESIDE. */

@@ -51,6 +51,7 @@ struct CoreGuest {
 	StoreEntry *stored; /* changed on the lane, under lock; NULL: transient */
 	gint serial;	    /* atomic: counts starts, so that late news of an old run is known */
 	gint killed;	    /* atomic: destroy was asked for */
+	gint agent_ms;	    /* atomic: its agent's time for an answer; 0: the usual. See agent.h */
 	Job *job;	    /* made under lock, stays; NULL: none yet */
 	Agent *agent;	    /* made under lock, stays; NULL: never asked */
 

@@ -19,6 +19,14 @@ static const Row cpu_rows[] = {
 };
 static const Shape cpu_shape = SHAPE("engine-cpu", EngineCpu, cpu_rows);
 
+static const Row firmware_rows[] = {
+	STRING(EngineFirmware, type, NULL, .doc = "Type"),
+	STRING(EngineFirmware, loader, NULL, .doc = "Loader"),
+	STRINGS(EngineFirmware, machines, NULL),
+	TRI(EngineFirmware, secure, NULL, .doc = "Secure"),
+};
+static const Shape firmware_shape = SHAPE("engine-firmware", EngineFirmware, firmware_rows);
+
 static const Row rows[] = {
 	STRING(EngineCaps, emulator, NULL, .doc = "Emulator"),
 	STRING(EngineCaps, arch, NULL, .doc = "Architecture"),
@@ -29,6 +37,7 @@ static const Row rows[] = {
 	LIST(EngineCaps, machines, NULL, machine_shape),
 	LIST(EngineCaps, cpus, NULL, cpu_shape),
 	STRINGS(EngineCaps, devices, NULL),
+	LIST(EngineCaps, firmwares, NULL, firmware_shape),
 };
 const Shape engine_caps_shape = SHAPE("engine-caps", EngineCaps, rows);
 

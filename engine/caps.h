@@ -17,6 +17,13 @@ typedef struct EngineCpu {
 	Tri usable; /* the host lacks no feature of it */
 } EngineCpu;
 
+typedef struct EngineFirmware { /* that definitions may name, or get by <os firmware=''> */
+	ShapeHead head;
+	char *type, *loader; /* "efi", "bios"; the file */
+	GPtrArray *machines; /* char *: patterns of the types of machines that it is for */
+	Tri secure;	     /* it checks what it boots, with the machine's help */
+} EngineFirmware;
+
 typedef struct EngineCaps {
 	ShapeHead head;
 	char *emulator, *arch, *package;
@@ -26,6 +33,7 @@ typedef struct EngineCaps {
 	GPtrArray *machines; /* EngineMachine */
 	GPtrArray *cpus;     /* EngineCpu: with KVM where it works, else emulated */
 	GPtrArray *devices;  /* char *: types of devices and objects, sorted */
+	GPtrArray *firmwares; /* EngineFirmware, in the order in which they are tried */
 } EngineCaps;
 
 extern const Shape engine_caps_shape;

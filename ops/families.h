@@ -33,6 +33,8 @@ extern const OpFamily op_family_cpus;	     /* cpus.c: cpu-compare, cpu-baseline,
 extern const OpFamily op_family_native;	     /* native.c: domxml-to-native */
 extern const OpFamily op_family_capabilities; /* capabilities.c: capabilities, domcapabilities */
 extern const OpFamily op_family_nodedev;      /* nodedev.c: nodedev-list, nodedev-detach, ... */
+extern const OpFamily op_family_domcapabilities; /* domcapabilities.c */
+extern const OpFamily op_family_guest_measure; /* guest_measure.c: domdirtyrate-calc */
 extern const OpFamily op_family_adopt;	     /* adopt.c: adopt */
 extern const OpFamily op_family_secret;	     /* secret.c: secret-define, secret-set-value, ... */
 extern const OpFamily op_family_run;	     /* run.c: run */

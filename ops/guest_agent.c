@@ -400,7 +400,36 @@ static gboolean pm_wakeup(OpCall *call, GError **error)
 	return core_guest_signal(call->guest, ENGINE_WAKEUP, error);
 }
 
+/* ---- patience ---- */
+
+typedef struct TimeoutArgs {
+	ShapeHead head;
+	OptInt timeout;
+} TimeoutArgs;
+
+static const Row timeout_rows[] = {
+	INT(TimeoutArgs, timeout, NULL, .min = -2, .max = G_MAXINT, .dflt = "-2",
+	    .doc = "timeout seconds; -2: as long as it takes, -1: the usual, 0: no time at all"),
+};
+static const Shape timeout_args = SHAPE("guest-agent-timeout-args", TimeoutArgs, timeout_rows);
+
+static gboolean agent_timeout(OpCall *call, GError **error)
+{
+	const TimeoutArgs *args = call->args;
+	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
+	if (args->timeout.v < -2 || args->timeout.v > G_MAXINT)
+		return fail(error, LODGE_ERROR_INVALID, "timeout: -2, -1, 0 or a count of seconds");
+	if (core_guest_agent_state(call->guest) == AGENT_NONE)
+		return fail(error, LODGE_ERROR_STATE,
+			    "guest \"%s\" does not run, or has no channel for an agent", snap->name);
+	core_guest_agent_patience(call->guest, (int)args->timeout.v);
+	return TRUE;
+}
+
 static const Op ops[] = {
+	{ .name = "guest-agent-timeout", .route = "/v1/guests/{guest}/agent-timeout",
+	  ON_GUEST("POST", OP_PERM_WRITE), .args = &timeout_args, .show = OP_SHOW_MESSAGE, .said = "",
+	  .doc = "Say how long a guest's agent may take to answer", .fn = agent_timeout },
 	{ .name = "qemu-agent-command", .route = "/v1/guests/{guest}/agent",
 	  ON_GUEST("POST", OP_PERM_WRITE), .args = &command_args, .result = &text_shape,
 	  .is_job = TRUE, .show = OP_SHOW_TEXT, .doc = "Say something to a guest's agent",

@@ -18,6 +18,7 @@ static const OpFamily *const families[] = {
 	&op_family_pool, &op_family_pool_show, &op_family_volume, &op_family_volume_work,
 	&op_family_volume_stream,
 	&op_family_iface, &op_family_bridge, &op_family_nwfilter, &op_family_forward, &op_family_nodedev,
+	&op_family_domcapabilities, &op_family_guest_measure,
 	&op_family_node_more, &op_family_cpus, &op_family_native, &op_family_guest_iothreads,
 	&op_family_cloud_init, &op_family_image_import,
 	&op_family_image,      &op_family_host,	      &op_family_daemon,

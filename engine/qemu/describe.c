@@ -4,10 +4,12 @@
 #include "base/fd.h"
 #include "engine/qemu/caps.h"
 #include "engine/qemu/command.h"
+#include "engine/qemu/firmware_list.h"
 #include "engine/qemu/run.h"
 
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define MAX_KEYS 16
 
@@ -68,6 +70,33 @@ static void add_names(EngineCaps *caps, GHashTable *names)
 		shape_append(&caps->devices, NULL, g_strdup(key->data));
 }
 
+/* Those with a descriptor, which is what this host means to offer, and a file that is there. */
+static void add_firmware(EngineCaps *caps, const Firmware *firmware, const char *arch)
+{
+	EngineFirmware *own = NULL;
+	for (guint i = 0; *firmware->name && i < firmware->targets->len; i++) {
+		const FirmwareTarget *target = g_ptr_array_index(firmware->targets, i);
+		if (!g_str_equal(target->arch, arch) || access(firmware->code, R_OK) < 0)
+			continue;
+		own = own ? own : shape_new(item_of("firmwares"));
+		for (char **machine = target->machines; *machine; machine++)
+			shape_append(&own->machines, NULL, g_strdup(*machine));
+	}
+	if (!own)
+		return;
+	own->type = g_strdup(firmware->uefi ? "efi" : "bios");
+	own->loader = g_strdup(firmware->code);
+	own->secure = tri(firmware->abilities & FIRMWARE_REQUIRES_SMM);
+	shape_append(&caps->firmwares, item_of("firmwares"), own);
+}
+
+static void add_firmwares(EngineCaps *caps, const char *arch)
+{
+	g_autoptr(GPtrArray) list = firmware_list();
+	for (guint i = 0; i < list->len; i++)
+		add_firmware(caps, g_ptr_array_index(list, i), arch);
+}
+
 gboolean run_describe(const char *path, EngineCaps *caps, GError **error)
 {
 	const char *binary = path ? path : qemu_host.binary;
@@ -92,6 +121,7 @@ gboolean run_describe(const char *path, EngineCaps *caps, GError **error)
 		add_cpu(caps, g_ptr_array_index(cpus, i));
 	add_names(caps, known->devices);
 	add_names(caps, known->objects);
+	add_firmwares(caps, known->arch);
 	return TRUE;
 }
 

@@ -1,4 +1,6 @@
 """libvirt's schema of domains and Lodge: what it calls valid is taken, what Lodge prints is valid by it."""
+import json
+import pathlib
 import re
 import shutil
 import subprocess
@@ -13,6 +15,7 @@ from virttest import connection
 pytestmark = pytest.mark.skipif(not (shutil.which("xmllint") and (rnggen.SCHEMAS / "domain.rng").exists()),
                                 reason="xmllint or libvirt's schemas are not installed")
 
+DESCRIPTORS = pathlib.Path("/usr/share/qemu/firmware")
 FRAME = ("<domain type='qemu'><name>r</name><memory unit='MiB'>256</memory><vcpu>4</vcpu><iothreads>9</iothreads>"
          "<os><type arch='x86_64' machine='pc-q35-7.2'>hvm</type></os><devices/></domain>")
 DEVICES = ("disk controller filesystem interface input sound audio hostdev graphic video console parallel "
@@ -76,3 +79,20 @@ def test_random_documents(daemon, tmp_path):
     assert not invalid(printed)
     taken = len(list(printed.iterdir()))
     assert taken > 4 * len(refused), "\n".join(refused)
+
+
+def test_capabilities(daemon):
+    """What the host and a guest can have; loaders are those that descriptors of the host name."""
+    files = {}
+    for name, words in (("capability", ["capabilities"]), ("domaincaps", ["domcapabilities"]),
+                        ("domaincaps-q35", ["domcapabilities", "--machine", "q35", "--virttype", "qemu"])):
+        files[name] = daemon.write(f"{name}.xml", daemon.lodge(*words).out)
+        schema = rnggen.SCHEMAS / f"{name.split('-')[0]}.rng"
+        done = subprocess.run(["xmllint", "--noout", "--relaxng", schema, files[name]], text=True, capture_output=True)
+        assert done.returncode == 0, done.stderr
+    loaders = ElementTree.parse(files["domaincaps-q35"]).findall("os/loader/value")
+    described = [json.loads(path.read_text()) for path in sorted(DESCRIPTORS.glob("*.json"))]
+    for loader in loaders:
+        assert any(d["mapping"].get("executable", {}).get("filename") == loader.text for d in described)
+    if (DESCRIPTORS / "60-edk2-x86_64.json").exists():
+        assert loaders and ElementTree.parse(files["domaincaps-q35"]).findtext("os/enum/value") == "efi"

@@ -270,3 +270,22 @@ def test_iothreads(daemon, guest):
     virsh(daemon, "iothreaddel", guest, "5", "--live")
     assert "no IOThread 9" in virsh(daemon, "iothreaddel", guest, "9", "--live", ok=False).stderr
     assert " 3 " in daemon.lodge("iothreadinfo", guest).out
+
+
+def test_dirty_rate(daemon, guest):
+    """A measure is begun by a client, and domstats tells what was found."""
+    virsh(daemon, "start", guest)
+    with connection(daemon) as conn:
+        domain = conn.lookupByName(guest)
+        refused(lambda: domain.startDirtyRateCalc(61, 0), libvirt.VIR_ERR_INVALID_ARG)
+        refused(lambda: domain.startDirtyRateCalc(1, 3), libvirt.VIR_ERR_INVALID_ARG)
+        domain.startDirtyRateCalc(1, libvirt.VIR_DOMAIN_DIRTYRATE_MODE_PAGE_SAMPLING)
+        wait_until(lambda: "dirtyrate.calc_status=2" in virsh(daemon, "domstats", guest, "--dirtyrate").stdout, 60,
+                   "it is measured")
+        assert "calc_mode=page-sampling" in virsh(daemon, "domstats", guest, "--dirtyrate").stdout
+        refused(lambda: domain.agentSetResponseTimeout(-3), libvirt.VIR_ERR_INVALID_ARG)
+        refused(lambda: domain.agentSetResponseTimeout(5), libvirt.VIR_ERR_OPERATION_INVALID)
+    for mode in "dirty-ring", "dirty-bitmap":  # QEMU 7.2 would die of it where there is no KVM
+        said = daemon.lodge("domdirtyrate-calc", guest, "--mode", mode, ok=None)
+        assert said.code == 0 or f"{mode} calculation mode " in said.err
+    assert virsh(daemon, "domstate", guest).stdout.strip() == "running"

@@ -26,6 +26,8 @@ static const LvProc rows[] = {
 	  .after = lv_after_guest_vcpus },
 	{ 372, "domain_set_guest_vcpus", "dom:domain cpumap:str state:i32 flags:u32", "",
 	  .op = "guestvcpus", .before = lv_before_guest_vcpus },
+	{ 420, "domain_agent_set_response_timeout", "dom:domain timeout:i32 flags:u32", "result:i32",
+	  .op = "guest-agent-timeout", .take = "timeout=timeout" },
 	{ 418, "domain_get_guest_info", "dom:domain types:u32 flags:u32", "params:typed_param<2048>",
 	  .op = "guestinfo", .before = lv_before_guest_info, .after = lv_after_guest_info },
 	{ 353, "domain_interface_addresses", "dom:domain source:u32 flags:u32",

@@ -8,6 +8,22 @@
 #define SET_FLAGS .flags = 3, .take = "live=flags&1 config=flags&2", .before = lv_before_params
 #define GET_FLAGS .flags = 7, .take = "live=flags&1 config=flags&2", .after = lv_after_params
 
+/* virDomainDirtyRateCalcFlags: of the two other modes at most one. */
+static gboolean before_dirty(LvCall *call, OpCall *op, GError **error)
+{
+	guint64 flags = lv_arg(call, "flags")->u;
+	gint64 seconds = lv_arg(call, "seconds")->i;
+	if (seconds < 1 || seconds > 60)
+		return lv_fail(error, LV_ERR_INVALID_ARG, "seconds=%d is invalid, please choose value within "
+			       "[1, 60].", (int)seconds);
+	if (flags == 3)
+		return lv_fail(error, LV_ERR_INVALID_ARG,
+			       "the modes dirty-bitmap and dirty-ring exclude each other");
+	LV_ARG(OptUint, op, "seconds") = OPT_UINT((guint64)seconds);
+	LV_ARG(int, op, "mode") = (int)flags + 1;
+	return TRUE;
+}
+
 /* clang-format off */
 static const LvProc set_max_memory_flags = {
 	204, "domain_set_memory_flags", "dom:domain memory:u64 flags:u32", "", .op = "setmaxmem", .flags = 6,
@@ -26,6 +42,9 @@ static const LvProc rows[] = {
 	{ 204, "domain_set_memory_flags", "dom:domain memory:u64 flags:u32", "", .op = "setmem",
 	  .flags = 3, .take = "size=memory*1024 live=flags&1 config=flags&2", .other_flag = 4,
 	  .other = &set_max_memory_flags },
+
+	{ 427, "domain_start_dirty_rate_calc", "dom:domain seconds:i32 flags:u32", "",
+	  .op = "domdirtyrate-calc", .flags = 3, .before = before_dirty },
 
 	/* ---- bounds: typed parameters ---- */
 	{ 56, "domain_get_scheduler_type", DOM, "type:str nparams:i32", .op = "schedinfo",
