@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define RECORD_LIMIT (16 * 1024 * 1024)
-#define FILE_LIMIT (1024 * 1024)
+#define FILE_LIMIT (256 * 1024) /* as net/manager.c reads: what it cannot read it must not replace */
 
 static char *record_path(Core *core, gboolean begun)
 {
@@ -127,6 +127,8 @@ gboolean change_note_file(Change *change, const char *path, GError **error)
 	file->uid = about.st_uid;
 	file->gid = about.st_gid;
 	file->bytes = file_read(file->path, FILE_LIMIT, &file->length, error);
+	if (file->bytes && strlen(file->bytes) != file->length)
+		return fail(error, LODGE_ERROR_INVALID, "%s is no text: put it right by hand", file->path);
 	return file->bytes != NULL;
 }
 

@@ -429,6 +429,7 @@ static int read_address(const struct nlmsghdr *nlh, void *data)
 	if (nlh->nlmsg_type != RTM_NEWADDR || mnl_attr_parse(nlh, sizeof(*ifa), keep, &all) < 0)
 		return MNL_CB_OK;
 	address(at[IFA_LOCAL] ? at[IFA_LOCAL] : at[IFA_ADDRESS], ifa->ifa_family, &info.address);
+	address(at[IFA_BROADCAST], ifa->ifa_family, &info.broadcast);
 	if (at[IFA_CACHEINFO] &&
 	    mnl_attr_get_payload_len(at[IFA_CACHEINFO]) >= sizeof(struct ifa_cacheinfo)) {
 		const struct ifa_cacheinfo *cache = mnl_attr_get_payload(at[IFA_CACHEINFO]);
@@ -451,19 +452,16 @@ static int change_address(Netlink *nl, guint16 type, guint16 flags, const LinkIn
 {
 	Request request;
 	const Inet *inet = &own->address;
-	guint prefix = own->prefix;
 	struct ifaddrmsg *ifa = begin(&request, type, flags, sizeof(*ifa));
 	gsize size = inet_bits(inet) / 8;
 	ifa->ifa_family = (guint8)inet->family;
-	ifa->ifa_prefixlen = (guint8)prefix;
+	ifa->ifa_prefixlen = (guint8)own->prefix;
 	ifa->ifa_flags = inet->family == AF_INET6 ? IFA_F_NODAD : 0;
 	ifa->ifa_index = (guint)info->index;
 	mnl_attr_put(request.nlh, IFA_LOCAL, size, inet->bytes);
 	mnl_attr_put(request.nlh, IFA_ADDRESS, size, inet->bytes);
-	if (inet->family == AF_INET && prefix < 31) {
-		Inet broadcast = inet_last(inet, prefix);
-		mnl_attr_put(request.nlh, IFA_BROADCAST, size, broadcast.bytes);
-	}
+	if (inet->family == AF_INET && own->broadcast.family)
+		mnl_attr_put(request.nlh, IFA_BROADCAST, size, own->broadcast.bytes);
 	if (own->valid != G_MAXUINT32) {
 		struct ifa_cacheinfo cache = { .ifa_valid = own->valid, .ifa_prefered = own->preferred };
 		mnl_attr_put(request.nlh, IFA_CACHEINFO, sizeof(cache), &cache);
@@ -478,6 +476,8 @@ gboolean netlink_add_address(Netlink *nl, const char *name, const Inet *inet, gu
 	if (!netlink_link(nl, name, &info, error))
 		return FALSE;
 	AddressInfo own = { .address = *inet, .prefix = prefix, .valid = G_MAXUINT32 };
+	if (inet->family == AF_INET && prefix < 31)
+		own.broadcast = inet_last(inet, prefix);
 	int code = change_address(nl, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &info, &own);
 	return code == EEXIST || done(code, error, "address of", name);
 }

@@ -93,6 +93,7 @@ typedef struct AddressInfo {
 	int index; /* of the interface */
 	Inet address;
 	guint prefix;
+	Inet broadcast;		/* family 0: none */
 	gboolean own;		/* given by somebody; not made by the kernel for the link (fe80::, ::1) */
 	guint valid, preferred; /* seconds that are left; G_MAXUINT32: for ever */
 } AddressInfo;

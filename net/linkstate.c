@@ -183,7 +183,8 @@ json_t *linkstate_to_json(const LinkState *state)
 	for (guint i = 0; i < state->addresses->len; i++) {
 		const AddressInfo *a = &g_array_index(state->addresses, AddressInfo, i);
 		json_array_append_new(addresses,
-				      json_pack("{s:o, s:i, s:I, s:I}", "address", inet_json(&a->address),
+				      json_pack("{s:o, s:o, s:i, s:I, s:I}", "address",
+						inet_json(&a->address), "broadcast", inet_json(&a->broadcast),
 						"prefix", (int)a->prefix, "valid", (json_int_t)a->valid,
 						"preferred", (json_int_t)a->preferred));
 	}
@@ -217,8 +218,8 @@ static gboolean read_addresses(LinkState *state, json_t *list)
 				  .prefix = number(item, "prefix"),
 				  .valid = number(item, "valid"),
 				  .preferred = number(item, "preferred") };
-		if (!inet_of(item, "address", &a.address) || !a.address.family ||
-		    a.prefix > inet_bits(&a.address))
+		if (!inet_of(item, "address", &a.address) || !inet_of(item, "broadcast", &a.broadcast) ||
+		    !a.address.family || a.prefix > inet_bits(&a.address))
 			return FALSE;
 		g_array_append_val(state->addresses, a);
 	}

@@ -137,15 +137,51 @@ def with_networkd(daemon):
                "networkd has set up eth0")
 
 
-MANAGERS = {"ifupdown": (with_ifupdown, "/usr/sbin/ifup"),
-            "networkd": (with_networkd, "/lib/systemd/systemd-networkd")}
+NMCLI = """#!/bin/sh
+echo "$@" >> /run/nmcli
+"""
+
+WIRED = """\
+[connection]
+id=Wired
+uuid=11111111-2222-3333-4444-555555555555
+type=ethernet
+
+[ethernet]
+wake-on-lan=1
+
+[ipv4]
+method=manual
+address1=192.0.2.10/24,192.0.2.1
+dns=192.0.2.53;
+
+[ipv6]
+method=disabled
+"""
+
+
+def with_nm(daemon):
+    """Its files and its state, and a command that writes down what it is told: the daemon itself needs udev."""
+    daemon.sh("ip addr add 192.0.2.10/24 dev eth0; ip link set eth0 up; ip route add default via 192.0.2.1")
+    daemon.put("/etc/NetworkManager/system-connections/Wired.nmconnection", WIRED)
+    daemon.sh("mkdir -p /run/NetworkManager/devices; printf '[device]\\nmanaged=true\\nconnection-uuid="
+              "11111111-2222-3333-4444-555555555555\\n' > /run/NetworkManager/devices/$(cat /sys/class/net/eth0/ifindex)")
+    nmcli = daemon.write("nmcli", NMCLI)
+    nmcli.chmod(0o755)
+    daemon.env["PATH"] = f"{nmcli.parent}:{os.environ['PATH']}"
+
+
+MANAGERS = {"nm": (with_nm,),
+            "ifupdown": (with_ifupdown, "/usr/sbin/ifup"),
+            "networkd": (with_networkd, "/lib/systemd/systemd-networkd", "/usr/bin/dbus-daemon")}
 
 
 def made_host(manager):
     nettest.need_root()
-    begin, program = MANAGERS[manager]
-    if not os.access(program, os.X_OK):
-        pytest.skip(f"needs {program}")
+    begin, *programs = MANAGERS[manager]
+    for program in programs:
+        if not os.access(program, os.X_OK):
+            pytest.skip(f"needs {program}")
     daemon = HostDaemon()
     try:
         begin(daemon)
@@ -158,6 +194,11 @@ def made_host(manager):
 @pytest.fixture
 def host():
     yield from made_host("ifupdown")
+
+
+@pytest.fixture
+def nm_host():
+    yield from made_host("nm")
 
 
 @pytest.fixture
@@ -226,6 +267,29 @@ def test_with_networkd(networkd_host):
     host.lodge("bridge", "delete", "br0", "--timeout", "0")
     wait_until(host.pings, 60, "the NIC answers")
     wait_until(lambda: host.state() == before, 60, "all is as it was")
+
+
+def test_with_nm_files(nm_host):
+    host, folder = nm_host, "/etc/NetworkManager/system-connections"
+    wait_until(host.pings, 60, "the peer answers")
+    before = host.state()
+    host.lodge("bridge", "create", "br0", "eth0")
+    wait_until(host.pings, 60, "the bridge answers")
+    bridge, port = host.file(f"{folder}/lodge-br0.nmconnection"), host.file(f"{folder}/lodge-eth0.nmconnection")
+    assert "dns=192.0.2.53;" in bridge and "wake-on-lan=1" in port and "master=br0" in port
+    assert host.sh(f"stat -c %a {folder}/lodge-br0.nmconnection").strip() == "600"
+    told = host.file("/run/nmcli").splitlines()
+    assert told[0] == "connection reload" and told[1].startswith("--wait 45 connection up uuid"), told
+    host.lodge("bridge", "rollback")
+    assert host.state() == before and host.file(f"{folder}/Wired.nmconnection") == WIRED
+    assert "lodge" not in host.sh(f"ls {folder}")
+    wait_until(host.pings, 60, "the NIC answers")
+    host.lodge("bridge", "create", "br0", "eth0", "--timeout", "0")
+    host.lodge("bridge", "delete", "br0", "--timeout", "0")
+    assert host.state() == before and "br0" not in host.sh(f"ls {folder}")
+    # which file it had is not known any more
+    assert "dns=192.0.2.53;" in host.file(f"{folder}/lodge-eth0.nmconnection")
+    wait_until(host.pings, 60, "the NIC answers")
 
 
 def test_nobody_confirms(host):
