@@ -158,23 +158,30 @@ static gboolean is_column(const Row *row, json_t *items)
 	return shown;
 }
 
+/* The rows that are columns, found once: looking for them takes a walk over all items. */
+static GPtrArray *columns_of(const Shape *item, json_t *items)
+{
+	GPtrArray *columns = g_ptr_array_new();
+	for (guint i = 0; i < item->n; i++)
+		if (is_column(&item->rows[i], items))
+			g_ptr_array_add(columns, (gpointer)&item->rows[i]);
+	return columns;
+}
+
 static void show_table(const Op *op, json_t *result)
 {
 	const Row *list = only_list(op->result);
 	const Shape *item = list->of;
 	json_t *items = json_object_get(result, list->name);
+	g_autoptr(GPtrArray) columns = columns_of(item, items);
 	g_autofree size_t *widths = g_new0(size_t, item->n);
-	Table table = { .cells = g_ptr_array_new_with_free_func(g_free), .widths = widths };
-	for (guint i = 0; i < item->n; i++)
-		table.columns += is_column(&item->rows[i], items);
-	for (guint i = 0; i < item->n; i++)
-		if (!cli_style.quiet && is_column(&item->rows[i], items))
-			add_cell(&table, g_strdup(item->rows[i].doc));
+	Table table = { .cells = g_ptr_array_new_with_free_func(g_free), .widths = widths,
+			.columns = columns->len };
+	for (guint i = 0; i < columns->len && !cli_style.quiet; i++)
+		add_cell(&table, g_strdup(((const Row *)columns->pdata[i])->doc));
 	for (size_t k = 0; k < json_array_size(items); k++)
-		for (guint i = 0; i < item->n; i++) {
-			if (!is_column(&item->rows[i], items))
-				continue;
-			char *text = member_text(&item->rows[i], json_array_get(items, k));
+		for (guint i = 0; i < columns->len; i++) {
+			char *text = member_text(columns->pdata[i], json_array_get(items, k));
 			add_cell(&table, text ? text : g_strdup("-"));
 		}
 	print_table(&table);

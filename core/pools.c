@@ -246,7 +246,8 @@ static gboolean take_changes(CoreObject *object, PoolRun *run, const Pool *pool,
 	g_autoptr(GPtrArray) names = NULL;
 	gboolean all = FALSE;
 	*complete = FALSE;
-	if (!pool_watch_take(run->watch, &names, &all)) { /* the folder went, or was moved */
+	/* The folder went, was moved, or is covered by a file system that was mounted there. */
+	if (!pool_watch_take(run->watch, &names, &all) || !pool_watch_is_of(run->watch, pool_path(pool))) {
 		pool_watch_free(run->watch);
 		run->watch = NULL;
 		begin_watch(object, run, pool);

@@ -10,6 +10,7 @@
 #include "core/internal.h"
 #include "core/volumes.h"
 #include "host/open.h"
+#include "host/why.h"
 #include "image/copy.h"
 #include "image/lock.h"
 #include "pool/files.h"
@@ -200,7 +201,8 @@ static gboolean fill_backing(Making *making, ImageCreate *how, GError **error)
 	how->backing = backing->path;
 	how->backing_format = (ImageFormat)(format ? enum_value(&image_formats, format) : 0);
 	if (format && !how->backing_format)
-		return fail(error, LODGE_ERROR_INVALID, "unknown storage vol backing store type %s", format);
+		return fail(error, LODGE_ERROR_UNSUPPORTED, "unknown storage vol backing store type %s",
+			    format);
 	if (!how->backing_format)
 		return fail(error, LODGE_ERROR_INVALID,
 			    "backingStore: %s is no volume of a pool, so its format must be said",
@@ -246,9 +248,9 @@ static gboolean fill_create(Making *making, ImageCreate *how, GError **error)
 	how->format = (ImageFormat)enum_value(&image_formats, format);
 	how->size = opt_uint_or(making->wanted->capacity, 0);
 	how->work = making->work;
-	how->no_flush = FALSE;
+	how->flush = IMAGE_FLUSH_BEHIND;
 	if (!how->format)
-		return fail(error, LODGE_ERROR_INVALID, "volumes of format '%s' cannot be made", format);
+		return fail(error, LODGE_ERROR_UNSUPPORTED, "volumes of format '%s' cannot be made", format);
 	if (making->secret && how->format == IMAGE_RAW && enum_value(&image_formats, "luks"))
 		how->format = (ImageFormat)enum_value(&image_formats, "luks");
 	how->preallocation = preallocation(making, how->format);
@@ -265,10 +267,11 @@ static gboolean allocate_part(const Making *making, ImageFormat format, GError *
 		return TRUE;
 	autofd int fd = open(making->path, O_RDWR | O_CLOEXEC);
 	if (fd < 0 || (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)bytes) < 0 && errno != EOPNOTSUPP)) {
-		int errnum = errno;
+		GError *why = NULL;
+		fail_errno(&why, errno, "cannot allocate %" G_GUINT64_FORMAT " bytes in file '%s'", bytes,
+			   making->path);
 		unlink(making->path);
-		return fail_errno(error, errnum, "cannot allocate %" G_GUINT64_FORMAT " bytes in file '%s'",
-				  bytes, making->path);
+		return fail_full(error, why, making->path);
 	}
 	return TRUE;
 }
@@ -414,6 +417,15 @@ static CoreVolume *make(Making *making, GError **error)
 	return volume;
 }
 
+/* A file of such a name would never be listed, or be cleared away. */
+static gboolean check_name(const char *name, GError **error)
+{
+	return volume_check_name(name, error) &&
+	       (pool_file_name_counts(name) ||
+		fail(error, LODGE_ERROR_INVALID,
+		     "volume name \"%s\" is one of those that files in the making have", name));
+}
+
 CoreVolume *core_volume_create(CoreObject *pool, const Volume *wanted, const CoreVolume *from, guint flags,
 			       const ImageWork *work, G_GNUC_UNUSED Notes *notes, GError **error)
 {
@@ -427,8 +439,12 @@ CoreVolume *core_volume_create(CoreObject *pool, const Volume *wanted, const Cor
 		fail(error, LODGE_ERROR_INVALID, "volume: <name> is missing");
 		return NULL;
 	}
-	if (!volume_check_name(wanted->name, error))
+	if (!check_name(wanted->name, error))
 		return NULL;
+	if (!wanted->capacity.set && !wanted->backing && !from) {
+		fail(error, LODGE_ERROR_INVALID, "volume \"%s\": <capacity> is missing", wanted->name);
+		return NULL;
+	}
 	if (from && !is_file(from->volume)) {
 		fail(error, LODGE_ERROR_UNSUPPORTED,
 		     "storage volume '%s' is not copied: it is no file or device", from->volume->name);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -192,4 +193,23 @@ gboolean fail_open(GError **error, int errnum, const char *path, gboolean writes
 	fail_errno(&plain, errnum, "%s", text);
 	return fail(error, (LodgeError)plain->code, "%s%s%s", plain->message, reason ? ": " : "",
 		    reason ? reason : "");
+}
+
+gboolean fail_full(GError **error, GError *why, const char *path)
+{
+	g_autofree char *mount = NULL;
+	struct statvfs fs;
+	if (g_error_matches(why, LODGE_ERROR, LODGE_ERROR_NO_SPACE) && (mount = mount_point(path)) &&
+	    statvfs(mount, &fs) == 0) {
+		g_autofree char *size = g_format_size_full((guint64)fs.f_bavail * fs.f_frsize,
+							   G_FORMAT_SIZE_IEC_UNITS);
+		gboolean no_inodes = fs.f_files && fs.f_favail == 0;
+		g_autofree char *text = g_strdup_printf("%s: the file system at \"%s\" has %s left",
+							why->message, mount,
+							no_inodes ? "no inode" : size);
+		g_free(why->message);
+		why->message = g_steal_pointer(&text);
+	}
+	g_propagate_error(error, why);
+	return FALSE;
 }

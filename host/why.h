@@ -13,3 +13,7 @@ char *host_why_refused(const char *path, int errnum, gboolean writes);
 /* As fail_errno(), with that reason behind. */
 gboolean fail_open(GError **error, int errnum, const char *path, gboolean writes, const char *format, ...)
 	G_GNUC_PRINTF(5, 6);
+
+/* Passes @why (taken) on as *error and returns FALSE. Where no space was left it says which file system at
+ * @path that is, and what it has left by now. Any thread; asks the file system. */
+gboolean fail_full(GError **error, GError *why, const char *path);

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "host/why.h"
 #include "image/chain.h"
 #include "image/header.h"
 #include "image/lock.h"
@@ -195,7 +196,7 @@ static gboolean copy_to_part(const Copying *c, GError **error)
 		return fail_errno(error, errno, "image \"%s\" cannot be made", c->to.path);
 	if (c->to.backing)
 		image_trust_link(part.fd, c->to.backing);
-	return image_part_finish(&part, c->how->replace, !c->to.no_flush, error);
+	return image_part_finish(&part, c->how->replace, c->to.flush, error);
 }
 
 /* Holes are not written, so the device is cleared first. */
@@ -248,8 +249,9 @@ gboolean image_copy(const ImageCopy *how, GError **error)
 	Copying c = { .how = how, .to = how->to, .from = -1 };
 	if (!c.to.format)
 		c.to.format = how->from_format;
-	gboolean ok = look(&c, error) && (how->device ? copy_to_device(&c, error) : copy_to_part(&c, error));
+	g_autoptr(GError) why = NULL;
+	gboolean ok = look(&c, &why) && (how->device ? copy_to_device(&c, &why) : copy_to_part(&c, &why));
 	fd_clear(&c.from);
 	image_header_clear(&c.header);
-	return ok;
+	return ok || fail_full(error, g_steal_pointer(&why), how->to.path);
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "host/why.h"
 #include "image/chain.h"
 #include "image/overlay.h"
 #include "image/part.h"
@@ -124,7 +125,7 @@ static gboolean write_plain(const ImageCreate *how, guint64 size, GError **error
 		return fail_errno(error, errno, "image \"%s\" cannot be written", how->path);
 	if (how->backing)
 		image_trust_link(part.fd, how->backing);
-	return image_part_finish(&part, FALSE, !how->no_flush, error);
+	return image_part_finish(&part, FALSE, how->flush, error);
 }
 
 /* ---- written by qemu-img ---- */
@@ -213,7 +214,7 @@ static gboolean make_by_tool(const ImageCreate *how, guint64 size, GError **erro
 		return fail_errno(error, errno, "image \"%s\" cannot be written", how->path);
 	if (how->backing)
 		image_trust_link(part.fd, how->backing);
-	return image_part_finish(&part, FALSE, !how->no_flush, error);
+	return image_part_finish(&part, FALSE, how->flush, error);
 }
 
 gboolean image_make(const ImageCreate *how, GError **error)
@@ -225,7 +226,9 @@ gboolean image_make(const ImageCreate *how, GError **error)
 	if (access(how->path, F_OK) == 0)
 		return fail(error, LODGE_ERROR_EXISTS,
 			    "image \"%s\" exists already; remove it or choose another name", how->path);
-	return is_plain(how) ? write_plain(how, size, error) : make_by_tool(how, size, error);
+	g_autoptr(GError) why = NULL;
+	return (is_plain(how) ? write_plain(how, size, &why) : make_by_tool(how, size, &why)) ||
+	       fail_full(error, g_steal_pointer(&why), how->path);
 }
 
 /* ---- overlay.h ---- */

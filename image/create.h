@@ -8,6 +8,7 @@
 #pragma once
 
 #include "image/format.h"
+#include "image/part.h"
 #include "image/tool.h"
 
 typedef enum ImagePrealloc { /* QEMU's words, see image_preallocs */
@@ -32,7 +33,7 @@ typedef struct ImageCreate {
 	gboolean extended_l2;	    /* qcow2 */
 	const ImageSecret *secret;  /* luks, or qcow2 encrypted by LUKS; NULL: plain */
 	const char *options;	    /* more for qemu-img's -o: "subformat=streamOptimized"; or NULL */
-	gboolean no_flush;	    /* a power cut may take it: for batches that flush once */
+	ImageFlush flush;	    /* see part.h */
 	mode_t mode;		    /* of the file; 0: 0600 */
 	const ImageWork *work;	    /* progress and cancel; may be NULL */
 } ImageCreate;

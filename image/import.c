@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "host/file.h"
+#include "host/why.h"
 #include "host/process.h"
 #include "image/copy.h"
 #include "image/header.h"
@@ -289,7 +290,7 @@ static gboolean copy_file(const Import *import, const char *to, guint64 length, 
 		g_prefix_error(error, "%s: ", import->how->from);
 		return FALSE;
 	}
-	return image_part_finish(&part, FALSE, TRUE, error);
+	return image_part_finish(&part, FALSE, IMAGE_FLUSH_FIRST, error);
 }
 
 static gboolean place(const Import *import, const ImageHeader *header, char **path, GError **error)
@@ -351,11 +352,13 @@ gboolean image_import(const ImageImport *how, ImageImported *result, GError **er
 	import.fetched = is_address(how->from);
 	import.part = import.fetched ? g_strdup_printf("%s/.%s.part", how->folder, import.name) :
 				       g_strdup(how->from);
+	g_autoptr(GError) why = NULL;
 	gboolean ok;
 	if (!*import.name || *import.name == '.' || strchr(import.name, '/') || strlen(import.name) > 200)
 		ok = fail(error, LODGE_ERROR_INVALID, "\"%s\" is no name for an image", import.name);
 	else
-		ok = !is_taken(&import, error) && run(&import, result, error);
+		ok = !is_taken(&import, error) &&
+		     (run(&import, result, &why) || fail_full(error, g_steal_pointer(&why), how->folder));
 	g_free(import.part);
 	g_free(import.name);
 	return ok;

@@ -149,6 +149,13 @@ gboolean image_lock_check_path(const char *path, ImageUse use, GError **error)
 	return fd < 0 || image_lock_check(fd, path, use, error);
 }
 
+void image_unlock(int fd)
+{
+	struct flock none = { .l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = PERM_BASE,
+			      .l_len = SHARED_BASE + 4 - PERM_BASE };
+	fcntl(fd, F_OFD_SETLK, &none);
+}
+
 /* First all that we do and refuse is announced, then it is looked whether that clashes: of two who do so at
  * once at least one sees the other. */
 gboolean image_lock(int fd, const char *name, ImageUse use, GError **error)
@@ -159,8 +166,6 @@ gboolean image_lock(int fd, const char *name, ImageUse use, GError **error)
 		     (!(uses[use].refuses & 1u << i) || take(fd, SHARED_BASE + i));
 	if (ok && nobody_clashes(fd, use))
 		return TRUE;
-	struct flock none = { .l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = PERM_BASE,
-			      .l_len = SHARED_BASE + 4 - PERM_BASE };
-	fcntl(fd, F_OFD_SETLK, &none);
+	image_unlock(fd);
 	return refuse(fd, name, use, error);
 }

@@ -22,6 +22,9 @@ typedef enum ImageUse {
  * process 4711)`. File systems without locks are let pass. @name is for messages. Any thread. */
 gboolean image_lock(int fd, const char *name, ImageUse use, GError **error);
 
+/* Ends image_lock() before @fd is closed. Any thread. */
+void image_unlock(int fd);
+
 /* As image_lock(), but only asks, and leaves no lock. */
 gboolean image_lock_check(int fd, const char *name, ImageUse use, GError **error);
 

@@ -13,10 +13,12 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "host/file.h"
+#include "host/flush.h"
 #include "host/process.h"
 #include "host/why.h"
 
 #define FOREIGN_AGE (24 * 3600) /* seconds */
+#define SMALL (1u << 20)	/* bytes of an image that are written in no time */
 
 /* ---- who makes it ---- */
 
@@ -204,19 +206,36 @@ static gboolean finish_at_once(ImagePart *part, gboolean *tried, GError **error)
 	return FALSE;
 }
 
-gboolean image_part_finish(ImagePart *part, gboolean replace, gboolean flush, GError **error)
+/* Small images are on their way to the disk before they have a name, so that no crash shows the name without
+ * the rest: the journal has blocks and size before it, or with it. */
+static gboolean finish_behind(ImagePart *part, gboolean replace, GError **error)
 {
-	gboolean tried = FALSE;
-	if (flush && !replace) {
-		gboolean done = finish_at_once(part, &tried, error);
-		if (tried) {
-			image_part_clear(part);
-			return done;
-		}
-	}
-	gboolean ok = (!flush || flush_part(part, error)) && name_it(part, replace, error) &&
-		      move_it(part, replace, error);
+	const unsigned int all = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+				 SYNC_FILE_RANGE_WAIT_AFTER;
+	struct stat st;
+	if (fstat(part->fd, &st) == 0 && (guint64)st.st_blocks * 512 <= SMALL &&
+	    sync_file_range(part->fd, 0, 0, all) < 0)
+		return fail_errno(error, errno, "image \"%s\" cannot be written to the disk", part->path);
+	if (!name_it(part, replace, error) || !move_it(part, replace, error))
+		return FALSE;
+	flush_behind(fd_steal(&part->fd), part->path);
+	return TRUE;
+}
+
+static gboolean finish_first(ImagePart *part, gboolean replace, GError **error)
+{
+	gboolean tried = FALSE, done = !replace && finish_at_once(part, &tried, error);
+	if (tried)
+		return done;
 	g_autofree char *path = g_strdup(part->path);
+	return flush_part(part, error) && name_it(part, replace, error) && move_it(part, replace, error) &&
+	       flush_folder(path, error);
+}
+
+gboolean image_part_finish(ImagePart *part, gboolean replace, ImageFlush flush, GError **error)
+{
+	gboolean behind = flush == IMAGE_FLUSH_BEHIND && part->fd >= 0 && flush_may_wait(part->fd);
+	gboolean ok = behind ? finish_behind(part, replace, error) : finish_first(part, replace, error);
 	image_part_clear(part);
-	return ok && (!flush || flush_folder(path, error));
+	return ok;
 }

@@ -12,6 +12,14 @@
 
 #define IMAGE_PART_PREFIX ".lodge-part-"
 
+/* When what was made is on the disk. */
+typedef enum ImageFlush {
+	IMAGE_FLUSH_FIRST,  /* before it has its name, and the name once the call has returned */
+	IMAGE_FLUSH_BEHIND, /* soon after. A power cut in between takes a small image as if it had never been
+			     * made; of a large one it may take what was not written yet, as with cp. Where
+			     * only flushing says whether there is room (network): as _FIRST */
+} ImageFlush;
+
 typedef struct ImagePart {
 	char *path;   /* what it will be */
 	char *folder; /* the part's own folder, NULL for a nameless file */
@@ -24,10 +32,9 @@ typedef struct ImagePart {
  * ends it with image_part_finish() or image_part_clear(). Any thread. */
 gboolean image_part_begin(const char *path, gboolean named, ImagePart *part, GError **error);
 
-/* Everything on the disk, then its name, then the folder flushed. EXISTS where somebody took the
- * name meanwhile; @replace takes it from him. @flush FALSE leaves the data to the kernel's leisure.
- * Ends the part, also on failure. */
-gboolean image_part_finish(ImagePart *part, gboolean replace, gboolean flush, GError **error);
+/* Gives it its name, and flushes data, name and folder as @flush says. EXISTS where somebody took the
+ * name meanwhile; @replace takes it from him. Ends the part, also on failure. */
+gboolean image_part_finish(ImagePart *part, gboolean replace, ImageFlush flush, GError **error);
 
 /* Drops what was made, if anything is. */
 void image_part_clear(ImagePart *part);

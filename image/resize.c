@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "host/open.h"
 #include "host/why.h"
+#include "image/chain.h"
 #include "image/header.h"
 #include "image/lock.h"
 
@@ -19,6 +20,13 @@ static char *locked_words(const ImageResize *how)
 	g_autofree char *file = g_strjoinv(",,", parts);
 	return g_strdup_printf("driver=%s,encrypt.format=luks,encrypt.key-secret=lodge,file.filename=%s",
 			       enum_name(&image_formats, (int)how->format), file);
+}
+
+/* The tool opens what the header names, and writes to its data file: only where that may be. */
+static gboolean may_open(const ImageResize *how, GError **error)
+{
+	g_autoptr(GPtrArray) links = image_chain(how->path, how->format, error);
+	return links != NULL;
 }
 
 static gboolean resize_by_tool(const ImageResize *how, GError **error)
@@ -100,7 +108,11 @@ gboolean image_resize(const ImageResize *how, GError **error)
 		return FALSE;
 	if (!check_header(how, &header, error))
 		return FALSE;
-	if (how->format != IMAGE_RAW && how->format != IMAGE_LUKS) /* the tool takes the lock itself */
-		return image_lock_check(fd, how->path, IMAGE_USE_WRITE, error) && resize_by_tool(how, error);
-	return image_lock(fd, how->path, IMAGE_USE_WRITE, error) && resize_file(how, fd, &header, error);
+	g_autoptr(GError) why = NULL;
+	gboolean by_tool = how->format != IMAGE_RAW && how->format != IMAGE_LUKS; /* it takes the lock itself */
+	gboolean ok = by_tool ? image_lock_check(fd, how->path, IMAGE_USE_WRITE, &why) && may_open(how, &why) &&
+					resize_by_tool(how, &why) :
+				image_lock(fd, how->path, IMAGE_USE_WRITE, &why) &&
+					resize_file(how, fd, &header, &why);
+	return ok || fail_full(error, g_steal_pointer(&why), how->path);
 }

@@ -196,7 +196,8 @@ gboolean image_seed_write(const char *lib, const char *uuid, const ImageSeed *se
 	image_parts_clean(folder);
 	g_auto(ImagePart) part = { .fd = -1 };
 	return write_texts(folder, seed, error) && image_part_begin(path, TRUE, &part, error) &&
-	       make_cd(folder, part.temp, seed, error) && image_part_finish(&part, TRUE, TRUE, error);
+	       make_cd(folder, part.temp, seed, error) &&
+	       image_part_finish(&part, TRUE, IMAGE_FLUSH_FIRST, error);
 }
 
 void image_seed_remove(const char *lib, const char *uuid)

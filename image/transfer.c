@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "host/flush.h"
 #include "host/open.h"
 #include "host/why.h"
 #include "image/format.h"
@@ -25,25 +26,29 @@ struct ImageTransfer {
 static ImageTransfer *begin(const char *path, int fd, gboolean upload, guint64 offset, guint64 length,
 			    GError **error)
 {
-	off_t size = lseek(fd, 0, SEEK_END);
+	struct stat st;
+	off_t size = fstat(fd, &st) < 0 ? -1 : lseek(fd, 0, SEEK_END);
 	if (size < 0) {
 		fail_errno(error, errno, "volume \"%s\" cannot be examined", path);
 		return NULL;
 	}
-	if (offset > (guint64)size || length > (guint64)size - offset) {
+	guint64 end = upload && S_ISREG(st.st_mode) ? G_MAXINT64 : (guint64)size; /* files grow */
+	if (upload && (offset > end || length > end - offset)) {
 		fail(error, LODGE_ERROR_INVALID,
 		     "volume \"%s\" has %" G_GUINT64_FORMAT " bytes: there are no %" G_GUINT64_FORMAT
-		     " bytes from %" G_GUINT64_FORMAT " on", path, (guint64)size, length, offset);
+		     " bytes from %" G_GUINT64_FORMAT " on", path, end, length, offset);
 		return NULL;
 	}
+	offset = MIN(offset, end);
+	if (length && length < end - offset)
+		end = offset + length;
 	if (lseek(fd, (off_t)offset, SEEK_SET) < 0) {
 		fail_errno(error, errno, "volume \"%s\" cannot be examined", path);
 		return NULL;
 	}
 	ImageTransfer *transfer = g_new(ImageTransfer, 1);
 	*transfer = (ImageTransfer){ .path = g_strdup(path), .fd = fd, .upload = upload, .at = offset,
-				     .end = length ? offset + length : (guint64)size,
-				     .size = (guint64)size };
+				     .end = end, .size = (guint64)size };
 	return transfer;
 }
 
@@ -136,6 +141,13 @@ static gboolean has_room(const ImageTransfer *transfer, guint64 length, GError *
 		    " bytes from here", transfer->path, image_transfer_left(transfer));
 }
 
+static gboolean cannot_write(const ImageTransfer *transfer, GError **error)
+{
+	GError *why = NULL;
+	fail_errno(&why, errno, "volume \"%s\" cannot be written", transfer->path);
+	return fail_full(error, why, transfer->path);
+}
+
 gboolean image_transfer_write(ImageTransfer *transfer, const void *buffer, gsize length, GError **error)
 {
 	if (!has_room(transfer, length, error))
@@ -145,7 +157,7 @@ gboolean image_transfer_write(ImageTransfer *transfer, const void *buffer, gsize
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return fail_errno(error, errno, "volume \"%s\" cannot be written", transfer->path);
+			return cannot_write(transfer, error);
 		done += (gsize)n;
 		transfer->at += (guint64)n;
 	}
@@ -164,6 +176,16 @@ static gboolean write_zeros(ImageTransfer *transfer, guint64 length, GError **er
 	return TRUE;
 }
 
+/* A hole behind the end makes the file longer. */
+static gboolean reach(ImageTransfer *transfer, guint64 end, GError **error)
+{
+	struct stat st;
+	if (fstat(transfer->fd, &st) == 0 &&
+	    (!S_ISREG(st.st_mode) || (guint64)st.st_size >= end || ftruncate(transfer->fd, (off_t)end) == 0))
+		return TRUE;
+	return cannot_write(transfer, error);
+}
+
 gboolean image_transfer_skip(ImageTransfer *transfer, guint64 length, GError **error)
 {
 	if (!has_room(transfer, length, error))
@@ -173,15 +195,21 @@ gboolean image_transfer_skip(ImageTransfer *transfer, guint64 length, GError **e
 		      (off_t)length) < 0)
 		return write_zeros(transfer, length, error);
 	transfer->at += length;
+	if (transfer->upload && !reach(transfer, transfer->at, error))
+		return FALSE;
 	return lseek(transfer->fd, (off_t)transfer->at, SEEK_SET) >= 0 ||
 	       fail_errno(error, errno, "volume \"%s\" cannot be used", transfer->path);
 }
 
 gboolean image_transfer_end(ImageTransfer *transfer, gboolean abandoned, GError **error)
 {
-	gboolean ok = !transfer->upload || abandoned || fsync(transfer->fd) == 0 ||
+	gboolean flush = transfer->upload && !abandoned, behind = flush && flush_may_wait(transfer->fd);
+	gboolean ok = !flush || behind || fsync(transfer->fd) == 0 ||
 		      fail_errno(error, errno, "volume \"%s\" cannot be written to the disk",
 				 transfer->path);
+	image_unlock(transfer->fd);
+	if (behind)
+		flush_behind(fd_steal(&transfer->fd), transfer->path);
 	fd_clear(&transfer->fd);
 	g_free(transfer->path);
 	g_free(transfer);

@@ -8,12 +8,13 @@
 
 typedef struct ImageTransfer ImageTransfer;
 
-/* Reads @length bytes (0: to the end) of @path from @offset on. INVALID where @offset is beyond the
- * end. Not locked: a guest's disk may be read while it runs, at the caller's own risk. */
+/* Reads @length bytes (0: to the end) of @path from @offset on, as far as there are any. Not
+ * locked: a guest's disk may be read while it runs, at the caller's own risk. */
 ImageTransfer *image_download(const char *path, guint64 offset, guint64 length, GError **error);
 
-/* Writes into @path from @offset on, at most @length bytes (0: to the end of the file; a file does
- * not grow beyond its length, as with libvirt). Locked against guests: IN_USE names who has it. */
+/* Writes into @path from @offset on, at most @length bytes (0: as many as come, to the end of a device; a
+ * file grows: an image that is uploaded into a new volume is larger than that). Locked against
+ * guests: IN_USE names who has it. */
 ImageTransfer *image_upload(const char *path, guint64 offset, guint64 length, GError **error);
 
 /* The open file, positioned at the next byte, for those who move bytes themselves (splice, sendfile);
@@ -43,5 +44,6 @@ gboolean image_transfer_write(ImageTransfer *transfer, const void *buffer, gsize
 /* Download: goes past @length bytes. Upload: they become a hole, or zeros where there are none. */
 gboolean image_transfer_skip(ImageTransfer *transfer, guint64 length, GError **error);
 
-/* Ends it; an upload is flushed to the disk unless @abandoned. Frees it also on failure. */
+/* Ends it. An upload is flushed to the disk unless @abandoned, on a disk of this host soon after this has
+ * returned (host/flush.h). Frees it also on failure. */
 gboolean image_transfer_end(ImageTransfer *transfer, gboolean abandoned, GError **error);

@@ -107,6 +107,8 @@ struct OpCall {
 	CoreObject *object; /* the same, where the target is no guest */
 	gpointer args;	  /* of op->args, defaults filled in; never NULL where op->args is not */
 	gpointer result;  /* of op->result; made by dispatch.c before fn runs */
+	OpTarget missing; /* what an error NOT_FOUND is about, where it is neither the target nor what the
+			   * verb is about: the pool of a volume. OP_ON_DAEMON: nothing to tell */
 	Notes notes;	  /* warnings for the caller */
 	int stream_fd;	  /* OP_SHOW_STREAM: one end of a socketpair; -1 otherwise */
 	gboolean takes_transfer; /* set by a door that takes .transfer instead of .stream_fd */

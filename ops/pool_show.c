@@ -202,7 +202,7 @@ typedef struct LookupArgs {
 static const Row lookup_rows[] = {
 	STRING(OpMade, name, NULL, .doc = "by name"),
 	UUID(OpMade, uuid, NULL, .doc = "by uuid"),
-	STRING(LookupArgs, path, NULL, .doc = "by the folder at which its volumes appear"),
+	STRING(LookupArgs, path, NULL, .doc = "by the folder of an active one"),
 };
 static const Shape lookup_args = SHAPE("pool-lookup-args", LookupArgs, lookup_rows);
 
@@ -212,7 +212,7 @@ static CoreObject *at_path(Core *core, const char *path, GError **error)
 	g_autofree char *tidy = g_canonicalize_filename(path, "/");
 	for (guint i = 0; i < pools->len; i++) {
 		g_autoptr(ObjectSnap) snap = core_object_snap(pools->pdata[i]);
-		if (!g_strcmp0(pool_path(object_snap_document(snap, FALSE)), tidy))
+		if (snap->active && !g_strcmp0(pool_path(object_snap_document(snap, FALSE)), tidy))
 			return core_object_ref(pools->pdata[i]);
 	}
 	fail(error, LODGE_ERROR_NOT_FOUND, "no storage pool with matching target path '%s'", path);

@@ -9,11 +9,21 @@
 #define VOLUME_READ                                                                                \
 	.family = "Volumes", .perm = OP_PERM_READ, .lane = OP_BESIDE, .method = "GET"
 
+CoreVolume *op_volume_find(OpCall *call, const char *pool, guint by, const char *text, GError **error)
+{
+	CoreVolume *found = core_volume_find(call->core, pool, by, text, error);
+	g_autoptr(CoreObject) object =
+		found || !pool ? NULL : core_object_find(call->core, CORE_POOL, pool, NULL);
+	if (!found && pool && !object)
+		call->missing = OP_ON_POOL;
+	return found;
+}
+
 CoreVolume *op_volume(OpCall *call, GError **error)
 {
 	const VolumeArg *args = call->args;
-	return core_volume_find(call->core, args->pool, VOLUME_BY_NAME | VOLUME_BY_KEY | VOLUME_BY_PATH,
-				args->vol, error);
+	return op_volume_find(call, args->pool, VOLUME_BY_NAME | VOLUME_BY_KEY | VOLUME_BY_PATH, args->vol,
+			      error);
 }
 
 static const Row made_rows[] = {
@@ -278,7 +288,7 @@ static gboolean lookup(OpCall *call, GError **error)
 	const char *text = args->name ? args->name : args->key ? args->key : args->path;
 	if (!text || (args->name && !args->pool))
 		return fail(error, LODGE_ERROR_INVALID, "choose --name with --pool, --key or --path");
-	g_autoptr(CoreVolume) volume = core_volume_find(call->core, args->pool, by, text, error);
+	g_autoptr(CoreVolume) volume = op_volume_find(call, args->pool, by, text, error);
 	if (volume)
 		volume_tell(call->result, volume);
 	return volume != NULL;

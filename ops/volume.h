@@ -23,6 +23,8 @@ typedef struct VolumeArg {
 
 /* The volume that the arguments (beginning with VolumeArg) name. */
 CoreVolume *op_volume(OpCall *call, GError **error);
+/* core_volume_find(), and @call knows where it is the pool that is missing. */
+CoreVolume *op_volume_find(OpCall *call, const char *pool, guint by, const char *text, GError **error);
 
 /* A volume in results. */
 typedef struct VolumeMade {

@@ -90,8 +90,7 @@ static gboolean create(OpCall *call, GError **error)
 
 static CoreVolume *find_any(OpCall *call, const char *pool, const char *text, GError **error)
 {
-	return core_volume_find(call->core, pool, VOLUME_BY_NAME | VOLUME_BY_KEY | VOLUME_BY_PATH, text,
-				error);
+	return op_volume_find(call, pool, VOLUME_BY_NAME | VOLUME_BY_KEY | VOLUME_BY_PATH, text, error);
 }
 
 static gboolean create_from(OpCall *call, GError **error)

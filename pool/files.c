@@ -17,6 +17,8 @@
 #define START 4096 /* bytes of a file that nearly always say all */
 #define ISO_AT 32769 /* ECMA-119: the identifier of the first volume descriptor */
 #define FOLDER_MAX 1000000 /* entries; more are not looked at */
+#define READERS_MAX 4 /* threads */
+#define STEP 64	      /* files that one takes at a time */
 
 gboolean pool_file_name_counts(const char *name)
 {
@@ -193,29 +195,93 @@ static DIR *open_folder(const char *folder, GError **error)
 	return dir;
 }
 
+/* ---- reading a folder: by several threads, for a disk or server answers many at once ---- */
+
+typedef struct Entry {
+	char *name;
+	gboolean is_file; /* the folder says so */
+	PoolVolume *found;
+} Entry;
+
+typedef struct Reading {
+	int dirfd;
+	const char *folder;
+	PoolState *state;
+	GArray *entries; /* of Entry */
+	gint next;	 /* atomic: the first that nobody reads yet */
+} Reading;
+
+static gpointer read_entries(gpointer data)
+{
+	Reading *reading = data;
+	guint n = reading->entries->len;
+	for (guint at; (at = (guint)g_atomic_int_add(&reading->next, STEP)) < n;)
+		for (guint i = at; i < MIN(at + STEP, n); i++) {
+			Entry *entry = &g_array_index(reading->entries, Entry, i);
+			g_autoptr(PoolVolume) known = pool_state_find(reading->state, entry->name);
+			entry->found = !known && entry->is_file ?
+					       read_new_file(reading->dirfd, reading->folder, entry->name) :
+					       pool_file_read(reading->dirfd, reading->folder, entry->name,
+							      known);
+		}
+	return NULL;
+}
+
+/* Fills .found of all. */
+static void read_all_entries(Reading *reading)
+{
+	GThread *helpers[READERS_MAX - 1];
+	guint n = MIN(reading->entries->len / STEP, READERS_MAX - 1), made = 0;
+	for (; made < n; made++)
+		if (!(helpers[made] = g_thread_try_new("pool-read", read_entries, reading, NULL)))
+			break;
+	read_entries(reading);
+	for (guint i = 0; i < made; i++)
+		g_thread_join(helpers[i]);
+}
+
+static void clear_entry(gpointer data)
+{
+	Entry *entry = data;
+	g_free(entry->name);
+	if (entry->found)
+		pool_volume_unref(entry->found);
+}
+
+/* Names of @dir that may be volumes; errno tells where it cannot be read. */
+static GArray *list_entries(DIR *dir)
+{
+	GArray *entries = g_array_new(FALSE, FALSE, sizeof(Entry));
+	g_array_set_clear_func(entries, clear_entry);
+	errno = 0;
+	for (struct dirent *at; entries->len < FOLDER_MAX && (at = readdir(dir)); errno = 0) {
+		if (!pool_file_name_counts(at->d_name) || at->d_type == DT_FIFO ||
+		    at->d_type == DT_SOCK || at->d_type == DT_CHR)
+			continue;
+		Entry entry = { .name = g_strdup(at->d_name), .is_file = at->d_type == DT_REG };
+		g_array_append_val(entries, entry);
+	}
+	return entries;
+}
+
 gboolean pool_files_scan(const char *folder, PoolState *state, GPtrArray *volumes, PoolSizes *sizes,
 			 GError **error)
 {
 	DIR *dir = open_folder(folder, error);
 	if (!dir)
 		return FALSE;
-	errno = 0;
-	for (struct dirent *entry; volumes->len < FOLDER_MAX && (entry = readdir(dir)); errno = 0) {
-		if (!pool_file_name_counts(entry->d_name) || entry->d_type == DT_FIFO ||
-		    entry->d_type == DT_SOCK || entry->d_type == DT_CHR)
-			continue;
-		g_autoptr(PoolVolume) known = pool_state_find(state, entry->d_name);
-		PoolVolume *volume =
-			!known && entry->d_type == DT_REG ?
-				read_new_file(dirfd(dir), folder, entry->d_name) :
-				pool_file_read(dirfd(dir), folder, entry->d_name, known);
-		if (volume)
-			g_ptr_array_add(volumes, volume);
-	}
+	g_autoptr(GArray) entries = list_entries(dir);
 	int errnum = errno;
+	Reading reading = { .dirfd = dirfd(dir), .folder = folder, .state = state, .entries = entries };
+	if (!errnum)
+		read_all_entries(&reading);
 	closedir(dir);
 	if (errnum)
 		return fail_errno(error, errnum, "cannot read directory '%s'", folder);
+	for (guint i = 0; i < entries->len; i++)
+		if (g_array_index(entries, Entry, i).found)
+			g_ptr_array_add(volumes,
+					g_steal_pointer(&g_array_index(entries, Entry, i).found));
 	drop_records(volumes);
 	return pool_files_sizes(folder, sizes, error);
 }

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "host/flush.h"
 #include "pool/device.h"
 #include "pool/files.h"
 #include "pool/tool.h"
@@ -112,6 +113,7 @@ static gboolean stop(const PoolUse *use, GError **error)
 	g_autofree char *about = pool_about(use->pool);
 	const char *path = pool_path(use->pool);
 	g_autofree char *now = mounted_at(path);
+	flush_settle(); /* files that are still open for it would keep it busy */
 	return !now || pool_tool(about, NULL, error, "umount", "--", path, NULL);
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <glib-unix.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -16,6 +17,8 @@
 struct PoolWatch {
 	gint refs; /* the owner's, and the sources' */
 	int fd;
+	dev_t device; /* of the folder */
+	ino_t inode;
 	void (*changed)(gpointer data);
 	gpointer data;
 	GDestroyNotify free_data;
@@ -98,9 +101,13 @@ PoolWatch *pool_watch_new(const char *folder, void (*changed)(gpointer data), gp
 		close(fd);
 		return NULL;
 	}
+	struct stat st = { 0 };
+	stat(folder, &st);
 	PoolWatch *watch = g_new0(PoolWatch, 1);
 	watch->refs = 1;
 	watch->fd = fd;
+	watch->device = st.st_dev;
+	watch->inode = st.st_ino;
 	watch->changed = changed;
 	watch->data = data;
 	watch->free_data = free_data;
@@ -109,6 +116,12 @@ PoolWatch *pool_watch_new(const char *folder, void (*changed)(gpointer data), gp
 	arm(watch);
 	g_mutex_unlock(&watch->lock);
 	return watch;
+}
+
+gboolean pool_watch_is_of(const PoolWatch *watch, const char *folder)
+{
+	struct stat st;
+	return stat(folder, &st) == 0 && st.st_dev == watch->device && st.st_ino == watch->inode;
 }
 
 void pool_watch_free(PoolWatch *watch)

@@ -217,10 +217,17 @@ def test_streams(daemon):
         assert content[4096:8192] == b"a" * 4096 and content[8192 + (4 << 20)] == ord("b")
         assert sparse.info()[2] < 1 << 20
         stream = conn.newStream()
-        sparse.upload(stream, 8 << 20, 0)
+        sparse.upload(stream, 8 << 20, 4096)
         with pytest.raises(libvirt.libvirtError):
             stream.send(b"too much" * 1000)
             stream.finish()
+        grown = pool.createXML(volume_xml("grown.qcow2", 1 << 30, "qcow2"))
+        stream = conn.newStream()
+        grown.upload(stream, 0, 0)  # images are larger than the volume that was made for them
+        for at in range(0, len(data), 1 << 20):
+            stream.send(data[at:at + (1 << 20)])
+        stream.finish()
+        assert open(grown.path(), "rb").read()[:len(data)] == data
         stream = conn.newStream()
         volume.upload(stream, 0, 0)
         stream.abort()

@@ -320,17 +320,17 @@ static void test_parts(void)
 	g_assert_true(g_file_set_contents(inside, "x", 1, NULL));
 	g_assert_cmpuint(image_parts_clean(folder), ==, 1);
 	g_assert_false(g_file_test(gone, G_FILE_TEST_EXISTS));
-	g_assert_true(image_part_finish(&part, FALSE, TRUE, &error));
+	g_assert_true(image_part_finish(&part, FALSE, IMAGE_FLUSH_FIRST, &error));
 	g_assert_no_error(error);
 	g_assert_true(g_file_test(path, G_FILE_TEST_EXISTS));
 	assert_left("lodge-part", "0");
 	g_assert_true(image_part_begin(path, FALSE, &part, &error));
-	g_assert_false(image_part_finish(&part, FALSE, TRUE, &error));
+	g_assert_false(image_part_finish(&part, FALSE, IMAGE_FLUSH_FIRST, &error));
 	g_assert_error(error, LODGE_ERROR, LODGE_ERROR_EXISTS);
 	g_clear_error(&error);
 	g_assert_true(image_part_begin(path, FALSE, &part, &error));
 	g_assert_cmpint(write(part.fd, "new", 3), ==, 3);
-	g_assert_true(image_part_finish(&part, TRUE, TRUE, &error));
+	g_assert_true(image_part_finish(&part, TRUE, IMAGE_FLUSH_FIRST, &error));
 	g_assert_no_error(error);
 	run("test \"$(cat part)\" = new");
 	assert_left("lodge-part", "0");
@@ -459,8 +459,9 @@ static void test_transfer(void)
 	g_assert_cmpuint(holes + data, ==, 4 * MIB);
 	g_assert_cmpuint(data, >=, 131072);
 	g_assert_true(image_transfer_end(down, FALSE, &error));
-	g_assert_null(image_download(path, 5 * MIB, 0, &error));
-	g_assert_error(error, LODGE_ERROR, LODGE_ERROR_INVALID);
+	down = image_download(path, 5 * MIB, 0, &error); /* nothing, as with libvirt */
+	g_assert_cmpuint(image_transfer_left(down), ==, 0);
+	g_assert_true(image_transfer_end(down, FALSE, &error));
 }
 
 int main(int argc, char **argv)

@@ -467,7 +467,7 @@ static void on_done(OpCall *op, const GError *error)
 	}
 	gboolean has_target = op->guest || op->object || op->op->target == OP_ON_DAEMON;
 	if (call->client->server && error && has_target)
-		lv_send_missing(call->client, &call->header, call->proc, error);
+		lv_send_missing(call->client, &call->header, call->proc, op, error);
 	else if (call->client->server && error)
 		lv_send_gerror(call->client, &call->header, call->proc, error);
 	call_free(call);

@@ -335,6 +335,23 @@ static void keep(LvClient *client, const guint8 *bytes, gsize n)
 	client->in_len += n;
 }
 
+GByteArray *lv_client_take_read(LvClient *client)
+{
+	GByteArray *taken = g_byte_array_new();
+	if (client->in_len)
+		g_byte_array_append(taken, client->in, (guint)client->in_len);
+	g_clear_pointer(&client->in, g_free);
+	client->in_len = client->in_room = 0;
+	return taken;
+}
+
+void lv_client_give_read(LvClient *client, const GByteArray *bytes)
+{
+	g_assert(client->in_len == 0);
+	if (bytes->len)
+		keep(client, bytes->data, bytes->len);
+}
+
 static void note_half(LvClient *client)
 {
 	if (client->in_len == 0 || is_paused(client))

@@ -79,11 +79,41 @@ static OpTarget target_of(const LvProc *proc)
 	return !op ? OP_ON_DAEMON : op->target == OP_ON_DAEMON ? op->makes : op->target;
 }
 
+/* By the family of verbs: the part of libvirt that speaks where the verb has no target of that kind. */
+static const struct {
+	const char *family;
+	LvErrorDomain domain;
+} families[] = {
+	{ "Storage pools", LV_FROM_STORAGE },
+	{ "Volumes", LV_FROM_STORAGE },
+	{ "Networks", LV_FROM_NETWORK },
+	{ "Network filters", LV_FROM_NWFILTER },
+	{ "Secrets", LV_FROM_SECRET },
+};
+
+static int domain_of(const LvHeader *header, const LvProc *proc)
+{
+	const Op *op = proc && proc->op ? op_find(proc->op) : NULL;
+	if (target_of(proc) > OP_ON_GUEST)
+		return targets[target_of(proc)].domain;
+	for (guint i = 0; op && op->family && i < G_N_ELEMENTS(families); i++)
+		if (g_str_equal(families[i].family, op->family))
+			return families[i].domain;
+	return header->program == LV_QEMU || op ? LV_FROM_QEMU : LV_FROM_REMOTE;
+}
+
+static void send_words(LvClient *client, const LvHeader *header, int number, int domain, const char *words,
+		       const char *message)
+{
+	g_autofree char *text = g_strconcat(words, message, NULL);
+	lv_send_error(client, header, number, domain, text);
+}
+
 void lv_send_gerror(LvClient *client, const LvHeader *header, const LvProc *proc,
 		    const GError *error)
 {
 	OpTarget target = target_of(proc);
-	int domain = header->program == LV_QEMU || (proc && proc->op) ? LV_FROM_QEMU : LV_FROM_REMOTE;
+	int domain = domain_of(header, proc);
 	if (error->domain == lv_quark()) {
 		lv_send_error(client, header, error->code, domain, error->message);
 		return;
@@ -91,23 +121,24 @@ void lv_send_gerror(LvClient *client, const LvHeader *header, const LvProc *proc
 	LodgeError code = op_error_of(error);
 	int number = numbers[code];
 	const char *words = op_error_row(code)->words;
-	if (target > OP_ON_GUEST)
-		domain = targets[target].domain;
 	if (code == LODGE_ERROR_NOT_FOUND) {
 		number = targets[target].missing;
 		words = targets[target].words;
 	}
 	if (code == LODGE_ERROR_IN_USE && proc && proc->several)
 		number = proc->several;
+	if (code == LODGE_ERROR_EXISTS && proc && proc->exists) {
+		number = proc->exists;
+		words = "";
+	}
 	if (code == LODGE_ERROR_INVALID && takes_xml(proc)) {
 		number = LV_ERR_XML;
 		words = "XML error: ";
 	}
-	g_autofree char *text = g_strconcat(words, error->message, NULL);
-	lv_send_error(client, header, number, domain, text);
+	send_words(client, header, number, domain, words, error->message);
 }
 
-void lv_send_missing(LvClient *client, const LvHeader *header, const LvProc *proc,
+void lv_send_missing(LvClient *client, const LvHeader *header, const LvProc *proc, const OpCall *op,
 		     const GError *error)
 {
 	gboolean of_guest = proc->missing == numbers[LODGE_ERROR_NOT_FOUND];
@@ -115,13 +146,14 @@ void lv_send_missing(LvClient *client, const LvHeader *header, const LvProc *pro
 		lv_send_gerror(client, header, proc, error);
 		return;
 	}
-	LvErrorDomain domain = LV_FROM_QEMU;
-	const char *words = "";
+	int number = op->missing != OP_ON_DAEMON ? targets[op->missing].missing :
+		     proc->missing		 ? proc->missing : LV_ERR_SYSTEM;
+	const char *words = number == LV_ERR_NO_STORAGE_VOL ? "Storage volume not found: " : "";
+	int domain = domain_of(header, proc);
 	for (guint i = OP_ON_POOL; i < G_N_ELEMENTS(targets); i++)
-		if (targets[i].missing == proc->missing && targets[i].words) {
+		if (targets[i].missing == number && targets[i].words) {
 			domain = targets[i].domain;
 			words = targets[i].words;
 		}
-	g_autofree char *text = g_strconcat(words, error->message, NULL);
-	lv_send_error(client, header, proc->missing ? proc->missing : LV_ERR_SYSTEM, (int)domain, text);
+	send_words(client, header, number, domain, words, error->message);
 }

@@ -113,6 +113,10 @@ void lv_client_unref(LvClient *client);
 void lv_client_ready(LvClient *client, guint32 events);
 /* Reads on where it was not read for a reason that may have gone. */
 void lv_client_resume(LvClient *client);
+/* Takes what was read and is no message yet; the caller's. Meanwhile nobody reads (client->blocked). */
+GByteArray *lv_client_take_read(LvClient *client);
+/* Puts @bytes before what comes next. */
+void lv_client_give_read(LvClient *client, const GByteArray *bytes);
 /* Begins a message; returns where, for lv_message_end(). */
 gsize lv_message_begin(LvClient *client, const LvHeader *header);
 /* Ends it and has it sent. FALSE where it is larger than the protocol allows: it is dropped. */
@@ -159,6 +163,7 @@ struct LvProc {
 	int missing;	  /* libvirt's number where something other than the target is not there; 0:
 			     LV_ERR_SYSTEM */
 	int several;	  /* the same where there are too many: IN_USE; 0: as the table says */
+	int exists; /* libvirt's number where the name is taken; 0: OPERATION_FAILED */
 	gboolean before_login; /* may be called by anyone */
 	gboolean before_open; /* may be called before connect_open */
 	gboolean (*before)(LvCall *call, OpCall *op, GError **error);
@@ -287,8 +292,8 @@ void lv_send_error(LvClient *client, const LvHeader *header, int code, int domai
 /* The same from one of our errors; @proc (NULL: none) tells a document from an argument. */
 void lv_send_gerror(LvClient *client, const LvHeader *header, const LvProc *proc,
 		    const GError *error);
-/* For a call of a verb that found its guest, or needed none. */
-void lv_send_missing(LvClient *client, const LvHeader *header, const LvProc *proc,
+/* For the call @op of a verb that found its target, or needed none. */
+void lv_send_missing(LvClient *client, const LvHeader *header, const LvProc *proc, const OpCall *op,
 		     const GError *error);
 /* For adapters: an error with exactly that number of libvirt. */
 gboolean lv_fail(GError **error, LvErrorCode code, const char *format, ...) G_GNUC_PRINTF(3, 4);

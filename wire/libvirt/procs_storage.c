@@ -9,6 +9,7 @@
 #define VOL_FLAGS "vol:storage_vol flags:u32"
 #define NO_POOL .missing = LV_ERR_NO_STORAGE_POOL
 #define NO_VOL .missing = LV_ERR_NO_STORAGE_VOL
+#define TAKEN .exists = LV_ERR_STORAGE_VOL_EXIST
 
 /* clang-format off */
 static const LvProc rows[] = {
@@ -30,8 +31,8 @@ static const LvProc rows[] = {
 	  .take = "name=name", NO_POOL },
 	{ 85, "storage_pool_lookup_by_uuid", "uuid:uuid", POOL, .op = "pool-lookup",
 	  .take = "uuid=uuid", NO_POOL },
-	{ 86, "storage_pool_lookup_by_volume", VOL, POOL, .op = "vol-pool", .before = lv_before_volume,
-	  NO_POOL },
+	{ 86, "storage_pool_lookup_by_volume", VOL, POOL, .op = "pool-lookup",
+	  .before = lv_before_pool_of_volume, NO_POOL },
 	{ 391, "storage_pool_lookup_by_target_path", "path:str", POOL, .op = "pool-lookup",
 	  .take = "path=path", NO_POOL },
 	{ 403, "connect_get_storage_pool_capabilities", "flags:u32", "capabilities:str",
@@ -94,10 +95,11 @@ static const LvProc rows[] = {
 
 	/* ---- the life of a volume ---- */
 	{ 93, "storage_vol_create_xml", "pool:storage_pool xml:str flags:u32", VOL,
-	  .op = "vol-create", .flags = 5, .take = "xml=xml prealloc_metadata=flags&1 validate=flags&4" },
+	  .op = "vol-create", .flags = 5, TAKEN,
+	  .take = "xml=xml prealloc_metadata=flags&1 validate=flags&4" },
 	{ 125, "storage_vol_create_xml_from",
 	  "pool:storage_pool xml:str clonevol:storage_vol flags:u32", VOL, .op = "vol-create-from",
-	  .flags = 7, .before = lv_before_clone, NO_VOL,
+	  .flags = 7, .before = lv_before_clone, NO_VOL, TAKEN,
 	  .take = "xml=xml prealloc_metadata=flags&1 reflink=flags&2 validate=flags&4" },
 	{ 94, "storage_vol_delete", VOL_FLAGS, "", .op = "vol-delete", .flags = 2,
 	  .take = "delete_snapshots=flags&2", .before = lv_before_volume, NO_VOL },

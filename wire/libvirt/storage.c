@@ -74,6 +74,12 @@ gboolean lv_before_volume(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error
 	return TRUE;
 }
 
+gboolean lv_before_pool_of_volume(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	LV_ARG(char *, op, "name") = g_strdup(lv_arg(call, "vol")->items[0].s);
+	return TRUE;
+}
+
 gboolean lv_before_clone(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
 {
 	name_volume(lv_arg(call, "clonevol"), op, "vol", "inputpool");

@@ -200,13 +200,44 @@ static void on_volume_data(gpointer data, const guint8 *bytes, gsize n, guint64 
 	lv_client_unref(client);
 }
 
+/* Whether the transfer reads the connection itself from now on: bytes go as they are, and nothing of it is
+ * at work. */
+static gboolean pump(LvStream *stream)
+{
+	LvClient *client = stream->client;
+	if (client->layer || client->busy || client->n_fds || client->blocked != 1)
+		return FALSE;
+	GByteArray *start = lv_client_take_read(client);
+	if (lv_transfer_pump(stream->transfer, client->fd, &stream->header, start))
+		return TRUE;
+	lv_client_give_read(client, start);
+	g_byte_array_unref(start);
+	return FALSE;
+}
+
 static void on_volume_room(gpointer data)
 {
 	LvStream *stream = data;
-	if (!stream->blocks)
+	if (!stream->blocks || pump(stream))
 		return;
 	unblock(stream);
 	lv_client_resume(stream->client); /* may free the stream */
+}
+
+static void on_volume_pumped(gpointer data, const GByteArray *back, gboolean moved, gboolean goes_on)
+{
+	LvStream *stream = data;
+	LvClient *client = lv_client_ref(stream->client);
+	lv_client_give_read(client, back);
+	if (moved) {
+		client->heard = g_get_monotonic_time();
+		client->missed = 0;
+	}
+	if (!goes_on || !pump(stream)) {
+		unblock(stream);
+		lv_client_resume(client); /* may free the stream */
+	}
+	lv_client_unref(client);
 }
 
 /* Takes the stream from its client. */
@@ -243,7 +274,7 @@ static void on_volume_failed(gpointer data, const GError *error)
 }
 
 static const LvTransferDoor volume_door = { on_volume_data, on_volume_room, on_volume_finished,
-					    on_volume_failed };
+					    on_volume_failed, on_volume_pumped };
 
 static void transfer_hole(LvStream *stream, XdrIn in)
 {
@@ -264,8 +295,8 @@ static void transfer_packet(LvStream *stream, const LvHeader *header, XdrIn in)
 		return; /* nothing is expected from who reads */
 	else if (header->type == LV_HOLE)
 		transfer_hole(stream, in);
-	else if (!lv_transfer_take(stream->transfer, in.at, xdr_left(&in)))
-		block(stream);
+	else if (!lv_transfer_take(stream->transfer, in.at, xdr_left(&in)) || !stream->client->layer)
+		block(stream); /* until there is room; then the next ones come without the loop */
 }
 
 /* ---- packets ---- */

@@ -2,23 +2,29 @@
  * transfer's lane, so that no disk holds up the loop. What is under way is bounded both ways.
  * Neighbours: stream.c has the packets; ops/transfer.h the bytes. */
 #include "wire/libvirt/transfer.h"
+#include "wire/libvirt/pump.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 #define AHEAD_MAX (4u << 20) /* bytes from the client that are not written yet; then it is not read */
 #define READS_MAX 4	     /* chunks read that were not sent yet */
+#define PUMPS_MAX 16	     /* at work; each holds a thread */
 
 struct LvTransfer {
 	gint refs; /* atomic: the stream's, and one of each task */
 	OpTransfer *op;	  /* the lane's; NULL once it has ended */
 	gboolean holes;
 	gint failed; /* atomic */
+	gint stop;   /* atomic: for the pump */
 	Lane *lane;
+	guint8 *buffer; /* the pump's, the lane's; NULL until it is needed */
 
 	/* main */
 	const LvTransferDoor *door;
 	gpointer stream; /* NULL: the client does not want it any more */
 	gsize ahead;
+	guint writes; /* tasks */
 	guint reads;
 	gboolean ended;
 };
@@ -28,6 +34,7 @@ static void transfer_unref(LvTransfer *transfer)
 	if (!g_atomic_int_dec_and_test(&transfer->refs))
 		return;
 	lane_unref(transfer->lane);
+	g_free(transfer->buffer);
 	g_free(transfer);
 }
 
@@ -37,6 +44,7 @@ typedef struct Task {
 	gsize n;
 	guint64 hole;
 	gboolean abandoned, end;
+	LvPump *pump; /* owned */
 	GError *error;
 } Task;
 
@@ -44,6 +52,9 @@ static void task_free(Task *task)
 {
 	transfer_unref(task->transfer);
 	g_free(task->bytes);
+	if (task->pump)
+		lv_pump_clear(task->pump);
+	g_free(task->pump);
 	g_clear_error(&task->error);
 	g_free(task);
 }
@@ -71,6 +82,7 @@ static void written(gpointer data)
 	Task *task = data;
 	LvTransfer *transfer = task->transfer;
 	transfer->ahead -= task->n;
+	transfer->writes--;
 	if (transfer->stream && task->error)
 		transfer->door->failed(transfer->stream, task->error);
 	else if (transfer->stream && task->end)
@@ -107,6 +119,7 @@ static void end_task(gpointer data)
 gboolean lv_transfer_take(LvTransfer *transfer, const guint8 *bytes, gsize n)
 {
 	transfer->ahead += n;
+	transfer->writes++;
 	post(transfer, write_task,
 	     (Task){ .bytes = g_memdup2(bytes, n), .n = n });
 	return transfer->ahead < AHEAD_MAX;
@@ -114,6 +127,7 @@ gboolean lv_transfer_take(LvTransfer *transfer, const guint8 *bytes, gsize n)
 
 void lv_transfer_take_hole(LvTransfer *transfer, guint64 length)
 {
+	transfer->writes++;
 	post(transfer, write_task, (Task){ .hole = length });
 }
 
@@ -122,6 +136,7 @@ void lv_transfer_finish(LvTransfer *transfer)
 	if (transfer->ended)
 		return;
 	transfer->ended = TRUE;
+	transfer->writes++;
 	post(transfer, end_task, (Task){ .end = TRUE });
 }
 
@@ -130,10 +145,55 @@ void lv_transfer_free(LvTransfer *transfer)
 	if (!transfer)
 		return;
 	transfer->stream = NULL;
-	if (!transfer->ended)
+	g_atomic_int_set(&transfer->stop, TRUE);
+	if (!transfer->ended) {
+		transfer->writes++;
 		post(transfer, end_task, (Task){ .abandoned = TRUE });
+	}
 	transfer->ended = TRUE;
 	transfer_unref(transfer);
+}
+
+/* ---- upload, without the loop ---- */
+
+static guint pumps; /* main */
+
+/* First the connection is the loop's again, then it may hear of the failure. */
+static void pumped(gpointer data)
+{
+	Task *task = data;
+	LvTransfer *transfer = task->transfer;
+	const LvPump *pump = task->pump;
+	pumps--;
+	if (transfer->stream)
+		transfer->door->pumped(transfer->stream, pump->back, pump->moved > 0,
+				       pump->goes_on && !task->error);
+	if (transfer->stream && task->error)
+		transfer->door->failed(transfer->stream, task->error);
+	task_free(task);
+}
+
+static void pump_task(gpointer data)
+{
+	Task *task = data;
+	LvTransfer *transfer = task->transfer;
+	if (!transfer->buffer)
+		transfer->buffer = g_malloc(LV_PUMP_BUFFER);
+	if (!lv_pump_run(task->pump, transfer->op, transfer->buffer, &task->error))
+		g_atomic_int_set(&transfer->failed, TRUE);
+	lane_to_main(pumped, task);
+}
+
+gboolean lv_transfer_pump(LvTransfer *transfer, int fd, const LvHeader *header, GByteArray *start)
+{
+	gboolean busy = pumps >= PUMPS_MAX || transfer->writes || transfer->ended || transfer->failed;
+	int copy = busy ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (copy < 0)
+		return FALSE;
+	LvPump pump = { .fd = copy, .header = *header, .stop = &transfer->stop, .start = start };
+	pumps++;
+	post(transfer, pump_task, (Task){ .pump = g_memdup2(&pump, sizeof pump) });
+	return TRUE;
 }
 
 /* ---- download ---- */

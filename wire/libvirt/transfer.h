@@ -13,6 +13,9 @@ typedef struct LvTransferDoor {
 	void (*room)(gpointer stream);	   /* upload: there is room for more */
 	void (*finished)(gpointer stream); /* after lv_transfer_finish() */
 	void (*failed)(gpointer stream, const GError *error);
+	/* lv_transfer_pump() has ended: @back is to be read before what comes next, by the loop;
+	 * @goes_on: or by another pump. @moved: whether anything came. */
+	void (*pumped)(gpointer stream, const GByteArray *back, gboolean moved, gboolean goes_on);
 } LvTransferDoor;
 
 /* Takes @op. */
@@ -20,6 +23,10 @@ LvTransfer *lv_transfer_new(OpTransfer *op, gboolean holes, const LvTransferDoor
 /* Upload: FALSE where the client should not send more for now. */
 gboolean lv_transfer_take(LvTransfer *transfer, const guint8 *bytes, gsize n);
 void lv_transfer_take_hole(LvTransfer *transfer, guint64 length);
+/* Upload: takes the packets with @header that come by @fd, behind @start (taken), without the loop; until
+ * door->pumped nobody reads @fd. FALSE, and @start is not taken, where too many do so already, or
+ * something of it is still at work. */
+gboolean lv_transfer_pump(LvTransfer *transfer, int fd, const LvHeader *header, GByteArray *start);
 /* Download: reads on, if no more than @waiting bytes wait for the client. */
 void lv_transfer_want(LvTransfer *transfer, gsize waiting);
 /* All is there: ends well. */
