@@ -1,0 +1,112 @@
+"""What bench/run measures of volumes, each against its floor: a full clone, linked clones in a batch, a new
+qcow2 volume, upload and download by stream. The floor is the file system by itself, and qemu-img where
+libvirt has nothing better."""
+import os
+import shutil
+import subprocess
+import time
+
+BATCH = 100
+CHUNK = 262120  # bytes in a packet of libvirt's streams
+VOLUME = """<volume><name>{0}</name><capacity unit='MiB'>{1}</capacity><allocation>0</allocation>
+<target><format type='{2}'/></target>{3}</volume>"""
+
+
+def ms(function, *words):
+    began = time.perf_counter()
+    function(*words)
+    return (time.perf_counter() - began) * 1000
+
+
+def qemu_img(*words):
+    subprocess.run(["qemu-img", *map(str, words)], check=True, stdout=subprocess.DEVNULL)
+
+
+def copy(source, target):
+    """The floor of a full clone."""
+    with open(source, "rb") as a, open(target, "wb") as b:
+        while os.copy_file_range(a.fileno(), b.fileno(), 1 << 30):
+            pass
+    os.unlink(target)
+
+
+def write_header(path, header):
+    """The floor of a new volume: a file with what `qemu-img create` writes."""
+    with open(path, "wb") as file:
+        file.write(header)
+
+
+def cpu_seconds(pid):
+    fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Volumes:
+    """The pool `bench` of one peer, in a folder of its own; @size of the image that is copied, in MiB."""
+
+    def __init__(self, peer, folder, size):
+        self.peer, self.folder, self.size = peer, folder, size
+        folder.mkdir()
+        self.source = folder / "source.qcow2"
+        qemu_img("create", "-q", "-f", "qcow2", self.source, f"{size}M")
+        qemu_img("bench", "-w", "-q", "-f", "qcow2", "-c", size, "-s", "1M", "-d", 8, "--pattern", 7,
+                 self.source)
+        self.pool = peer.pool("bench", folder)
+        self.pool.create()
+
+    def end(self):
+        self.pool.destroy()
+        self.pool.undefine()
+        shutil.rmtree(self.folder)
+
+    def volume(self, name, format="qcow2", more=""):
+        return self.pool.createXML(VOLUME.format(name, self.size, format, more))
+
+    def remove(self, *names):
+        for name in names:
+            self.pool.storageVolLookupByName(name).delete()
+
+    def clone(self):
+        source = self.pool.storageVolLookupByName(self.source.name)
+        took = ms(lambda: self.pool.createXMLFrom(VOLUME.format("clone", self.size, "qcow2", ""), source))
+        self.remove("clone")
+        return took
+
+    def linked(self):
+        backing = f"<backingStore><path>{self.source}</path><format type='qcow2'/></backingStore>"
+        names = [f"linked{i}" for i in range(BATCH)]
+        took = ms(lambda: [self.volume(name, more=backing) for name in names]) / BATCH
+        self.remove(*names)
+        return took
+
+    def create(self):
+        took = ms(self.volume, "new")
+        self.remove("new")
+        return took
+
+    def stream(self):
+        """Upload and download of the source's bytes as a raw volume: milliseconds, and the daemon's
+        processor time, of each."""
+        connection, volume = self.pool.connect(), self.volume("stream", "raw")
+        found = []
+        for move in (self.upload, self.download):
+            before, stream = cpu_seconds(self.peer.pid), connection.newStream()
+            took = ms(move, volume, stream)
+            found.append((took, (cpu_seconds(self.peer.pid) - before) * 1000))
+        volume.delete()
+        return found
+
+    def upload(self, volume, stream):
+        volume.upload(stream, 0, 0)
+        with open(self.source, "rb") as source:
+            while part := source.read(CHUNK):
+                stream.send(part)
+        stream.finish()
+
+    def download(self, volume, stream):
+        volume.download(stream, 0, 0)
+        with open(self.folder.parent / "downloaded", "wb") as target:
+            while part := stream.recv(CHUNK):
+                target.write(part)
+        stream.finish()
+        os.unlink(self.folder.parent / "downloaded")
