@@ -109,10 +109,12 @@ gboolean image_resize(const ImageResize *how, GError **error)
 	if (!check_header(how, &header, error))
 		return FALSE;
 	g_autoptr(GError) why = NULL;
-	gboolean by_tool = how->format != IMAGE_RAW && how->format != IMAGE_LUKS; /* it takes the lock itself */
-	gboolean ok = by_tool ? image_lock_check(fd, how->path, IMAGE_USE_WRITE, &why) && may_open(how, &why) &&
-					resize_by_tool(how, &why) :
-				image_lock(fd, how->path, IMAGE_USE_WRITE, &why) &&
-					resize_file(how, fd, &header, &why);
+	/* the tool takes the lock itself */
+	gboolean by_tool = how->format != IMAGE_RAW && how->format != IMAGE_LUKS, ok;
+	if (by_tool)
+		ok = image_lock_check(fd, how->path, IMAGE_USE_WRITE, &why) && may_open(how, &why) &&
+		     resize_by_tool(how, &why);
+	else
+		ok = image_lock(fd, how->path, IMAGE_USE_WRITE, &why) && resize_file(how, fd, &header, &why);
 	return ok || fail_full(error, g_steal_pointer(&why), how->path);
 }
