@@ -84,7 +84,7 @@ static QemuCommand *build(Guest *guest, const QemuCaps *caps, gboolean kvm, cons
 /* ---- golden ---- */
 
 static const char *const kinds[] = { "monitor", "file", "plain", "listen", "connect", "tap", "vhost",
-				     "secret" };
+				     "passt", "secret" };
 
 static void describe_fd(GString *text, const QemuFd *fd)
 {
