@@ -114,6 +114,7 @@ class HostDaemon(nettest.NetDaemon):
                        "cd /etc && grep -r . network/interfaces systemd/network 2>/dev/null", ok=False)
 
     def close(self):
+        self.sh("kill $(cat /run/udhcpc.*.pid)", ok=False)
         for process in reversed(self.daemons):
             process.terminate()
             process.wait()
@@ -126,6 +127,33 @@ class HostDaemon(nettest.NetDaemon):
 def with_ifupdown(daemon):
     daemon.put("/etc/network/interfaces", INTERFACES)
     daemon.sh("ifup eth0")
+
+
+LEASED = "auto lo eth0\niface lo inet loopback\niface eth0 inet dhcp\n"
+
+# what busybox's client runs with each lease
+LEASE = """#!/bin/sh
+case "$1" in
+deconfig) ip addr flush dev $interface; ip link set $interface up;;
+bound|renew) ip addr replace $ip/$mask dev $interface valid_lft $lease preferred_lft $lease
+    [ -z "$router" ] || ip route replace default via $router dev $interface;;
+esac
+"""
+
+
+def with_dhcp(daemon):
+    """ifupdown's client is busybox's here; its server, at the peer, has one address to give."""
+    daemon.put("/etc/network/interfaces", LEASED)
+    daemon.sh("mkdir /run/sbin /run/sbin.work; mount -t overlay none -o lowerdir=/usr/sbin,upperdir=/run/sbin,"
+              "workdir=/run/sbin.work /usr/sbin; ln -sf $(which busybox) /usr/sbin/udhcpc")
+    daemon.put("/etc/udhcpc/default.script", LEASE)
+    daemon.sh("chmod +x /etc/udhcpc/default.script")
+    daemon.daemons.append(subprocess.Popen(
+        ["nsenter", f"--net=/proc/{daemon.peer.pid}/ns/net", "--", "dnsmasq", "-k", "-C", "/dev/null", "-i", "peer0",
+         "--bind-interfaces", "-p0", "--dhcp-range=192.0.2.10,192.0.2.10,1h", "--dhcp-authoritative",
+         f"--dhcp-leasefile={daemon.root}/leases", "--pid-file"], stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+    wait_until(lambda: daemon.sh("ifup eth0", ok=False) is not None and daemon.pings(), 60, "eth0 has its lease")
 
 
 def with_networkd(daemon):
@@ -172,6 +200,7 @@ def with_nm(daemon):
 
 
 MANAGERS = {"nm": (with_nm,),
+            "dhcp": (with_dhcp, "/usr/sbin/ifup", "/usr/sbin/dnsmasq"),
             "ifupdown": (with_ifupdown, "/usr/sbin/ifup"),
             "networkd": (with_networkd, "/lib/systemd/systemd-networkd", "/usr/bin/dbus-daemon")}
 
@@ -194,6 +223,11 @@ def made_host(manager):
 @pytest.fixture
 def host():
     yield from made_host("ifupdown")
+
+
+@pytest.fixture
+def dhcp_host():
+    yield from made_host("dhcp")
 
 
 @pytest.fixture
@@ -267,6 +301,18 @@ def test_with_networkd(networkd_host):
     host.lodge("bridge", "delete", "br0", "--timeout", "0")
     wait_until(host.pings, 60, "the NIC answers")
     wait_until(lambda: host.state() == before, 60, "all is as it was")
+
+
+def test_with_a_lease(dhcp_host):
+    host = dhcp_host
+    host.lodge("bridge", "create", "br0", "eth0")
+    wait_until(host.pings, 60, "the bridge has the lease")
+    # the same client's, for the bridge has the NIC's address; and the NIC's own has ended
+    assert "192.0.2.10/24" in host.sh("ip addr show br0") and "inet " not in host.sh("ip addr show eth0")
+    assert "iface br0 inet dhcp" in host.file("/etc/network/interfaces")
+    host.lodge("bridge", "rollback")
+    wait_until(host.pings, 60, "the NIC has the lease")
+    assert host.file("/etc/network/interfaces") == LEASED
 
 
 def test_with_nm_files(nm_host):
