@@ -503,3 +503,35 @@ def test_hung_server_stalls_its_own_pool(daemon):
             asker.wait(60)
         subprocess.run(["umount", "-l", folder], stderr=subprocess.DEVNULL)
     daemon.lodge("pool-destroy", "hung")
+
+
+# ---- file systems that share ----
+
+@ROOT_ONLY
+@pytest.mark.skipif(not shutil.which("mkfs.xfs"), reason="needs xfsprogs")
+def test_copies_share(daemon):
+    """Where the file system can, a copy takes no room, asked for or not; one that is asked for and cannot be
+    had is refused, and nothing is left of it."""
+    image = daemon.root / "disk"
+    image.write_bytes(b"")
+    os.truncate(image, 512 * MIB)
+    subprocess.run(["mkfs.xfs", "-q", "-m", "reflink=1", image], check=True)
+    with mounted(daemon.root / "shares", "-o", "loop", image) as folder, connection(daemon) as conn:
+        pool = add_pool(conn, "shares", folder)
+        noise = random.Random(5).randbytes(64 * MIB)
+        (folder / "source").write_bytes(noise)
+        os.sync()
+        pool.refresh()
+        before = os.statvfs(folder).f_bfree * os.statvfs(folder).f_frsize
+        source = pool.storageVolLookupByName("source")
+        for i in range(6):  # together more than there is room for
+            pool.createXMLFrom(volume_xml(f"copy{i}", 64 * MIB), source,
+                               libvirt.VIR_STORAGE_VOL_CREATE_REFLINK if i % 2 else 0)
+        assert before - os.statvfs(folder).f_bfree * os.statvfs(folder).f_frsize < 32 * MIB
+        assert all((folder / f"copy{i}").read_bytes() == noise for i in (0, 1))
+        other = conn.storagePoolLookupByName("default")
+        refused(lambda: other.createXMLFrom(volume_xml("copy", 64 * MIB), source,
+                                            libvirt.VIR_STORAGE_VOL_CREATE_REFLINK),
+                libvirt.VIR_ERR_CONFIG_UNSUPPORTED)
+        assert os.listdir(daemon.root / "images") == []
+        pool.destroy()
