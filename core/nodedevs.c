@@ -21,7 +21,7 @@ typedef struct CoreNodedevs {
 	Lane *lane;
 	GMutex lock;
 	GPtrArray *list; /* NodeDev *, by name; replaced, never changed; NULL: not read yet; under lock */
-	gboolean watching; /* under lock */
+	gboolean watching, warned; /* under lock */
 	GPtrArray *pending; /* Uevent *; under lock */
 	gboolean all;	    /* everything has to be looked at; under lock */
 	gboolean posted;    /* the lane will come; under lock */
@@ -285,15 +285,15 @@ void core_nodedevs_watch(Core *core)
 	CoreNodedevs *nodedevs = core->nodedevs;
 	g_autoptr(GError) error = NULL;
 	g_mutex_lock(&nodedevs->lock);
-	if (!nodedevs->watching) {
-		nodedevs->fd = nodedevs->fd < 0 ? nodedev_watch(&error) : nodedevs->fd;
-		nodedevs->watching = nodedevs->fd >= 0;
-		if (nodedevs->watching)
-			nodedevs->source = g_unix_fd_add(nodedevs->fd, G_IO_IN, on_news, core);
+	gboolean first = !nodedevs->warned;
+	if (!nodedevs->watching && (nodedevs->fd = nodedev_watch(&error)) >= 0) {
+		nodedevs->watching = TRUE;
+		nodedevs->source = g_unix_fd_add(nodedevs->fd, G_IO_IN, on_news, core);
 		post(core);
 	}
+	nodedevs->warned |= error != NULL;
 	g_mutex_unlock(&nodedevs->lock);
-	if (error)
+	if (error && first)
 		log_warning(NULL, "no events of node devices: %s", error->message);
 }
 

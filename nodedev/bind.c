@@ -21,14 +21,16 @@ static gboolean is_pci(const NodeDev *dev, GError **error)
 
 /* ---- what may not be taken from the host ---- */
 
-/* Whether the block device @name, or one made of it, is mounted. @mounts: /proc/self/mountinfo. */
-static gboolean is_mounted(const NodeTree *tree, const char *name, const char *mounts)
+/* Whether the block device @name, or one made of it, is mounted or swapped to. @mounts: what
+ * /proc/self/mountinfo says; @swaps: /proc/swaps. */
+static gboolean is_used(const NodeTree *tree, const char *name, const char *mounts, const char *swaps)
 {
 	g_autofree char *class = g_strconcat("/sys/class/block/", name, NULL);
 	g_autofree char *number = sysfs_text(tree, class, "dev");
 	g_autofree char *word = number ? g_strconcat(" ", number, " ", NULL) : NULL;
 	g_autoptr(GPtrArray) holders = sysfs_names(tree, class, "holders");
-	return holders->len > 0 || (word && mounts && strstr(mounts, word));
+	g_autofree char *swap = g_strconcat("/dev/", name, " ", NULL);
+	return holders->len > 0 || (word && mounts && strstr(mounts, word)) || (swaps && strstr(swaps, swap));
 }
 
 /* A disk that hangs on @path and that the host uses; NULL: none. The caller frees it. */
@@ -37,16 +39,18 @@ static char *disk_in_use(const NodeTree *tree, const char *path)
 	g_autoptr(GPtrArray) names = sysfs_names(tree, "/sys/class/block", NULL);
 	g_autofree char *file = g_strconcat(tree->root, "/proc/self/mountinfo", NULL);
 	g_autofree char *below = g_strconcat(path, "/", NULL);
-	char *mounts = NULL;
+	g_autofree char *swap_file = g_strconcat(tree->root, "/proc/swaps", NULL);
+	char *mounts = NULL, *swaps = NULL, *found = NULL;
 	g_file_get_contents(file, &mounts, NULL, NULL);
-	char *found = NULL;
+	g_file_get_contents(swap_file, &swaps, NULL, NULL);
 	for (guint i = 0; i < names->len && !found; i++) {
 		g_autofree char *link = g_strconcat("/sys/class/block/", names->pdata[i], NULL);
 		g_autofree char *at = sysfs_resolve(tree, link);
-		if (at && g_str_has_prefix(at, below) && is_mounted(tree, names->pdata[i], mounts))
+		if (at && g_str_has_prefix(at, below) && is_used(tree, names->pdata[i], mounts, swaps))
 			found = g_strdup(names->pdata[i]);
 	}
 	g_free(mounts);
+	g_free(swaps);
 	return found;
 }
 
@@ -65,8 +69,8 @@ static gboolean may_detach(const NodeTree *tree, const NodeDev *dev, GError **er
 			    "host's memory", dev->name);
 	g_autofree char *disk = disk_in_use(tree, dev->path);
 	return !disk || fail(error, LODGE_ERROR_IN_USE,
-			     "device %s: the host uses its disk %s; unmount what is on it first", dev->name,
-				     disk);
+			     "device %s: the host uses its disk %s; stop what uses it first", dev->name,
+			     disk);
 }
 
 /* ---- drivers ---- */
@@ -153,7 +157,7 @@ gboolean nodedev_reset(const NodeTree *tree, const NodeDev *dev, GError **error)
 	g_autofree char *disk = disk_in_use(tree, dev->path);
 	if (disk)
 		return fail(error, LODGE_ERROR_IN_USE,
-			    "device %s: the host uses its disk %s; unmount what is on it first", dev->name,
-				    disk);
+			    "device %s: the host uses its disk %s; stop what uses it first", dev->name,
+			    disk);
 	return sysfs_write(tree, dev->path, "reset", "1", error);
 }

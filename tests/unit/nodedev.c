@@ -421,6 +421,10 @@ static void test_refusals(void)
 	put_link(P "0000:00:03.0", "iommu_group", "../../../kernel/iommu_groups/15");
 	put("/proc/self", "mountinfo", "22 1 259:0 / / rw - ext4 /dev/nvme0n1 rw\n");
 	refuse_detach("pci_0000_00_03_0", LODGE_ERROR_IN_USE, "nvme0n1");
+	put("/proc/self", "mountinfo", "22 1 0:21 / /proc rw - proc proc rw\n");
+	put("/proc", "swaps", "Filename Type Size Used Priority\n/dev/nvme0n1p1 partition 8 0 -2\n");
+	refuse_detach("pci_0000_00_03_0", LODGE_ERROR_IN_USE, "nvme0n1p1");
+	put("/proc", "swaps", "");
 	g_autofree char *group = at(P "0000:00:03.0/iommu_group");
 	unlink(group);
 	g_autoptr(NodeDev) dev = find("pci_0000_01_00_0");
