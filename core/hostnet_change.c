@@ -289,11 +289,23 @@ static void tell(gboolean ok, GError **error, guint *failures, const Change *cha
 	(*failures)++;
 }
 
+/* What never changed is not written again: the disk may be full. */
+static gboolean is_as_it_was(const ChangeFile *file)
+{
+	gsize length;
+	if (!file->bytes)
+		return access(file->path, F_OK) != 0;
+	g_autofree char *now = file_read(file->path, FILE_LIMIT, &length, NULL);
+	return now && length == file->length && memcmp(now, file->bytes, length) == 0;
+}
+
 static void restore_files(const Change *change, guint *failures)
 {
 	g_autoptr(GError) error = NULL;
 	for (guint i = 0; i < change->files->len; i++) {
 		const ChangeFile *file = change->files->pdata[i];
+		if (is_as_it_was(file))
+			continue;
 		gboolean ok = put_file(file->path, file->bytes, file->length, file->mode, &error);
 		if (ok && file->bytes && chown(file->path, file->uid, file->gid) < 0)
 			ok = fail_errno(&error, errno, "cannot give %s to its owner", file->path);
