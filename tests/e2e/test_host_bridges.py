@@ -374,15 +374,15 @@ def test_killed_while_it_waits(host):
 def test_killed_in_the_middle(host):
     before = host.state()
     # ifup hangs: the daemon is killed while the NIC has no address at all
-    host.sh("mkdir -p /etc/network/if-pre-up.d; printf '#!/bin/sh\\n[ $IFACE != br0 ] || { touch /run/network/hung; "
-            "sleep 20; }\\n' > /etc/network/if-pre-up.d/hang; chmod +x /etc/network/if-pre-up.d/hang")
+    host.sh("mkdir -p /etc/network/if-pre-up.d; printf '#!/bin/sh\\n[ $IFACE != br0 ] || { echo $$ > /run/network/hung; "
+            "exec sleep 20; }\\n' > /etc/network/if-pre-up.d/hang; chmod +x /etc/network/if-pre-up.d/hang")
     creation = subprocess.Popen([lodgetest.LODGE, "--root", host.root, "bridge", "create", "br0", "eth0"],
                                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    wait_until(lambda: host.sh("ls /run/network/hung", ok=False).startswith("/run"), 60, "ifup hangs")
+    wait_until(lambda: host.sh("cat /run/network/hung", ok=False).strip().isdigit(), 60, "ifup hangs")
     host.process.kill()
     host.process.wait()
     creation.wait()
-    host.sh("rm /etc/network/if-pre-up.d/hang; pkill -x sleep -n || true", ok=False)
+    host.sh("rm /etc/network/if-pre-up.d/hang; kill $(cat /run/network/hung)", ok=False)
     host.start()
     wait_until(lambda: host.state() == before, 60, "all is as it was")
     wait_until(host.pings, 60, "the NIC answers again")
