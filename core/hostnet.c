@@ -59,10 +59,9 @@ static void add_item(GPtrArray *all, HostnetItem *item, gboolean active, gboolea
 		hostnet_item_free(item);
 }
 
-GPtrArray *hostnet_list(Core *core, gboolean active, gboolean inactive, GError **error)
+GPtrArray *hostnet_list(G_GNUC_UNUSED Core *core, gboolean active, gboolean inactive, GError **error)
 {
 	g_auto(HostLinks) links = { 0 };
-	(void)core;
 	if (!hostlinks_read(&links, error))
 		return NULL;
 	GPtrArray *all = g_ptr_array_new_with_free_func((GDestroyNotify)hostnet_item_free);
@@ -170,10 +169,9 @@ static void add_definition(HostIf *live, const HostIf *stored)
 	}
 }
 
-HostIf *hostnet_document(Core *core, const char *name, gboolean inactive, GError **error)
+HostIf *hostnet_document(G_GNUC_UNUSED Core *core, const char *name, gboolean inactive, GError **error)
 {
 	g_auto(HostLinks) links = { 0 };
-	(void)core;
 	if (!hostlinks_read(&links, error))
 		return NULL;
 	const LinkInfo *link = hostlinks_find(&links, name);

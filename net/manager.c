@@ -299,7 +299,8 @@ gboolean manager_run(const char *const *argv, GError **error)
 		g_ptr_array_add(real, (gpointer)argv[i]);
 	g_ptr_array_add(real, NULL);
 	int status = 0;
-	Spawn how = { .argv = (const char *const *)real->pdata, .env = env, .umask = OPT_UINT(022) };
+	Spawn how = { .argv = (const char *const *)real->pdata, .env = env, .umask = OPT_UINT(022),
+		      .tied = TRUE /* it must not go on while a later daemon puts back */ };
 	if (!spawn_run(&how, COMMAND_MS, &said, &status, error))
 		return FALSE;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
