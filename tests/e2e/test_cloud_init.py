@@ -62,6 +62,7 @@ def test_cloud_init(daemon, tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.timeout(400)  # the first run fetches packages
 def test_what_cloud_init_makes_of_it(daemon, tmp_path):
     """Debian's cloud-init, on this machine's files with a layer of their own above, does what the CD says."""
     image = tmp_path / "empty.qcow2"

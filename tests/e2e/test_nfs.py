@@ -47,6 +47,7 @@ def export(net_daemon, tmp_path):  # noqa: F811
         server.wait()
 
 
+@pytest.mark.timeout(400)  # the first run fetches packages
 def test_guest_on_nfs(net_daemon, export):  # noqa: F811
     daemon = net_daemon
     daemon.define("web1", devices=DISK.format(path=export / "disk.img"))

@@ -342,14 +342,14 @@ static void request_free(Request *request)
 	request_abandon(request);
 	request->conn->request = NULL;
 	request->conn->waiting_since = g_get_monotonic_time();
+	if (request->bytes && is_upload(request))
+		bytes_free(request->bytes);
+	else if (request->bytes) /* the reply's, which may go right now */
+		bytes_gone(request->bytes);
 	if (request->response)
 		MHD_destroy_response(request->response);
 	if (request->stream_fd >= 0)
 		close(request->stream_fd);
-	if (request->bytes && is_upload(request))
-		bytes_free(request->bytes);
-	else if (request->bytes)
-		bytes_gone(request->bytes);
 	g_byte_array_unref(request->body);
 	g_free(request->target);
 	g_free(request);
