@@ -111,10 +111,10 @@ gboolean op_transfer_hole(OpTransfer *transfer, guint64 n, GError **error)
 static GMutex broken_lock;
 static GHashTable *broken; /* path -> guint64 *; under broken_lock */
 
-guint64 op_transfer_broken_at(const OpTransfer *transfer)
+guint64 op_transfer_broken_at(const char *path)
 {
 	g_mutex_lock(&broken_lock);
-	const guint64 *at = broken ? g_hash_table_lookup(broken, transfer->volume->volume->path) : NULL;
+	const guint64 *at = broken ? g_hash_table_lookup(broken, path) : NULL;
 	guint64 there = at ? *at : 0;
 	g_mutex_unlock(&broken_lock);
 	return there;
@@ -124,7 +124,7 @@ guint64 op_transfer_broken_at(const OpTransfer *transfer)
 static void note_end(const OpTransfer *transfer, guint64 at, gboolean abandoned)
 {
 	const char *path = transfer->volume->volume->path;
-	guint64 there = op_transfer_broken_at(transfer);
+	guint64 there = op_transfer_broken_at(path);
 	g_mutex_lock(&broken_lock);
 	if (!broken)
 		broken = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);

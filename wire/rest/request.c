@@ -112,24 +112,6 @@ static gboolean is_upload(const Request *request)
 	return g_str_equal(request->op->name, "vol-upload");
 }
 
-/* "bytes *\/SIZE": how far an upload came that broke off; who asks goes on behind that. */
-static gboolean asks_how_far(const Request *request)
-{
-	const char *range = header(request, MHD_HTTP_HEADER_CONTENT_RANGE);
-	return range && g_str_has_prefix(range, "bytes */");
-}
-
-static void tell_how_far(Request *request, OpTransfer *transfer)
-{
-	guint64 there = op_transfer_broken_at(transfer);
-	g_autofree char *range = g_strdup_printf("bytes=0-%" G_GUINT64_FORMAT, there - 1);
-	op_transfer_drop(transfer);
-	set_reply(request, MHD_HTTP_PERMANENT_REDIRECT, /* "Resume Incomplete", as Google's upload has it */
-		  MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT));
-	if (there)
-		MHD_add_response_header(request->response, MHD_HTTP_HEADER_RANGE, range);
-}
-
 static void set_download(Request *request, guint64 at, guint64 length, guint64 size)
 {
 	guint64 from, to;
@@ -149,10 +131,6 @@ static void begin_bytes(Request *request, OpTransfer *transfer)
 	guint64 from = 0, to = 0, at = op_transfer_at(transfer), size = op_transfer_size(transfer);
 	const char *range = header(request, is_upload(request) ? MHD_HTTP_HEADER_CONTENT_RANGE :
 								 MHD_HTTP_HEADER_RANGE);
-	if (asks_how_far(request)) {
-		tell_how_far(request, transfer);
-		return;
-	}
 	if (range && (is_upload(request) ? bytes_content_range : bytes_range)(range, &from, &to) &&
 	    to != G_MAXUINT64)
 		op_transfer_limit(transfer, to - from + 1);
@@ -247,11 +225,11 @@ static gboolean set_offset(const Request *request, OpCall *call, GError **error)
 	guint64 from = 0, to;
 	const char *range = header(request, is_upload(request) ? MHD_HTTP_HEADER_CONTENT_RANGE :
 								 MHD_HTTP_HEADER_RANGE);
-	if (!range || asks_how_far(request))
+	if (!range)
 		return TRUE;
 	if (is_upload(request) && !bytes_content_range(range, &from, &to))
-		return fail(error, LODGE_ERROR_INVALID, "Content-Range \"%s\" is not \"bytes FROM-TO/SIZE\", "
-			    "nor \"bytes */SIZE\"", range);
+		return fail(error, LODGE_ERROR_INVALID, "Content-Range \"%s\" is not \"bytes FROM-TO/SIZE\"",
+			    range);
 	if (!is_upload(request) && !bytes_range(range, &from, &to))
 		return TRUE;
 	g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, from);
