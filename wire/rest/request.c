@@ -135,6 +135,14 @@ static void begin_bytes(Request *request, OpTransfer *transfer)
 	    to != G_MAXUINT64)
 		op_transfer_limit(transfer, to - from + 1);
 	guint64 length = op_transfer_left(transfer);
+	if (!is_upload(request) && !length && bytes_range(range, &from, &to)) {
+		g_autofree char *whole = g_strdup_printf("bytes */%" G_GUINT64_FORMAT, size);
+		op_transfer_drop(transfer);
+		refuse(request, MHD_HTTP_RANGE_NOT_SATISFIABLE, LODGE_ERROR_INVALID,
+		       "the volume ends before that range");
+		MHD_add_response_header(request->response, MHD_HTTP_HEADER_CONTENT_RANGE, whole);
+		return;
+	}
 	int fd = op_transfer_serve(transfer, FALSE, &error);
 	if (fd < 0) {
 		set_error(request, (guint)op_http_status(error), error, NULL);
