@@ -16,7 +16,7 @@ static const Row rows[] = {
 	       .doc = "also serve libvirt's clients here: /run/libvirt makes this host's virsh find us"),
 	STRING(Config, qemu, NULL, .doc = "path of the emulator"),
 	TRI(Config, default_network, NULL,
-	    .doc = "define the network 'default' where the daemon is new; not said: only root's"),
+	    .doc = "define the network 'default' where the daemon is new; not said: without --root"),
 	TRI(Config, require_kvm, NULL, .dflt = "no",
 	    .doc = "refuse guests of type kvm where KVM does not work, instead of emulating"),
 	ENUM(Config, log_level, NULL, log_levels, .dflt = "info", .doc = "what goes to the log"),
