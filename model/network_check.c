@@ -108,7 +108,8 @@ static gboolean forward(const Network *network, GError **error)
 	if (!f)
 		return TRUE;
 	const char *mode = enum_name(&forward_modes, (int)network_mode(network));
-	guint sources = (f->pf != NULL) + (shape_len(f->interfaces) > 0) + (shape_len(f->addresses) > 0);
+	guint sources = (f->pf != NULL) + (shape_len(f->interfaces) > 0 || f->dev) +
+			(shape_len(f->addresses) > 0);
 	if (sources > 1)
 		return fail(error, LODGE_ERROR_INVALID,
 			    "forward: choose one of <interface>, <address> and <pf>");

@@ -199,6 +199,8 @@ class Generator:
     def one(self, op, value):
         if op == "literal":
             return chr(value)
+        if op == "at":  # the beginning or the end
+            return ""
         if op == "any":
             return self.random.choice("abc019")
         if op == "in":
