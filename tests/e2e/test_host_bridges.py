@@ -71,7 +71,8 @@ class HostDaemon(nettest.NetDaemon):
 
     def hold(self, *words):
         holder = subprocess.Popen(words, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-        assert holder.stdout.readline()
+        if not holder.stdout.readline():
+            pytest.skip("needs mount namespaces, tmpfs and overlays")
         return holder
 
     def inside(self, *words):
