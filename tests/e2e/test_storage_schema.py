@@ -60,6 +60,8 @@ def simple(volume, choice):
             volume.remove(element)
     for size in volume.findall("capacity") + volume.findall("allocation") + volume.findall("physical"):
         size.attrib.pop("unit", None)
+    if volume.find("capacity") is None:  # the schema lets it be, libvirt does not
+        ElementTree.SubElement(volume, "capacity").text = "9"
     for target in volume.findall("target"):
         for odd in target.findall("permissions") + target.findall("encryption") + target.findall("clusterSize"):
             target.remove(odd)
