@@ -60,7 +60,6 @@ struct CoreGuest {
 
 	/* the lane's */
 	gboolean gone; /* undefined: out of the registry */
-	char *saving;  /* see save.c, tell_successor(); NULL: it is not being saved */
 
 	Consoles *consoles; /* main */
 	Meter *meter;	    /* main; NULL: never asked */
@@ -145,6 +144,8 @@ void meter_free(CoreGuest *guest);
  * GuestSnap. Lane. */
 gboolean recover_write(CoreGuest *guest, const Guest *live, EngineRun *run, const char *note,
 		       GError **error);
+/* Notes that it is being saved: guest_adopt_save() reads it; NULL: not any more. */
+gboolean recover_write_saving(CoreGuest *guest, const char *text, GError **error);
 void recover_forget(CoreGuest *guest);
 /* Takes up what an earlier daemon left; waits for all, but for no hung one. Main, at start. */
 void recover_all(Core *core);

@@ -26,8 +26,8 @@ gboolean recover_write(CoreGuest *guest, const Guest *live, EngineRun *run, cons
 	Core *core = guest->core;
 	g_autofree char *xml = guest_to_xml(live, SHAPE_XML_LIVE | SHAPE_XML_SECRETS);
 	g_autofree char *record = run ? core->engine->record(run) : NULL;
-	json_t *state = json_pack("{s:i, s:s, s:s*, s:s*, s:s*}", "id", (int)live->id.v, "xml", xml, "record",
-				  record, "note", note, "saving", guest->saving);
+	json_t *state = json_pack("{s:i, s:s, s:s*, s:s*}", "id", (int)live->id.v, "xml", xml, "record",
+				  record, "note", note);
 	g_autofree char *text = state ? json_dumps(state, JSON_COMPACT) : NULL;
 	json_decref(state);
 	if (!text)
@@ -37,13 +37,34 @@ gboolean recover_write(CoreGuest *guest, const Guest *live, EngineRun *run, cons
 	return file_write(path, text, strlen(text), 0600, FILE_CACHE, error);
 }
 
+/* The name it was started with: its definition may have been renamed under our absence. */
+static const char *run_name(const CoreGuest *guest)
+{
+	const GuestSnap *snap = guest->snap;
+	return snap->live ? snap->live->guest->name : snap->name;
+}
+
+/* A file of its own: to replace the state's would cost a write to the disk on ext4. */
+static char *saving_path(Core *core, const char *name)
+{
+	return g_strdup_printf("%s/%s.saving", core->state_folder, name);
+}
+
+gboolean recover_write_saving(CoreGuest *guest, const char *text, GError **error)
+{
+	g_autofree char *path = saving_path(guest->core, run_name(guest));
+	if (!text)
+		return file_remove(path, error);
+	return file_write(path, text, strlen(text), 0600, FILE_CACHE, error);
+}
+
 void recover_forget(CoreGuest *guest)
 {
-	/* the name it was started with: its definition may have been renamed under our absence */
 	const GuestSnap *snap = guest->snap;
-	const char *name = snap->live ? snap->live->guest->name : snap->name;
-	g_autofree char *path = state_path(guest->core, name);
+	g_autofree char *path = state_path(guest->core, run_name(guest));
+	g_autofree char *saving = saving_path(guest->core, run_name(guest));
 	g_autoptr(GError) error = NULL;
+	unlink(saving);
 	if (!file_remove(path, &error))
 		log_warning(snap->name, "%s", error->message);
 }
@@ -157,12 +178,13 @@ static Adoption *read_state(Core *core, const char *path, GError **error)
 		core_guest_unref(guest);
 		guest_free(live);
 	} else if (guest) {
+		g_autofree char *saving = saving_path(core, live->name);
 		adoption = g_new0(Adoption, 1);
 		*adoption = (Adoption){
 			.guest = guest, .live = live,
 			.record = g_strdup(json_string_value(json_object_get(state, "record"))),
 			.note = g_strdup(json_string_value(json_object_get(state, "note"))),
-			.saving = g_strdup(json_string_value(json_object_get(state, "saving"))) };
+			.saving = file_read(saving, STATE_LIMIT, &length, NULL) };
 		core->next_id = MAX(core->next_id, (gint)live->id.v + 1);
 		show_as_running(guest, live);
 	}

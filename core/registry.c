@@ -65,7 +65,6 @@ void core_guest_unref(CoreGuest *guest)
 		return;
 	guest_snap_unref(guest->snap);
 	store_entry_free(guest->stored);
-	g_free(guest->saving);
 	consoles_free(guest);
 	agent_free(guest->agent);
 	meter_free(guest);

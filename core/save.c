@@ -54,12 +54,9 @@ static void run_on(CoreGuest *guest, gboolean was_running)
 /* What is going on, for a daemon that comes after this one died in the middle: adopt_save() reads it. */
 static gboolean tell_successor(CoreGuest *guest, const char *path, guint64 inode, GError **error)
 {
-	const GuestSnap *snap = guest->snap;
-	g_free(guest->saving);
-	guest->saving = path ? g_strdup_printf("%s %" G_GUINT64_FORMAT " %s",
-					       snap->state == GUEST_RUNNING ? "running" : "paused", inode,
-					       path) : NULL;
-	return recover_write(guest, snap->live->guest, guest->run, snap->note, error);
+	const char *state = guest->snap->state == GUEST_RUNNING ? "running" : "paused";
+	g_autofree char *text = g_strdup_printf("%s %" G_GUINT64_FORMAT " %s", state, inode, path);
+	return recover_write_saving(guest, text, error);
 }
 
 static gboolean write_stream(CoreGuest *guest, int fd, const EngineProgress *progress, GError **error)
@@ -92,14 +89,13 @@ static gboolean write_file(CoreGuest *guest, const char *path, guint flags,
 	if (ok)
 		return TRUE;
 	run_on(guest, was_running);
-	tell_successor(guest, NULL, 0, NULL);
+	recover_write_saving(guest, NULL, NULL);
 	return FALSE;
 }
 
 /* The file is whole: the guest goes on from there and nowhere else. */
 static gboolean end_saved(CoreGuest *guest, GError **error)
 {
-	g_clear_pointer(&guest->saving, g_free);
 	if (!guest->core->engine->kill(guest->run, FALSE, error))
 		return FALSE;
 	guest_ended(guest, REASON_SAVED, NULL);
@@ -134,7 +130,7 @@ void guest_adopt_save(CoreGuest *guest, const char *saving)
 	log_warning(guest->snap->name, "the daemon died while it was being saved to %s: there is no such "
 		    "save", saving + at);
 	run_on(guest, g_str_equal(state, "running") && guest->snap->state == GUEST_PAUSED);
-	tell_successor(guest, NULL, 0, NULL);
+	recover_write_saving(guest, NULL, NULL);
 }
 
 /* ---- managed ---- */
