@@ -16,7 +16,13 @@ static const struct {
 	{ "desc", "new-desc", "text" },
 	{ "send-key", "keycode", "keys" },
 	{ "qemu-monitor-command", "cmd", "command" },
-	{ "save", "file", "path" },
+	{ "save", "file", "path", TRUE },
+	{ "save", "xml", "file" },
+	{ "managedsave", "xml", "file" },
+	{ "save-image-define", "file", "path", TRUE },
+	{ "save-image-define", "xml", "file" },
+	{ "managedsave-define", "xml", "file" },
+	{ "save-image-edit", "file", "path" },
 	{ "restore", "file", "path", TRUE },
 	{ "restore", "xml", "file" },
 	{ "save-image-dumpxml", "file", "path" },
@@ -26,9 +32,6 @@ static const struct {
 	/* progress is shown wherever a terminal is */
 	{ "save", "verbose", NULL },
 	{ "managedsave", "verbose", NULL },
-	/* a definition here is what any host can take, with the CPU as it will be */
-	{ "dumpxml", "migratable", NULL },
-	{ "dumpxml", "update-cpu", NULL },
 	/* of guests that have neither */
 	{ "undefine", "snapshots-metadata", NULL },
 	{ "undefine", "checkpoints-metadata", NULL },
@@ -36,7 +39,6 @@ static const struct {
 	{ "list", "without-checkpoint", NULL },
 	{ "find-storage-pool-sources", "srcSpec", "file" },
 	{ "help", "command", "topic" },
-	{ "event", "all", NULL },
 };
 
 static gboolean has_option(const Op *op, const char *word, size_t length)

@@ -1,4 +1,4 @@
-/* `lodge edit`, `lodge net-edit`: a definition in an editor, and back. What the daemon refuses is offered to
+/* `lodge edit`, `lodge net-edit`, `lodge save-image-edit` and the like: a definition in an editor, and back. What the daemon refuses is offered to
  * the editor again; nothing that was typed is lost. */
 #include "cli/internal.h"
 #include "base/fd.h"
@@ -9,38 +9,54 @@
 #include <string.h>
 #include <sys/wait.h>
 
-/* What is edited: by which verbs it is fetched and stored, and what virsh calls it. */
+/* What is edited: by which verbs it is fetched and stored, and what virsh says then. */
 typedef struct Edited {
-	OpTarget target;
-	const char *dump, *define, *what;
+	const char *verb, *dump, *define;
+	const char *unchanged, *changed;
 } Edited;
 
 static const Edited editeds[] = {
-	{ OP_ON_GUEST, "dumpxml", "define", "Domain '%s'" },
-	{ OP_ON_NETWORK, "net-dumpxml", "net-define", "Network %s" },
-	{ OP_ON_POOL, "pool-dumpxml", "pool-define", "Pool %s" },
-	{ OP_ON_NWFILTER, "nwfilter-dumpxml", "nwfilter-define", "Network filter %s" },
-	{ OP_ON_INTERFACE, "iface-dumpxml", "iface-define", "Interface %s" },
+	{ "edit", "dumpxml", "define", "Domain '%s' XML configuration not changed.",
+	  "Domain '%s' XML configuration edited." },
+	{ "net-edit", "net-dumpxml", "net-define", "Network %s XML configuration not changed.",
+	  "Network %s XML configuration edited." },
+	{ "pool-edit", "pool-dumpxml", "pool-define", "Pool %s XML configuration not changed.",
+	  "Pool %s XML configuration edited." },
+	{ "nwfilter-edit", "nwfilter-dumpxml", "nwfilter-define",
+	  "Network filter %s XML configuration not changed.", "Network filter %s XML configuration edited." },
+	{ "iface-edit", "iface-dumpxml", "iface-define", "Interface %s XML configuration not changed.",
+	  "Interface %s XML configuration edited." },
+	{ "save-image-edit", "save-image-dumpxml", "save-image-define",
+	  "Saved image %s XML configuration not changed.", "State file %s edited." },
+	{ "managedsave-edit", "managedsave-dumpxml", "managedsave-define",
+	  "Managed save image of domain '%s' XML configuration not changed.",
+	  "Managed save image of Domain '%s' XML configuration edited." },
 };
 
-static const Edited *edited_of(const Op *own)
+/* One edit: @own is the command's verb with its words. */
+typedef struct Edit {
+	Cli *cli;
+	const Edited *what;
+	const Op *own;
+	gconstpointer words;
+	const char *target, *name; /* of the object; what messages call it */
+} Edit;
+
+/* The line that virsh prints. */
+static void tell(const Edit *edit, const char *format)
 {
-	for (guint i = 0; i < G_N_ELEMENTS(editeds); i++)
-		if (editeds[i].target == own->target)
-			return &editeds[i];
-	g_assert_not_reached();
+	g_auto(GStrv) parts = g_strsplit(format, "%s", 2);
+	if (!cli_style.quiet)
+		printf("%s%s%s\n", parts[0], edit->name, parts[1]);
+	show_end();
 }
 
-/* The line that virsh prints: @end behind what it calls the object. */
-static void tell(const Edited *edited, const char *target, const char *end)
+/* Arguments of the daemon's verb: those of the same name among the words, the switches @names, and @xml. */
+static gpointer args_with(const Edit *edit, const Op *op, const char *const *names, const char *xml)
 {
-	g_auto(GStrv) parts = g_strsplit(edited->what, "%s", 2);
-	printf("%s%s%s XML configuration %s.\n\n", parts[0], target, parts[1], end);
-}
-
-static gpointer args_with(const Op *op, const char *const *names, const char *xml)
-{
-	gpointer args = op->args ? shape_new(op->args) : NULL;
+	gpointer args = op->args && edit->own->args ? cli_pass_args(edit->own, edit->words, op)
+			: op->args		    ? shape_new(op->args)
+						    : NULL;
 	for (guint i = 0; args && i < op->args->n; i++) {
 		const Row *row = &op->args->rows[i];
 		if (xml && row->kind == ROW_XML)
@@ -51,26 +67,31 @@ static gpointer args_with(const Op *op, const char *const *names, const char *xm
 	return args;
 }
 
+static gboolean takes_target(const Op *op)
+{
+	return op->target != OP_ON_DAEMON;
+}
+
 /* The definition as it stands; the caller frees it. */
-static char *fetch(Cli *cli, const Edited *edited, const char *target, GError **error)
+static char *fetch(const Edit *edit, GError **error)
 {
 	static const char *const flags[] = { "inactive", "security_info", NULL };
-	const Op *op = op_find(edited->dump);
-	gpointer args = args_with(op, flags, NULL);
+	const Op *op = op_find(edit->what->dump);
+	gpointer args = args_with(edit, op, flags, NULL);
 	g_auto(Reply) reply = { 0 };
-	gboolean ok = cli_call(cli, op, target, args, &reply, error);
+	gboolean ok = cli_call(edit->cli, op, edit->target, args, &reply, error);
 	if (args)
 		shape_free(op->args, args);
 	return ok ? g_strdup(json_string_value(json_object_get(reply.json, "text"))) : NULL;
 }
 
-static gboolean store(Cli *cli, const Edited *edited, const char *xml, GError **error)
+static gboolean store(const Edit *edit, const char *xml, GError **error)
 {
 	static const char *const flags[] = { NULL };
-	const Op *op = op_find(edited->define);
-	gpointer args = args_with(op, flags, xml);
+	const Op *op = op_find(edit->what->define);
+	gpointer args = args_with(edit, op, flags, xml);
 	g_auto(Reply) reply = { 0 };
-	gboolean ok = cli_call(cli, op, NULL, args, &reply, error);
+	gboolean ok = cli_call(edit->cli, op, takes_target(op) ? edit->target : NULL, args, &reply, error);
 	shape_free(op->args, args);
 	return ok;
 }
@@ -107,8 +128,7 @@ static gboolean ask_again(void)
 }
 
 /* One round after another until the daemon takes it. Returns the exit code. */
-static int edit_file(Cli *cli, const Edited *edited, const char *target, const char *path,
-		     const char *before)
+static int edit_file(const Edit *edit, const char *path, const char *before)
 {
 	for (;;) {
 		g_autoptr(GError) error = NULL;
@@ -116,11 +136,11 @@ static int edit_file(Cli *cli, const Edited *edited, const char *target, const c
 		if (!run_editor(path, &error) || !g_file_get_contents(path, &after, NULL, &error))
 			return cli_failed(error);
 		if (g_str_equal(before, after)) {
-			tell(edited, target, "not changed");
+			tell(edit, edit->what->unchanged);
 			return 0;
 		}
-		if (store(cli, edited, after, &error)) {
-			tell(edited, target, "edited");
+		if (store(edit, after, &error)) {
+			tell(edit, edit->what->changed);
 			return 0;
 		}
 		int code = cli_failed(error);
@@ -129,22 +149,75 @@ static int edit_file(Cli *cli, const Edited *edited, const char *target, const c
 	}
 }
 
-int run_edit(Cli *cli, const Op *own, const char *target,
-	     G_GNUC_UNUSED gpointer args)
+/* A file for the editor with @text; its name, which the caller frees, or NULL. */
+static char *make_file(const char *text, const char *suffix, GError **error)
+{
+	g_autofree char *name = g_strconcat("lodge-XXXXXX", suffix, NULL);
+	g_autofree char *path = g_build_filename(g_get_tmp_dir(), name, NULL);
+	autofd int fd = g_mkstemp_full(path, O_RDWR | O_CLOEXEC, 0600);
+	if (fd < 0) {
+		fail_errno(error, errno, "cannot make a file for the editor in %s", g_get_tmp_dir());
+		return NULL;
+	}
+	if (g_file_set_contents_full(path, text, -1, G_FILE_SET_CONTENTS_NONE, 0600, error))
+		return g_steal_pointer(&path);
+	unlink(path);
+	return NULL;
+}
+
+char *cli_edit_text(const char *text, GError **error)
+{
+	g_autofree char *path = make_file(text, ".txt", error);
+	char *after = NULL;
+	if (path && run_editor(path, error) && g_file_get_contents(path, &after, NULL, error))
+		g_strchomp(after);
+	if (path)
+		unlink(path);
+	return after;
+}
+
+/* What a saved guest's file is called: the word itself. */
+static const char *name_of(const Op *own, gconstpointer args, const char *target)
+{
+	for (guint i = 0; !target && own->args && i < own->args->n; i++)
+		if (g_str_equal(own->args->rows[i].name, "path"))
+			return *(char *const *)((const char *)args + own->args->rows[i].offset);
+	return target;
+}
+
+int run_edit(Cli *cli, const Op *own, const char *target, gpointer args)
 {
 	g_autoptr(GError) error = NULL;
-	const Edited *edited = edited_of(own);
-	g_autofree char *xml = fetch(cli, edited, target, &error);
-	if (!xml)
+	Edit edit = { .cli = cli, .own = own, .words = args, .target = target,
+		      .name = name_of(own, args, target) };
+	for (guint i = 0; i < G_N_ELEMENTS(editeds); i++)
+		if (g_str_equal(editeds[i].verb, own->name))
+			edit.what = &editeds[i];
+	g_autofree char *xml = fetch(&edit, &error);
+	g_autofree char *path = xml ? make_file(xml, ".xml", &error) : NULL;
+	if (!path)
 		return cli_failed(error);
-	g_autofree char *path = g_build_filename(g_get_tmp_dir(), "lodge-XXXXXX.xml", NULL);
-	autofd int fd = g_mkstemp_full(path, O_RDWR | O_CLOEXEC, 0600);
-	if (fd < 0 || !g_file_set_contents_full(path, xml, -1, G_FILE_SET_CONTENTS_NONE, 0600, &error)) {
-		if (!error)
-			fail_errno(&error, errno, "cannot make a file for the editor in %s", g_get_tmp_dir());
-		return cli_failed(error);
-	}
-	int code = edit_file(cli, edited, target, path, xml);
+	int code = edit_file(&edit, path, xml);
 	unlink(path);
 	return code;
 }
+
+/* ---- words of those that have some ---- */
+
+typedef struct EditArgs {
+	ShapeHead head;
+	char *path;
+	gboolean running, paused;
+} EditArgs;
+
+#define STATE_ROWS                                                                                 \
+	FLAG(EditArgs, running, NULL, .doc = "it runs when it is restored"),                       \
+		FLAG(EditArgs, paused, NULL, .doc = "it is paused when it is restored")
+static const Row image_rows[] = {
+	STRING(EditArgs, path, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED | ROW_PATH,
+	       .doc = "file that it was saved to"),
+	STATE_ROWS,
+};
+const Shape save_image_edit_args = SHAPE("save-image-edit-args", EditArgs, image_rows);
+static const Row managed_rows[] = { STATE_ROWS };
+const Shape managed_edit_args = SHAPE("managedsave-edit-args", EditArgs, managed_rows);

@@ -108,6 +108,11 @@ gboolean show_bytes(const char *bytes, gsize length);
 extern const Shape net_event_args, pool_event_args, secret_event_args, nodedev_event_args;
 int run_object_event(Cli *cli, const Op *op, const char *target, gpointer args);
 
+/* ---- guest_event.c ---- */
+
+extern const Shape guest_event_args;
+int run_guest_event(Cli *cli, const Op *op, const char *target, gpointer args);
+
 /* ---- volume.c ---- */
 
 /* @args with the file behind them. */
@@ -145,6 +150,9 @@ const Shape *with_console(const Shape *args);
 /* Attaches this terminal to the console of @target. */
 int console_attach(Cli *cli, const char *target);
 extern const Shape console_args, screenshot_args;
+/* @text after an editor had it, without the line end behind; the caller frees it. NULL on failure. */
+char *cli_edit_text(const char *text, GError **error);
+extern const Shape save_image_edit_args, managed_edit_args;
 int run_edit(Cli *cli, const Op *op, const char *target, gpointer args);
 int run_screenshot(Cli *cli, const Op *op, const char *target, gpointer args);
 

@@ -83,6 +83,7 @@ static int say(const char *text)
 /* ---- desc ---- */
 
 static const Row desc_rows[] = {
+	{ .kind = ROW_FLAG, .name = "edit", .doc = "change it in an editor" },
 	{ .kind = ROW_STRINGS, .name = "more", .flags = ROW_POSITIONAL | ROW_REST,
 	  .doc = "more of its words" },
 };
@@ -108,6 +109,29 @@ static gboolean is_no_such_guest(const GError *error)
 	return strstr(error->message, "no guest") != NULL;
 }
 
+/* What is there, changed by an editor, becomes *@text. FALSE without an error: it was not changed. */
+static gboolean edit_desc(Cli *cli, const char *const *words, const char *target, char **text,
+			  GError **error)
+{
+	g_auto(Reply) reply = { 0 };
+	g_autoptr(GError) none = NULL;
+	gboolean there = call_with(cli, "notes", target, words, &reply, &none);
+	if (!there && (op_error_of(none) != LODGE_ERROR_NOT_FOUND || is_no_such_guest(none))) {
+		g_propagate_error(error, g_steal_pointer(&none));
+		return FALSE;
+	}
+	const char *before = *text ? *text : there ? result_text(&reply) : "";
+	char *after = cli_edit_text(before, error);
+	gboolean changed = after && (*text || !g_str_equal(after, before));
+	if (changed) {
+		g_free(*text);
+		*text = after;
+	} else {
+		g_free(after);
+	}
+	return changed;
+}
+
 int run_desc(Cli *cli, const Op *own, const char *target, gpointer args)
 {
 	const Op *op = op_find(own->name);
@@ -119,6 +143,11 @@ int run_desc(Cli *cli, const Op *own, const char *target, gpointer args)
 	g_autofree char *none = g_strdup_printf("No %s for domain: %s", title ? "title" : "description",
 						target);
 	char **text = text_of(op, args, "text");
+	if (flag_of(own, args, "edit") && !edit_desc(cli, words, target, text, &error)) {
+		if (error)
+			return cli_failed(error);
+		return say(title ? "Domain title not changed" : "Domain description not changed");
+	}
 	if (*text) {
 		join_words(own, args, text);
 		if (!cli_call(cli, op, target, args, &reply, &error))

@@ -215,6 +215,19 @@ const Shape *with_console(const Shape *args)
 	return cli_more_args(args, &console, 1);
 }
 
+/* The guest ends when this process does. @wait: until either; virsh does not. */
+static gboolean tie(Cli *cli, const char *name, gboolean wait, GError **error)
+{
+	g_autoptr(GByteArray) early = g_byte_array_new();
+	char byte;
+	int fd = cli_stream(cli, op_find("tie"), name, NULL, early, error); /* stays open */
+	fflush(stdout);
+	while (fd >= 0 && wait && !cli_style.virsh && recv(fd, &byte, 1, 0) != 0)
+		if (errno != EINTR)
+			break;
+	return fd >= 0;
+}
+
 int run_then_console(Cli *cli, const Op *own, const char *target, gpointer args)
 {
 	const Op *op = op_find(own->name); /* its arguments are the first of ours */
@@ -226,8 +239,11 @@ int run_then_console(Cli *cli, const Op *own, const char *target, gpointer args)
 		show_json(reply.json);
 	else
 		show_result(op, target, args, reply.json);
-	if (!cli_flag(own, args, "console"))
-		return fflush(stdout) == 0 ? 0 : 1;
 	const char *name = json_string_value(json_object_get(reply.json, "name"));
+	gboolean console = cli_flag(own, args, "console");
+	if (cli_flag(own, args, "autodestroy") && !tie(cli, name ? name : target, !console, &error))
+		return cli_failed(error);
+	if (!console)
+		return fflush(stdout) == 0 ? 0 : 1;
 	return console_attach(cli, name ? name : target);
 }

@@ -463,7 +463,8 @@ static gboolean lacks_file(const Op *op, int argc, char *const *argv)
 {
 	gboolean wanted = FALSE;
 	for (guint i = 0; op->args && i < op->args->n; i++)
-		wanted |= op->args->rows[i].kind == ROW_XML;
+		wanted |= op->args->rows[i].kind == ROW_XML &&
+			  (op->args->rows[i].flags & ROW_POSITIONAL) != 0;
 	for (int i = 0; wanted && i < argc; i++) {
 		const char *value = strchr(argv[i], '=');
 		/* a document may stand there itself */

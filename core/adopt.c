@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "core/object.h"
 #include "core/save.h"
+#include "core/saved.h"
 #include "core/secrets.h"
 #include "core/undefine.h"
 #include "host/file.h"
@@ -287,6 +288,12 @@ static void drop_copies(AdoptItem *item)
 	g_clear_pointer(&item->copies, g_ptr_array_unref);
 }
 
+static char *nvram_path(Core *core, const Guest *guest)
+{
+	g_autofree char *file = g_strconcat(guest->name, "_VARS.fd", NULL);
+	return g_build_filename(core_paths(core)->lib, "nvram", file, NULL);
+}
+
 /* The definition, with its variables where the copy of them is. */
 static char *guest_document(Core *core, AdoptItem *item, GError **error)
 {
@@ -296,8 +303,7 @@ static char *guest_document(Core *core, AdoptItem *item, GError **error)
 	if (!guest)
 		return NULL;
 	if (item->nvram) {
-		g_autofree char *file = g_strconcat(guest->name, "_VARS.fd", NULL);
-		char *path = g_build_filename(core_paths(core)->lib, "nvram", file, NULL);
+		char *path = nvram_path(core, guest);
 		if (!copy(item, item->nvram, path, error)) {
 			g_free(path);
 			return NULL;
@@ -321,6 +327,19 @@ static void set_autostart(gpointer data)
 				  core_object_autostart(how->object, TRUE, how->error);
 }
 
+/* The variables of the copy, instead of those that libvirt still has. */
+static gboolean mend_save(Core *core, const AdoptItem *item, const char *path, GError **error)
+{
+	g_auto(Saved) saved = { .fd = -1, .pidfd = -1 };
+	if (!saved_open(path, FALSE, &saved, error))
+		return FALSE;
+	if (!item->nvram || !saved.guest->os.nvram)
+		return TRUE;
+	g_free(saved.guest->os.nvram);
+	saved.guest->os.nvram = nvram_path(core, saved.guest);
+	return saved_rewrite(path, saved.guest, TRI_ABSENT, error);
+}
+
 static gboolean take_guest(Core *core, AdoptItem *item, GError **error)
 {
 	g_autofree char *xml = guest_document(core, item, error);
@@ -328,7 +347,7 @@ static gboolean take_guest(Core *core, AdoptItem *item, GError **error)
 	if (!xml || (tpm && !copy(item, item->tpm, tpm, error)))
 		return FALSE;
 	g_autofree char *save = g_strdup_printf("%s/save/%s.save", core_paths(core)->lib, item->uuid);
-	if (item->save && !copy(item, item->save, save, error))
+	if (item->save && (!copy(item, item->save, save, error) || !mend_save(core, item, save, error)))
 		return FALSE;
 	g_auto(Notes) notes = { 0 };
 	g_autoptr(CoreGuest) guest = core_define(core, xml, FALSE, &notes, error);

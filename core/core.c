@@ -12,6 +12,7 @@
 #include "core/networks.h"
 #include "core/object_internal.h"
 #include "core/pools.h"
+#include "core/save.h"
 #include "core/secrets.h"
 #include "model/alias.h"
 #include "host/file.h"
@@ -214,6 +215,7 @@ Core *core_new(const CoreConfig *config, GError **error)
 	forwards_load(core);
 	core->boot = new_boot(core);
 	objects_adopt(core);
+	core_saves_clean(core);
 	recover_all(core);
 	book_begin(core);
 	g_atomic_int_set(&core->index_wanted, TRUE);
@@ -340,7 +342,7 @@ void core_begin(Core *core)
 typedef struct Incoming {
 	CoreGuest *guest;
 	Guest *definition;
-	gboolean create;
+	gboolean create, autodestroy;
 	EngineStart how; /* of create */
 	Notes *notes;
 	GError **error;
@@ -399,6 +401,7 @@ static gboolean start_transient(Incoming *in)
 	if (guest->snap->live)
 		return fail(in->error, LODGE_ERROR_STATE, "guest \"%s\" is already running",
 			    guest->snap->name);
+	guest->autodestroy = in->autodestroy;
 	if (!guest_run(guest, in->definition, &in->how, in->notes, in->error))
 		return FALSE;
 	registry_show(guest);
@@ -475,8 +478,11 @@ CoreGuest *core_create(Core *core, const char *xml, guint flags, Notes *notes, G
 	g_autoptr(Guest) definition = read_definition(core, xml, flags, notes, error);
 	if (!definition)
 		return NULL;
-	EngineStart how = { .paused = (flags & CORE_DEFINE_PAUSED) != 0 };
-	return core_start_definition(core, definition, &how, notes, error);
+	Incoming in = { .definition = definition, .create = TRUE, .notes = notes,
+			.autodestroy = (flags & CORE_DEFINE_AUTODESTROY) != 0,
+			.how = { .paused = (flags & CORE_DEFINE_PAUSED) != 0,
+				 .reset_nvram = (flags & CORE_DEFINE_RESET_NVRAM) != 0 } };
+	return bring_in(core, &in, error);
 }
 
 CoreGuest *core_start_definition(Core *core, Guest *definition, const EngineStart *how, Notes *notes,

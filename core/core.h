@@ -96,6 +96,8 @@ typedef enum CoreDefineFlags {
 					 * has it; else a document without one is of the guest of its
 					 * name */
 	CORE_DEFINE_PAUSED = 1 << 2,	/* core_create(): its CPUs stay stopped */
+	CORE_DEFINE_AUTODESTROY = 1 << 3, /* core_create(): as CORE_START_AUTODESTROY */
+	CORE_DEFINE_RESET_NVRAM = 1 << 4, /* core_create(): as CORE_START_RESET_NVRAM */
 } CoreDefineFlags;
 
 /* Checks @xml, stores it and makes it known; replaces the definition of the same name and uuid.
@@ -108,6 +110,8 @@ typedef enum CoreStartFlags {
 	CORE_START_PAUSED = 1 << 0,
 	CORE_START_FORCE_BOOT = 1 << 1, /* drops a managed save instead of going on from it */
 	CORE_START_RESET_NVRAM = 1 << 2, /* UEFI's variables are made anew from their template */
+	CORE_START_AUTODESTROY = 1 << 4, /* it ends with the daemon; who asks ends it otherwise */
+	CORE_START_PAST_CACHE = 1 << 3, /* what it goes on from does not stay in the host's memory */
 } CoreStartFlags;
 /* From its managed save, which is used up, or by booting. Lane. */
 gboolean core_guest_start(CoreGuest *guest, guint flags, Notes *notes, GError **error);

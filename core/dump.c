@@ -1,32 +1,36 @@
 /* See dump.h. */
 #include "core/dump.h"
 #include "base/error.h"
-#include "base/fd.h"
 #include "base/log.h"
 #include "core/internal.h"
 #include "core/job.h"
+#include "image/part.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 static gboolean write_file(CoreGuest *guest, const char *path, EngineWrite what,
 			   const EngineProgress *progress, GError **error)
 {
-	autofd int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return fail_errno(error, errno, "cannot create %s", path);
+	g_auto(ImagePart) part = { .fd = -1 };
+	if (!image_part_begin(path, FALSE, &part, error))
+		return FALSE;
 	EngineProgress own;
 	g_autoptr(GError) why = NULL;
 	job_begin(guest, JOB_DUMP, what == ENGINE_MEMORY, progress, &own);
-	gboolean ok = guest->core->engine->write(guest->run, what, fd, &own, &why);
-	if (ok && fdatasync(fd) < 0)
-		ok = fail_errno(&why, errno, "cannot write %s", path);
+	gboolean ok = guest->core->engine->write(guest->run, what, part.fd, &own, &why) &&
+		      image_part_finish(&part, access(path, F_OK) == 0, TRUE, &why);
 	job_end(guest, why);
-	if (!ok) {
-		unlink(path);
+	if (!ok)
 		g_propagate_error(error, g_steal_pointer(&why));
-	}
 	return ok;
+}
+
+/* A daemon that comes after this one died lets it go on: as after a save without a file (save.c). */
+static void tell_successor(CoreGuest *guest, gboolean stands)
+{
+	g_autoptr(GError) error = NULL;
+	if (!recover_write_saving(guest, stands ? "running 0 (a dump)" : NULL, &error))
+		log_warning(guest->snap->name, "%s", error->message);
 }
 
 static void run_on(CoreGuest *guest)
@@ -36,12 +40,16 @@ static void run_on(CoreGuest *guest)
 		guest_state(guest, GUEST_RUNNING, REASON_UNPAUSED);
 	else
 		log_error(guest->snap->name, "it stays paused after a dump: %s", error->message);
+	tell_successor(guest, FALSE);
 }
 
 static gboolean stand_still(CoreGuest *guest, GError **error)
 {
-	if (!guest->core->engine->signal(guest->run, ENGINE_PAUSE, error))
+	tell_successor(guest, TRUE);
+	if (!guest->core->engine->signal(guest->run, ENGINE_PAUSE, error)) {
+		tell_successor(guest, FALSE);
 		return FALSE;
+	}
 	guest_state(guest, GUEST_PAUSED, REASON_DUMPING);
 	return TRUE;
 }

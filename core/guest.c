@@ -232,7 +232,8 @@ static gboolean start_from_save(CoreGuest *guest, guint flags, Notes *notes, GEr
 {
 	g_autofree char *path = core_guest_managed_save_path(guest);
 	g_autofree char *used = guest_used_save_path(guest);
-	guint wanted = flags & CORE_START_PAUSED ? SAVE_PAUSED : 0;
+	guint wanted = (flags & CORE_START_PAUSED ? SAVE_PAUSED : 0) |
+		       (flags & CORE_START_PAST_CACHE ? SAVE_PAST_CACHE : 0);
 	gboolean ok = guest_run_saved(guest, path, used, wanted, notes, error);
 	if (ok) {
 		guest_drop_used_save(guest);
@@ -254,6 +255,7 @@ gboolean core_guest_start(CoreGuest *guest, guint flags, Notes *notes, GError **
 	g_autoptr(Guest) definition = store_guest(guest->core->store, snap->name, error);
 	if (!definition)
 		return FALSE;
+	guest->autodestroy = (flags & CORE_START_AUTODESTROY) != 0;
 	if (core_guest_has_managed_save(guest)) {
 		if ((flags & (CORE_START_FORCE_BOOT | CORE_START_RESET_NVRAM)) == CORE_START_RESET_NVRAM)
 			return fail(error, LODGE_ERROR_STATE,

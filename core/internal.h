@@ -60,6 +60,7 @@ struct CoreGuest {
 
 	/* the lane's */
 	gboolean gone; /* undefined: out of the registry */
+	gboolean autodestroy; /* it ends with a client's connection */
 
 	Consoles *consoles; /* main */
 	Meter *meter;	    /* main; NULL: never asked */

@@ -26,8 +26,9 @@ gboolean recover_write(CoreGuest *guest, const Guest *live, EngineRun *run, cons
 	Core *core = guest->core;
 	g_autofree char *xml = guest_to_xml(live, SHAPE_XML_LIVE | SHAPE_XML_SECRETS);
 	g_autofree char *record = run ? core->engine->record(run) : NULL;
-	json_t *state = json_pack("{s:i, s:s, s:s*, s:s*}", "id", (int)live->id.v, "xml", xml, "record",
-				  record, "note", note);
+	json_t *state = json_pack("{s:i, s:s, s:s*, s:s*, s:b, s:i}", "id", (int)live->id.v, "xml", xml,
+				  "record", record, "note", note, "autodestroy", guest->autodestroy,
+				  "patience", g_atomic_int_get(&guest->agent_ms));
 	g_autofree char *text = state ? json_dumps(state, JSON_COMPACT) : NULL;
 	json_decref(state);
 	if (!text)
@@ -87,6 +88,16 @@ static void adoption_free(Adoption *adoption)
 	g_free(adoption);
 }
 
+/* Whoever it was to live as long as has gone with the last daemon. */
+static void end_orphan(CoreGuest *guest)
+{
+	g_autoptr(GError) error = NULL;
+	if (guest->core->engine->kill(guest->run, FALSE, &error))
+		guest_ended(guest, REASON_DESTROYED, "its client's connection was the last daemon's");
+	else
+		log_error(guest->snap->name, "cannot end it: %s", error->message);
+}
+
 static void adopt(gpointer data)
 {
 	Adoption *adoption = data;
@@ -104,6 +115,8 @@ static void adopt(gpointer data)
 		guest_drop_used_save(guest);
 		if (adoption->saving)
 			guest_adopt_save(guest, adoption->saving);
+		if (guest->autodestroy && guest->run)
+			end_orphan(guest);
 	} else {
 		guest_ended(guest, reason, error->message);
 		if (!adoption->record && state == GUEST_SHUTOFF)
@@ -185,6 +198,9 @@ static Adoption *read_state(Core *core, const char *path, GError **error)
 			.record = g_strdup(json_string_value(json_object_get(state, "record"))),
 			.note = g_strdup(json_string_value(json_object_get(state, "note"))),
 			.saving = file_read(saving, STATE_LIMIT, &length, NULL) };
+		guest->autodestroy = json_is_true(json_object_get(state, "autodestroy"));
+		g_atomic_int_set(&guest->agent_ms,
+				 (gint)json_integer_value(json_object_get(state, "patience")));
 		core->next_id = MAX(core->next_id, (gint)live->id.v + 1);
 		show_as_running(guest, live);
 	}

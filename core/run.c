@@ -7,6 +7,9 @@
 #include "engine/agent.h"
 #include "model/alias.h"
 
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* ---- news of the engine: posted to the lane ---- */
@@ -97,6 +100,44 @@ static void sink_ended(gpointer owner, GuestReason reason, const char *detail)
 	post_news(owner, on_ended, GUEST_SHUTOFF, reason, detail);
 }
 
+/* Which disk, and of it which image, QEMU means by a node "libvirt-2-storage": adds them to @json. */
+static void name_image(const Guest *live, json_t *json)
+{
+	const char *node = json_string_value(json_object_get(json, "node-name"));
+	guint64 index = node && g_str_has_prefix(node, "libvirt-")
+				? g_ascii_strtoull(node + strlen("libvirt-"), NULL, 10) : 0;
+	SHAPE_EACH (Disk, disk, live->disks) {
+		const DiskSource *source = disk->source;
+		guint64 depth = source && index && source->index.v == index ? 1 : 0;
+		for (const DiskBacking *b = disk->backing; !depth && index && b; b = b->backing)
+			if (b->index.v == index && b->source) {
+				source = b->source;
+				depth = 2;
+			}
+		if (!depth)
+			continue;
+		const char *path = source->file ? source->file : source->dev;
+		json_object_set_new(json, "alias", json_string(disk->info.alias));
+		json_object_set_new(json, "dev", depth == 1 ? json_string(disk->target) :
+				    json_sprintf("%s[%d]", disk->target, (int)index));
+		if (path)
+			json_object_set_new(json, "path", json_string(path));
+	}
+}
+
+/* What QEMU says of an event, with our names of what it means; the caller frees it. */
+static char *named(const GuestSnap *snap, const char *text)
+{
+	json_t *json = text && snap->live && strstr(text, "node-name") ? json_loads(text, 0, NULL) : NULL;
+	if (!json)
+		return g_strdup(text);
+	name_image(snap->live->guest, json);
+	char *dump = json_dumps(json, JSON_COMPACT), *own = g_strdup(dump);
+	free(dump);
+	json_decref(json);
+	return own;
+}
+
 static void sink_event(gpointer owner, const char *name, const char *json)
 {
 	CoreGuest *guest = ((Owner *)owner)->guest;
@@ -104,7 +145,7 @@ static void sink_event(gpointer owner, const char *name, const char *json)
 	CoreEvent *event = g_new0(CoreEvent, 1);
 	*event = (CoreEvent){ .kind = g_intern_string(name), .guest = g_strdup(snap->name),
 			      .id = snap->id, .time = g_get_real_time(),
-			      .json = g_strdup(json) };
+			      .json = named(snap, json) };
 	g_strlcpy(event->uuid, snap->uuid, sizeof event->uuid);
 	core_publish(guest->core, event);
 	if (g_str_equal(name, "channel-lifecycle"))

@@ -9,6 +9,7 @@
 #include "model/alias.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -59,11 +60,37 @@ static gboolean tell_successor(CoreGuest *guest, const char *path, guint64 inode
 	return recover_write_saving(guest, text, error);
 }
 
-static gboolean write_stream(CoreGuest *guest, int fd, const EngineProgress *progress, GError **error)
+/* What a save is to do beside writing. */
+typedef struct Saving {
+	const EngineProgress *asker;
+	gboolean past_cache;
+	int fd;
+} Saving;
+
+/* Pages that are written out may go from the host's memory. */
+static void drop_pages(int fd)
 {
-	EngineProgress own;
+	sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+}
+
+static void on_told(gpointer data, double fraction)
+{
+	const Saving *saving = data;
+	if (saving->past_cache)
+		drop_pages(saving->fd);
+	if (saving->asker && saving->asker->tell)
+		saving->asker->tell(saving->asker->data, fraction);
+}
+
+static gboolean write_stream(CoreGuest *guest, int fd, guint flags, const EngineProgress *progress,
+			     GError **error)
+{
+	Saving saving = { progress, (flags & SAVE_PAST_CACHE) != 0, fd };
+	EngineProgress own, asked = { .tell = on_told, .data = &saving,
+				      .cancel = progress ? progress->cancel : NULL };
 	g_autoptr(GError) why = NULL;
-	job_begin(guest, JOB_SAVE, TRUE, progress, &own);
+	job_begin(guest, JOB_SAVE, TRUE, &asked, &own);
 	gboolean ok = guest->core->engine->write(guest->run, ENGINE_MEMORY, fd, &own, &why);
 	job_end(guest, why);
 	if (!ok)
@@ -71,21 +98,44 @@ static gboolean write_stream(CoreGuest *guest, int fd, const EngineProgress *pro
 	return ok;
 }
 
-static gboolean write_file(CoreGuest *guest, const char *path, guint flags,
+static gboolean same(const Guest *saved, const Guest *other, GError **error)
+{
+	if (!g_strcmp0(saved->uuid, other->uuid) && !g_strcmp0(saved->name, other->name))
+		return TRUE;
+	return fail(error, LODGE_ERROR_UNSUPPORTED, "the document is of guest \"%s\" (uuid %s), the saved "
+		    "state of \"%s\" (uuid %s)", other->name, other->uuid ? other->uuid : "none",
+		    saved->name, saved->uuid);
+}
+
+/* Another document of the guest @saved; NULL where it is none. */
+static Guest *read_other(const Guest *saved, const char *xml, Notes *notes, GError **error)
+{
+	g_autoptr(Guest) other = guest_from_xml(xml, -1, NULL, notes, error);
+	return other && same(saved, other, error) ? g_steal_pointer(&other) : NULL;
+}
+
+static gboolean write_file(CoreGuest *guest, const char *path, const char *xml, guint flags,
 			   const EngineProgress *progress, GError **error)
 {
 	SavedPart saved;
+	const Guest *live = guest->snap->live->guest;
+	g_autoptr(Guest) other = xml ? read_other(live, xml, NULL, error) : NULL;
+	if (xml && !other)
+		return FALSE;
 	gboolean was_running = guest->snap->state == GUEST_RUNNING;
 	gboolean running = wants_running(was_running, flags);
-	if (!saved_begin(path, guest->snap->live->guest, running, &saved, error))
+	if (!saved_begin(path, other ? other : live, running, &saved, error))
 		return FALSE;
+	autofd int again = flags & SAVE_PAST_CACHE ? fcntl(saved.fd, F_DUPFD_CLOEXEC, 3) : -1;
 	gboolean ok = tell_successor(guest, path, saved_inode(&saved), error) &&
 		      stand_still(guest, was_running, error) &&
-		      write_stream(guest, saved.fd, progress, error);
+		      write_stream(guest, saved.fd, flags, progress, error);
 	if (ok)
 		ok = saved_finish(&saved, path, error);
 	else
 		saved_drop(&saved);
+	if (again >= 0)
+		drop_pages(again);
 	if (ok)
 		return TRUE;
 	run_on(guest, was_running);
@@ -102,14 +152,14 @@ static gboolean end_saved(CoreGuest *guest, GError **error)
 	return TRUE;
 }
 
-gboolean core_guest_save(CoreGuest *guest, const char *path, guint flags,
+gboolean core_guest_save(CoreGuest *guest, const char *path, const char *xml, guint flags,
 			 const EngineProgress *progress, GError **error)
 {
 	if (!must_run(guest, error))
 		return FALSE;
 	if (!g_path_is_absolute(path))
 		return fail(error, LODGE_ERROR_INVALID, "\"%s\" is not an absolute path", path);
-	return write_file(guest, path, flags, progress, error) && end_saved(guest, error);
+	return write_file(guest, path, xml, flags, progress, error) && end_saved(guest, error);
 }
 
 void guest_adopt_save(CoreGuest *guest, const char *saving)
@@ -147,8 +197,14 @@ gboolean core_guest_has_managed_save(CoreGuest *guest)
 	return access(path, F_OK) == 0;
 }
 
-gboolean core_guest_managed_save(CoreGuest *guest, guint flags, const EngineProgress *progress,
-				 GError **error)
+void core_saves_clean(Core *core)
+{
+	g_autofree char *folder = g_build_filename(core->paths->lib, "save", NULL);
+	image_parts_clean(folder);
+}
+
+gboolean core_guest_managed_save(CoreGuest *guest, const char *xml, guint flags,
+				 const EngineProgress *progress, GError **error)
 {
 	g_autofree char *path = core_guest_managed_save_path(guest);
 	g_autofree char *folder = g_path_get_dirname(path);
@@ -158,7 +214,7 @@ gboolean core_guest_managed_save(CoreGuest *guest, guint flags, const EngineProg
 			    guest->snap->name);
 	if (g_mkdir_with_parents(folder, 0700) < 0)
 		return fail_errno(error, errno, "cannot create the folder %s", folder);
-	return core_guest_save(guest, path, flags, progress, error);
+	return core_guest_save(guest, path, xml, flags, progress, error);
 }
 
 /* Where a start puts the save that it uses up. */
@@ -196,6 +252,19 @@ gboolean core_guest_managed_save_remove(CoreGuest *guest, GError **error)
 
 /* ---- restoring ---- */
 
+/* The state that it goes on in. */
+static EngineStart how_of(const Saved *saved, guint flags)
+{
+	return (EngineStart){ .paused = !wants_running(saved->was_running, flags), .stream = saved->fd,
+			      .reset_nvram = (flags & SAVE_RESET_NVRAM) != 0 };
+}
+
+static void done_with(const Saved *saved, guint flags)
+{
+	if (flags & SAVE_PAST_CACHE)
+		posix_fadvise(saved->fd, 0, 0, POSIX_FADV_DONTNEED);
+}
+
 typedef struct Using {
 	const char *path, *used;
 } Using;
@@ -211,40 +280,49 @@ gboolean guest_run_saved(CoreGuest *guest, const char *path, const char *used, g
 			 GError **error)
 {
 	Using using = { path, used };
-	g_auto(Saved) saved = { .fd = -1 };
-	if (!saved_open(path, &saved, error))
+	g_auto(Saved) saved = { .fd = -1, .pidfd = -1 };
+	if (!saved_open(path, TRUE, &saved, error))
 		return FALSE;
 	guest_drop_live(saved.guest);
-	EngineStart how = { .paused = !wants_running(saved.was_running, flags), .stream = saved.fd,
-			    .loaded = put_aside, .loaded_data = &using };
-	return guest_run(guest, saved.guest, &how, notes, error);
-}
-
-static gboolean same(const Guest *saved, const Guest *other, GError **error)
-{
-	if (!g_strcmp0(saved->uuid, other->uuid) && !g_strcmp0(saved->name, other->name))
-		return TRUE;
-	return fail(error, LODGE_ERROR_INVALID, "the document is of guest \"%s\", the file of \"%s\"",
-		    other->name, saved->name);
+	EngineStart how = how_of(&saved, flags);
+	how.loaded = put_aside;
+	how.loaded_data = &using;
+	gboolean ok = guest_run(guest, saved.guest, &how, notes, error);
+	done_with(&saved, flags);
+	return ok;
 }
 
 CoreGuest *core_restore(Core *core, const char *path, const char *xml, guint flags, Notes *notes,
 			GError **error)
 {
-	g_auto(Saved) saved = { .fd = -1 };
-	if (!saved_open(path, &saved, error))
+	g_auto(Saved) saved = { .fd = -1, .pidfd = -1 };
+	if (!saved_open(path, TRUE, &saved, error))
 		return NULL;
-	g_autoptr(Guest) other = xml ? guest_from_xml(xml, -1, NULL, notes, error) : NULL;
-	if (xml && (!other || !same(saved.guest, other, error)))
+	g_autoptr(Guest) other = xml ? read_other(saved.guest, xml, notes, error) : NULL;
+	if (xml && !other)
 		return NULL;
 	Guest *definition = other ? other : saved.guest;
 	guest_drop_live(definition);
-	EngineStart how = { .paused = !wants_running(saved.was_running, flags), .stream = saved.fd };
-	return core_start_definition(core, definition, &how, notes, error);
+	EngineStart how = how_of(&saved, flags);
+	CoreGuest *guest = core_start_definition(core, definition, &how, notes, error);
+	done_with(&saved, flags);
+	return guest;
 }
+
+/* ---- the document in a file ---- */
 
 char *core_saved_xml(const char *path, guint flags, GError **error)
 {
-	g_auto(Saved) saved = { .fd = -1 };
-	return saved_open(path, &saved, error) ? guest_to_xml(saved.guest, flags) : NULL;
+	g_auto(Saved) saved = { .fd = -1, .pidfd = -1 };
+	return saved_open(path, FALSE, &saved, error) ? guest_to_xml(saved.guest, flags) : NULL;
+}
+
+gboolean core_saved_define(const char *path, const char *xml, guint flags, Notes *notes, GError **error)
+{
+	g_auto(Saved) saved = { .fd = -1, .pidfd = -1 };
+	Tri running = flags & SAVE_RUNNING ? TRI_YES : flags & SAVE_PAUSED ? TRI_NO : TRI_ABSENT;
+	if (!saved_open(path, FALSE, &saved, error))
+		return FALSE;
+	g_autoptr(Guest) other = xml ? read_other(saved.guest, xml, notes, error) : NULL;
+	return (!xml || other) && saved_rewrite(path, other, running, error);
 }

@@ -1,6 +1,6 @@
 /* The file of a saved guest, in libvirt's format, so that either can read what the other wrote: a
  * header, the live definition as XML, QEMU's stream. Facts: libvirt's qemu_saveimage.h.
- * Neighbours: save.c is the only user. */
+ * Neighbours: save.c is the user; adopt.c mends documents in copies. */
 #pragma once
 
 #include "image/part.h"
@@ -9,7 +9,11 @@
 typedef struct Saved {
 	Guest *guest; /* the live definition */
 	gboolean was_running;
-	int fd; /* positioned at the stream */
+	int fd; /* at the stream; a pipe where the file is compressed */
+	pid_t child; /* who uncompresses it; 0: nobody */
+	int pidfd;
+	char *xml; /* the definition as it stands */
+	guint64 room, stream; /* bytes that the definition may take; where the stream begins */
 } Saved;
 
 /* A file in the making. It has no name until it is whole, so that a crash leaves nothing, and what had
@@ -32,8 +36,13 @@ void saved_drop(SavedPart *saved);
 guint64 saved_inode(const SavedPart *saved);
 /* Whether @path is the finished file that a daemon before had begun with that inode. */
 gboolean saved_is_finished(const char *path, guint64 inode);
-/* Opens a finished file. The caller frees with saved_clear(). */
-gboolean saved_open(const char *path, Saved *saved, GError **error);
+/* Opens a finished file; without @stream only its beginning is read. The caller frees with saved_clear(). Any
+ * thread. */
+gboolean saved_open(const char *path, gboolean stream, Saved *saved, GError **error);
 void saved_clear(Saved *saved);
+/* The file @path with another definition (NULL: its own) or state (absent: its own): a copy, as long as the
+ * guest's memory where the file system cannot share blocks, takes its place at once when it is whole. */
+gboolean saved_rewrite(const char *path, const Guest *live, Tri running, GError **error);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Saved, saved_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SavedPart, saved_drop)

@@ -124,6 +124,8 @@ typedef enum EngineAsk {
 				   first CPU; at most 4 MiB, as base64 */
 	ENGINE_ASK_RESIZE,	/* a disk of another size from now on: "INDEX BYTES", " shrink" behind it
 				   where it may become smaller; says its bytes until now */
+	ENGINE_ASK_ACTIONS,	/* what its ends do from now on: three words of guest_actions, of power off,
+				   reboot and crash; says "" */
 	ENGINE_ASK_PID,		/* the number of its process, for what the host counts; at once */
 } EngineAsk;
 

@@ -11,6 +11,9 @@ typedef struct OpFamily {
 extern const OpFamily op_family_guest_life;  /* guest_life.c: define, start, destroy, ... */
 extern const OpFamily op_family_guest_power; /* guest_power.c: shutdown, reboot */
 extern const OpFamily op_family_guest_show;  /* guest_show.c: list, info, dumpxml, ... */
+extern const OpFamily op_family_guest_xml;   /* guest_xml.c: dumpxml */
+extern const OpFamily op_family_guest_tie;    /* guest_tie.c: tie */
+extern const OpFamily op_family_guest_change; /* guest_change.c: domif-setlink, domblkthreshold, ... */
 extern const OpFamily op_family_guest_save;  /* guest_save.c: save, restore, managedsave */
 extern const OpFamily op_family_guest_job;   /* guest_job.c: dump, domjobinfo, ... */
 extern const OpFamily op_family_guest_watch; /* guest_watch.c: console, wait, events */

@@ -42,9 +42,11 @@ typedef struct DefineArgs {
 	ShapeHead head;
 	char *xml;
 	gboolean validate, need_uuid;
-	gboolean paused;
+	gboolean paused, autodestroy, reset_nvram;
 } DefineArgs;
 
+/* The daemon's part of it: it ends those that an earlier one had. The rest is the door's, by "tie". */
+#define TIED_DOC "end it when the connection that started it ends"
 #define NEED_UUID_ROW                                                                              \
 	FLAG(DefineArgs, need_uuid, NULL,                                                          \
 	     .doc = "refuse a document without <uuid> whose name is another guest's, as libvirt does")
@@ -53,7 +55,9 @@ static guint define_flags(const DefineArgs *args)
 {
 	return (args->validate ? CORE_DEFINE_VALIDATE : 0) |
 	       (args->need_uuid ? CORE_DEFINE_NEED_UUID : 0) |
-	       (args->paused ? CORE_DEFINE_PAUSED : 0);
+	       (args->paused ? CORE_DEFINE_PAUSED : 0) |
+	       (args->autodestroy ? CORE_DEFINE_AUTODESTROY : 0) |
+	       (args->reset_nvram ? CORE_DEFINE_RESET_NVRAM : 0);
 }
 
 static const Row define_rows[] = {
@@ -75,6 +79,9 @@ static const Row create_rows[] = {
 	RAWXML(DefineArgs, xml, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED,
 	       .doc = "file with the <domain> document, - for standard input"),
 	FLAG(DefineArgs, paused, NULL, .doc = "do not let its CPUs run yet"),
+	FLAG(DefineArgs, autodestroy, NULL, .doc = TIED_DOC),
+	FLAG(DefineArgs, validate, NULL, .doc = "refuse elements that are not known"),
+	FLAG(DefineArgs, reset_nvram, NULL, .doc = "make UEFI's variables anew"),
 	NEED_UUID_ROW,
 };
 static const Shape create_args = SHAPE("create-args", DefineArgs, create_rows);
@@ -137,11 +144,14 @@ static gboolean undefine(OpCall *call, GError **error)
 
 typedef struct StartArgs {
 	ShapeHead head;
-	gboolean paused, force_boot, reset_nvram;
+	gboolean paused, autodestroy, bypass_cache, force_boot, reset_nvram;
 } StartArgs;
 
 static const Row start_rows[] = {
 	FLAG(StartArgs, paused, NULL, .doc = "do not let its CPUs run yet"),
+	FLAG(StartArgs, autodestroy, NULL, .doc = TIED_DOC),
+	FLAG(StartArgs, bypass_cache, NULL,
+	     .doc = "what managedsave has saved does not stay in the host's memory"),
 	FLAG(StartArgs, force_boot, NULL, .doc = "drop what managedsave has saved, and boot"),
 	FLAG(StartArgs, reset_nvram, NULL, .doc = "make UEFI's variables anew"),
 };
@@ -152,6 +162,8 @@ static gboolean start(OpCall *call, GError **error)
 	const StartArgs *args = call->args;
 	guint flags = (args->paused ? CORE_START_PAUSED : 0) |
 		      (args->force_boot ? CORE_START_FORCE_BOOT : 0) |
+		      (args->bypass_cache ? CORE_START_PAST_CACHE : 0) |
+		      (args->autodestroy ? CORE_START_AUTODESTROY : 0) |
 		      (args->reset_nvram ? CORE_START_RESET_NVRAM : 0);
 	return core_guest_start(call->guest, flags, &call->notes, error) &&
 	       tell_made(call, core_guest_ref(call->guest));

@@ -10,12 +10,13 @@ typedef struct SaveArgs {
 	ShapeHead head;
 	char *path;
 	char *xml;
-	gboolean running, paused;
+	gboolean bypass_cache, running, paused, reset_nvram;
 } SaveArgs;
 
 static guint flags_of(const SaveArgs *args)
 {
-	return (args->running ? SAVE_RUNNING : 0) | (args->paused ? SAVE_PAUSED : 0);
+	return (args->running ? SAVE_RUNNING : 0) | (args->paused ? SAVE_PAUSED : 0) |
+	       (args->bypass_cache ? SAVE_PAST_CACHE : 0) | (args->reset_nvram ? SAVE_RESET_NVRAM : 0);
 }
 
 static gboolean check_state(gconstpointer object, G_GNUC_UNUSED Notes *notes, GError **error)
@@ -25,9 +26,14 @@ static gboolean check_state(gconstpointer object, G_GNUC_UNUSED Notes *notes, GE
 	       fail(error, LODGE_ERROR_INVALID, "--running and --paused exclude each other");
 }
 
+#define PATH_ROW(doc_)                                                                             \
+	STRING(SaveArgs, path, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED | ROW_PATH, .doc = doc_)
+#define CACHE_ROW                                                                                  \
+	FLAG(SaveArgs, bypass_cache, NULL, .doc = "the file does not stay in the host's memory")
 #define STATE_ROWS                                                                                 \
 	FLAG(SaveArgs, running, NULL, .doc = "it runs when it is restored"),                       \
 		FLAG(SaveArgs, paused, NULL, .doc = "it is paused when it is restored")
+#define XML_ROW(doc_) RAWXML(SaveArgs, xml, NULL, .doc = doc_)
 
 static void tell(gpointer data, double fraction)
 {
@@ -42,9 +48,8 @@ static EngineProgress progress_of(OpCall *call)
 /* ---- to a file ---- */
 
 static const Row save_rows[] = {
-	STRING(SaveArgs, path, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED | ROW_PATH,
-	       .doc = "file that it is saved to"),
-	STATE_ROWS,
+	PATH_ROW("file that it is saved to"), CACHE_ROW,
+	XML_ROW("file with another definition of the same guest"), STATE_ROWS,
 };
 static const Shape save_args = SHAPE("save-args", SaveArgs, save_rows, .check = check_state);
 
@@ -52,7 +57,7 @@ static gboolean save(OpCall *call, GError **error)
 {
 	const SaveArgs *args = call->args;
 	EngineProgress progress = progress_of(call);
-	return core_guest_save(call->guest, args->path, flags_of(args), &progress, error);
+	return core_guest_save(call->guest, args->path, args->xml, flags_of(args), &progress, error);
 }
 
 typedef struct Restored {
@@ -69,10 +74,9 @@ static const Row restored_rows[] = {
 static const Shape restored_shape = SHAPE("restored", Restored, restored_rows);
 
 static const Row restore_rows[] = {
-	STRING(SaveArgs, path, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED | ROW_PATH,
-	       .doc = "file that it was saved to"),
-	RAWXML(SaveArgs, xml, NULL, .doc = "file with another definition of the same guest"),
-	STATE_ROWS,
+	PATH_ROW("file that it was saved to"), CACHE_ROW,
+	XML_ROW("file with another definition of the same guest"), STATE_ROWS,
+	FLAG(SaveArgs, reset_nvram, NULL, .doc = "make UEFI's variables anew"),
 };
 static const Shape restore_args = SHAPE("restore-args", SaveArgs, restore_rows,
 					.check = check_state);
@@ -122,16 +126,34 @@ static gboolean image_xml(OpCall *call, GError **error)
 	return result->text != NULL;
 }
 
+static const Row define_rows[] = {
+	PATH_ROW("file that it was saved to"),
+	RAWXML(SaveArgs, xml, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED,
+	       .doc = "file with the definition that it is to have, - for standard input"),
+	STATE_ROWS,
+};
+static const Shape define_args = SHAPE("save-image-define-args", SaveArgs, define_rows,
+				       .check = check_state);
+
+static gboolean image_define(OpCall *call, GError **error)
+{
+	const SaveArgs *args = call->args;
+	return core_saved_define(args->path, args->xml, flags_of(args), &call->notes, error);
+}
+
 /* ---- managed ---- */
 
-static const Row managed_rows[] = { STATE_ROWS };
+static const Row managed_rows[] = {
+	CACHE_ROW, XML_ROW("file with another definition of the same guest"), STATE_ROWS,
+};
 static const Shape managed_args = SHAPE("managedsave-args", SaveArgs, managed_rows,
 					.check = check_state);
 
 static gboolean managed_save(OpCall *call, GError **error)
 {
+	const SaveArgs *args = call->args;
 	EngineProgress progress = progress_of(call);
-	return core_guest_managed_save(call->guest, flags_of(call->args), &progress, error);
+	return core_guest_managed_save(call->guest, args->xml, flags_of(args), &progress, error);
 }
 
 static gboolean managed_remove(OpCall *call, GError **error)
@@ -139,12 +161,45 @@ static gboolean managed_remove(OpCall *call, GError **error)
 	return core_guest_managed_save_remove(call->guest, error);
 }
 
-static gboolean managed_xml(OpCall *call, GError **error)
+static const Row managed_dump_rows[] = {
+	FLAG(DumpArgs, security_info, NULL, .doc = "with passwords"),
+};
+static const Shape managed_dump_args =
+	SHAPE("managedsave-dumpxml-args", DumpArgs, managed_dump_rows);
+
+/* The file of its managed save, which the caller frees; NULL with STATE. */
+static char *managed_path(OpCall *call, GError **error)
 {
 	g_autofree char *path = core_guest_managed_save_path(call->guest);
+	if (core_guest_has_managed_save(call->guest))
+		return g_steal_pointer(&path);
+	fail(error, LODGE_ERROR_STATE, "guest \"%s\" does not have managed save image", call->target);
+	return NULL;
+}
+
+static gboolean managed_xml(OpCall *call, GError **error)
+{
+	const DumpArgs *args = call->args;
+	g_autofree char *path = managed_path(call, error);
 	Text *result = call->result;
-	result->text = core_saved_xml(path, SHAPE_XML_LIVE, error);
+	guint flags = SHAPE_XML_LIVE | (args->security_info ? SHAPE_XML_SECRETS : 0);
+	result->text = path ? core_saved_xml(path, flags, error) : NULL;
 	return result->text != NULL;
+}
+
+static const Row managed_define_rows[] = {
+	RAWXML(SaveArgs, xml, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED,
+	       .doc = "file with the definition that it is to have, - for standard input"),
+	STATE_ROWS,
+};
+static const Shape managed_define_args = SHAPE("managedsave-define-args", SaveArgs, managed_define_rows,
+					       .check = check_state);
+
+static gboolean managed_define(OpCall *call, GError **error)
+{
+	const SaveArgs *args = call->args;
+	g_autofree char *path = managed_path(call, error);
+	return path && core_saved_define(path, args->xml, flags_of(args), &call->notes, error);
 }
 
 typedef struct Has {
@@ -176,6 +231,10 @@ static const Op ops[] = {
 	  .route = "/v1/saved/xml", .perm = OP_PERM_SECRET, .lane = OP_BESIDE,
 	  .args = &dump_args, .result = &text_shape, .show = OP_SHOW_TEXT,
 	  .doc = "Show the definition in a saved guest's file", .fn = image_xml },
+	{ .name = "save-image-define", .family = "Guests", .method = "POST",
+	  .route = "/v1/saved/xml", .perm = OP_PERM_WRITE, .lane = OP_BESIDE, .args = &define_args,
+	  .show = OP_SHOW_MESSAGE, .said = "State file {path} updated.", .is_job = TRUE,
+	  .doc = "Change the definition in a saved guest's file", .fn = image_define },
 	{ .name = "managedsave", .route = "/v1/guests/{guest}/managed-save",
 	  ON_GUEST("POST", OP_PERM_WRITE, OP_LANE), .args = &managed_args, .is_job = TRUE,
 	  .show = OP_SHOW_MESSAGE, .said = "Domain '{guest}' state saved by libvirt",
@@ -189,9 +248,13 @@ static const Op ops[] = {
 	  ON_GUEST("GET", OP_PERM_READ, OP_READ), .result = &has_shape, .show = OP_SHOW_FIELDS,
 	  .doc = "Show whether a guest has a managed save", .fn = has_managed },
 	{ .name = "managedsave-dumpxml", .route = "/v1/guests/{guest}/managed-save/xml",
-	  ON_GUEST("GET", OP_PERM_SECRET, OP_BESIDE), .result = &text_shape,
-	  .show = OP_SHOW_TEXT, .doc = "Show the definition in a managed save",
+	  ON_GUEST("GET", OP_PERM_SECRET, OP_BESIDE), .args = &managed_dump_args,
+	  .result = &text_shape, .show = OP_SHOW_TEXT, .doc = "Show the definition in a managed save",
 	  .fn = managed_xml },
+	{ .name = "managedsave-define", .route = "/v1/guests/{guest}/managed-save/xml",
+	  ON_GUEST("POST", OP_PERM_WRITE, OP_LANE), .args = &managed_define_args, .is_job = TRUE,
+	  .show = OP_SHOW_MESSAGE, .said = "Managed save state file of domain '{guest}' updated.",
+	  .doc = "Change the definition in a managed save", .fn = managed_define },
 };
 
 const OpFamily op_family_guest_save = { ops, G_N_ELEMENTS(ops) };

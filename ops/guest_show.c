@@ -267,18 +267,7 @@ static gboolean state(OpCall *call, G_GNUC_UNUSED GError **error)
 	return TRUE;
 }
 
-/* ---- dumpxml ---- */
-
-typedef struct DumpArgs {
-	ShapeHead head;
-	gboolean inactive, security_info;
-} DumpArgs;
-
-static const Row dump_rows[] = {
-	FLAG(DumpArgs, inactive, NULL, .doc = "what the next start will use"),
-	FLAG(DumpArgs, security_info, NULL, .doc = "passwords too"),
-};
-static const Shape dump_args = SHAPE("dumpxml-args", DumpArgs, dump_rows);
+/* ---- log ---- */
 
 typedef struct Text {
 	ShapeHead head;
@@ -287,24 +276,6 @@ typedef struct Text {
 
 static const Row text_rows[] = { STRING(Text, text, NULL, .flags = ROW_VERBATIM) };
 static const Shape text_shape = SHAPE("text", Text, text_rows);
-
-static gboolean dumpxml(OpCall *call, GError **error)
-{
-	const DumpArgs *args = call->args;
-	if (args->security_info && call->caller.read_only)
-		return fail(error, LODGE_ERROR_DENIED,
-			    "passwords are not shown on a read-only connection");
-	g_autoptr(Definition) definition =
-		core_guest_definition(call->guest, args->inactive, error);
-	if (!definition)
-		return FALSE;
-	guint flags = (args->inactive ? 0 : SHAPE_XML_LIVE) |
-		      (args->security_info ? SHAPE_XML_SECRETS : 0);
-	((Text *)call->result)->text = guest_to_xml(definition->guest, flags);
-	return TRUE;
-}
-
-/* ---- log ---- */
 
 typedef struct LogArgs {
 	ShapeHead head;
@@ -402,9 +373,6 @@ static const Op ops[] = {
 	{ .name = "state", .alias = "domstate", .route = "/v1/guests/{guest}/state",
 	  GUEST_READ(OP_READ), .args = &state_args, .result = &state_result, .show = OP_SHOW_TEXT,
 	  .doc = "Show the state a guest is in", .fn = state },
-	{ .name = "dumpxml", .route = "/v1/guests/{guest}/xml", GUEST_READ(OP_BESIDE),
-	  .args = &dump_args, .result = &text_shape, .show = OP_SHOW_TEXT,
-	  .doc = "Show a guest's definition", .fn = dumpxml },
 	{ .name = "screenshot", .family = "Guests", .method = "GET",
 	  .route = "/v1/guests/{guest}/screenshot", .target = OP_ON_GUEST, .perm = OP_PERM_SECRET,
 	  .lane = OP_LANE, .result = &screenshot_shape, .show = OP_SHOW_CUSTOM,

@@ -29,7 +29,12 @@ static gboolean edit_and_check(Guest *guest, gpointer data, GError **error)
 {
 	const Edit *edit = data;
 	g_auto(Notes) notes = { 0 };
-	return edit->fn(guest, edit->args, error) && shape_check(&guest_shape, guest, &notes, error);
+	if (!edit->fn(guest, edit->args, error) || !shape_check(&guest_shape, guest, &notes, error))
+		return FALSE;
+	/* nor is one that cannot be read again */
+	g_autofree char *xml = guest_to_xml(guest, SHAPE_XML_LIVE | SHAPE_XML_SECRETS);
+	g_autoptr(Guest) again = guest_from_xml(xml, -1, NULL, &notes, error);
+	return again != NULL;
 }
 
 gboolean tune_edit(OpCall *call, gboolean live, gboolean config, GuestEditFn fn, gpointer args,

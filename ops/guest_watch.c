@@ -464,7 +464,7 @@ static const Op ops[] = {
 	  .target = OP_ON_GUEST, .perm = OP_PERM_READ, .lane = OP_LATER, .is_job = TRUE,
 	  .args = &wait_args, .show = OP_SHOW_MESSAGE, .said = "",
 	  .doc = "Wait for a state, an address, or for the console to say something", .fn = wait_guest },
-	{ .name = "events", .alias = "event", .family = "Guests", .method = "GET",
+	{ .name = "events", .family = "Guests", .method = "GET",
 	  .route = "/v1/events", .perm = OP_PERM_READ, .lane = OP_READ, .args = &event_args,
 	  .show = OP_SHOW_STREAM, .doc = "Follow what happens to guests, one JSON object a line",
 	  .fn = events },

@@ -5,7 +5,8 @@
 #include <string.h>
 
 static const OpFamily *const families[] = {
-	&op_family_guest_life, &op_family_guest_power, &op_family_guest_show, &op_family_guest_save,
+	&op_family_guest_life, &op_family_guest_power, &op_family_guest_show, &op_family_guest_xml,
+	&op_family_guest_change, &op_family_guest_tie, &op_family_guest_save,
 	&op_family_guest_job, &op_family_guest_watch, &op_family_run,
 	&op_family_guest_agent, &op_family_guest_inside,
 	&op_family_guest_ids, &op_family_guest_tell, &op_family_guest_stats, &op_family_guest_domstats,

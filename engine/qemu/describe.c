@@ -216,6 +216,8 @@ char *run_ask(EngineRun *run, EngineAsk what, const char *text, GError **error)
 		return limit_disk(run, text, error);
 	case ENGINE_ASK_BOUND:
 		return run_rebound(run, text, error);
+	case ENGINE_ASK_ACTIONS:
+		return run_actions(run, text, error);
 	case ENGINE_ASK_PEEK:
 		return run_peek(run, text, error);
 	case ENGINE_ASK_RESIZE:

@@ -246,3 +246,31 @@ gboolean run_signal(EngineRun *run, EngineSignal signal, GError **error)
 	json_decref(result);
 	return TRUE;
 }
+
+/* ---- what ends do ---- */
+
+static gboolean keeps_memory(GuestAction action)
+{
+	return action == GUEST_PRESERVE || action == GUEST_COREDUMP_DESTROY ||
+	       action == GUEST_COREDUMP_RESTART;
+}
+
+/* As add_actions() in command.c has it at a start. */
+char *run_actions(EngineRun *run, const char *text, GError **error)
+{
+	g_auto(GStrv) words = g_strsplit(text, " ", 3);
+	int actions[3] = { 0 };
+	for (guint i = 0; i < 3 && words[i]; i++)
+		actions[i] = enum_value(&guest_actions, words[i]);
+	json_t *arguments = json_pack("{s:s, s:s}", "reboot",
+				      actions[1] == GUEST_DESTROY ? "shutdown" : "reset", "panic",
+				      keeps_memory((GuestAction)actions[2]) ? "pause" : "shutdown");
+	json_t *result = qmp_call(run->qmp, "set-action", arguments, QMP_MS, error);
+	if (!result)
+		return NULL;
+	json_decref(result);
+	run->on_poweroff = (GuestAction)actions[0];
+	run->on_reboot = (GuestAction)actions[1];
+	run->on_crash = (GuestAction)actions[2];
+	return g_strdup("");
+}

@@ -62,6 +62,8 @@ char *run_log_tail(const EngineRun *run, goffset from);
 /* monitor.c */
 extern const QmpHandlers run_monitor_handlers;
 gboolean run_signal(EngineRun *run, EngineSignal signal, GError **error);
+/* See ENGINE_ASK_ACTIONS. */
+char *run_actions(EngineRun *run, const char *text, GError **error);
 /* Maps query-status to our state. */
 gboolean run_query_state(EngineRun *run, int timeout_ms, GuestState *state, GuestReason *reason,
 			 GError **error);

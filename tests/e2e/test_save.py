@@ -1,6 +1,8 @@
 """Guests put to sleep in files and woken up: what they had in memory is still there."""
+import gzip
 import os
 import signal
+import struct
 import subprocess
 import time
 
@@ -137,3 +139,55 @@ def test_daemon_killed_in_restore(daemon, ms):
         daemon.lodge("start", "web1")
         assert ("restored" in daemon.lodge("state", "web1", "--reason").out) == kept
     assert saves(daemon) == []
+
+
+def check_definitions(daemon, path, new):
+    """They can be changed, also to longer ones; the stream behind them stays what it was."""
+    document = daemon.lodge("save-image-dumpxml", path, "--security-info").out
+    longer = document.replace("</name>", "</name><description>" + "long " * 40000 + "</description>", 1)
+    for xml in (longer, document.replace("</name>", "</name><title>short</title>", 1)):
+        new.write_text(xml)
+        said = daemon.lodge("save-image-define", path, new, "--paused").out
+        assert said.strip() == f"State file {path} updated."
+        assert path.stat().st_mode & 0o777 == 0o600
+    assert "<title>short</title>" in daemon.lodge("save-image-dumpxml", path).out
+    new.write_text(document.replace("<name>web1<", "<name>web2<"))
+    other = daemon.lodge("save-image-define", path, new, ok=False)
+    assert "web2" in other.err and "<name>web1<" in daemon.lodge("save-image-dumpxml", path).out
+    assert len(os.listdir(path.parent)) == 2
+
+
+def check_managed_definitions(daemon, new):
+    refused = daemon.lodge("managedsave-dumpxml", "web1", ok=False)
+    assert "does not have managed save image" in refused.err
+    daemon.lodge("managedsave", "web1", "--bypass-cache")
+    document = daemon.lodge("managedsave-dumpxml", "web1", "--security-info").out
+    new.write_text(document.replace("</name>", "</name><title>new</title>", 1))
+    daemon.lodge("managedsave-define", "web1", new, "--paused")
+    daemon.lodge("start", "web1", "--bypass-cache")
+    assert daemon.state("web1") == "paused"
+    assert "<title>new</title>" in daemon.lodge("dumpxml", "web1").out
+    daemon.lodge("resume", "web1")
+
+
+def compress(path):
+    """As libvirt writes it where its configuration says save_image_format = "gzip"."""
+    whole = path.read_bytes()
+    stream = 92 + struct.unpack_from("=I", whole, 20)[0]
+    head = bytearray(whole[:stream])
+    struct.pack_into("=I", head, 28, 1)
+    path.write_bytes(bytes(head) + gzip.compress(whole[stream:], 1))
+
+
+def test_definitions_in_saved_files(daemon, awake, tmp_path):
+    path, new = tmp_path / "web1.save", tmp_path / "new.xml"
+    daemon.lodge("save", "web1", path)
+    check_definitions(daemon, path, new)
+    daemon.lodge("restore", path, "--bypass-cache")
+    assert daemon.state("web1") == "paused"
+    daemon.lodge("resume", "web1")
+    check_managed_definitions(daemon, new)
+    daemon.lodge("save", "web1", path, "--bypass-cache")
+    compress(path)
+    daemon.lodge("restore", path)
+    assert awake()

@@ -344,12 +344,28 @@ void lv_call_refuse(LvCall *call, int code, int domain, const char *message)
 
 /* ---- a verb's arguments ---- */
 
-static void take(const Taken *taken, gpointer args, const WireField *field, const WireValue *value)
+/* As every reader of rows keeps them. */
+static gboolean in_bounds(const Row *row, guint64 number)
+{
+	if (!row->min && !row->max)
+		return TRUE;
+	if (row->kind == ROW_INT)
+		return (gint64)number >= row->min && (gint64)number <= row->max;
+	return number >= (guint64)row->min && number <= (guint64)row->max;
+}
+
+static gboolean take(const Taken *taken, gpointer args, const WireField *field, const WireValue *value,
+		     GError **error)
 {
 	void *member = (guint8 *)args + taken->row->offset;
 	if (field->optional && !value->set)
-		return;
+		return TRUE;
 	guint64 number = taken->mask ? (value->u & taken->mask) != 0 : value->u * taken->factor;
+	gboolean counts = taken->row->kind == ROW_INT || taken->row->kind == ROW_UINT ||
+			  taken->row->kind == ROW_SIZE;
+	if (counts && !in_bounds(taken->row, number))
+		return lv_fail(error, LV_ERR_INVALID_ARG, "%s: %" G_GINT64_FORMAT " is out of range",
+			       field->name, value->i);
 	switch (taken->row->kind) {
 	case ROW_FLAG:
 		*(gboolean *)member = number != 0;
@@ -385,6 +401,7 @@ static void take(const Taken *taken, gpointer args, const WireField *field, cons
 	default:
 		g_error("libvirt: no way to take \"%s\"", taken->row->name);
 	}
+	return TRUE;
 }
 
 static gboolean flags_fit(const LvCall *call, const Plan *plan, GError **error)
@@ -465,6 +482,8 @@ static void on_done(OpCall *op, const GError *error)
 		else
 			error = own;
 	}
+	if (!call->client->server && !error && call->proc->unheard)
+		call->proc->unheard(call, op);
 	gboolean has_target = op->guest || op->object || op->op->target == OP_ON_DAEMON;
 	if (call->client->server && error && has_target)
 		lv_send_missing(call->client, &call->header, call->proc, op, error);
@@ -499,13 +518,13 @@ static void run_op(LvCall *call, const Plan *plan)
 	op->door_data = call;
 	if (plan->target >= 0)
 		name_target(op, &call->args[plan->target]);
-	for (guint i = 0; i < plan->n_taken; i++)
+	op_may(op, &error); /* whatever else is wrong with it */
+	for (guint i = 0; i < plan->n_taken && !error; i++)
 		take(&plan->taken[i], op->args, &plan->args->fields[plan->taken[i].field],
-		     &call->args[plan->taken[i].field]);
-	gboolean may = op_may(op, &error); /* whatever else is wrong with it */
-	if (may && !op->core)
+		     &call->args[plan->taken[i].field], &error);
+	if (!error && !op->core)
 		fail(&error, LODGE_ERROR_GONE, "there are no guests behind this door");
-	else if (may && (!call->proc->before || call->proc->before(call, op, &error))) {
+	else if (!error && (!call->proc->before || call->proc->before(call, op, &error))) {
 		op_dispatch(op);
 		return;
 	}
@@ -520,7 +539,10 @@ static void run_op(LvCall *call, const Plan *plan)
 static void choose_row(LvCall *call)
 {
 	const LvProc *proc = call->proc;
-	if (!call->args || !proc->other || !(call->args[call->plan->flags].u & proc->other_flag))
+	if (!call->args || !proc->other)
+		return;
+	if (proc->other_when ? !proc->other_when(call)
+			     : !(call->args[call->plan->flags].u & proc->other_flag))
 		return;
 	call->proc = proc->other;
 	call->plan = plan_of(call->proc);

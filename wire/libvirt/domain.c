@@ -1,6 +1,7 @@
 /* What rows cannot say about guests: lists in libvirt's forms, reasons of states, streams.
  * Neighbours: procs.c has the rows; the verbs are in ops/guest_*.c. */
 #include "ops/reason.h"
+#include "ops/tie.h"
 #include "wire/libvirt/objects.h"
 
 #include <string.h>
@@ -48,12 +49,42 @@ gboolean lv_before_max_vcpus(G_GNUC_UNUSED LvCall *call, OpCall *op, G_GNUC_UNUS
 	return TRUE;
 }
 
-gboolean lv_before_save(LvCall *call, G_GNUC_UNUSED OpCall *op, GError **error)
+/* VIR_DOMAIN_SAVE_PARAM_*. */
+static const WireValue *save_param(const LvCall *call, const char *name)
 {
-	if (!lv_arg(call, "dxml")->set)
-		return TRUE;
-	return lv_fail(error, LV_ERR_CONFIG_UNSUPPORTED,
-		       "a guest is saved with its own definition: give another one to restore");
+	const WireValue *params = lv_arg(call, "params");
+	for (guint i = 0; i < params->n; i++)
+		if (g_str_equal(params->items[i].items[0].s, name))
+			return &params->items[i].items[1];
+	return NULL;
+}
+
+gboolean lv_is_managed(const LvCall *call)
+{
+	return !save_param(call, "file");
+}
+
+gboolean lv_before_save_params(LvCall *call, OpCall *op, GError **error)
+{
+	static const char *const names[] = { "file", "dxml", NULL };
+	const WireValue *params = lv_arg(call, "params"), *file = save_param(call, "file");
+	const WireValue *xml = save_param(call, "dxml");
+	for (guint i = 0; i < params->n; i++) {
+		const WireValue *fields = params->items[i].items;
+		if (!g_strv_contains(names, fields[0].s))
+			return lv_fail(error, LV_ERR_INVALID_ARG, "parameter '%s' not supported",
+				       fields[0].s);
+		if (fields[1].n != WIRE_PARAM_STRING)
+			return lv_fail(error, LV_ERR_INVALID_ARG, "invalid type for parameter '%s', expected "
+				       "string", fields[0].s);
+	}
+	if (!file && g_str_equal(op->op->name, "restore"))
+		return lv_fail(error, LV_ERR_INVALID_ARG, "missing mandatory parameter 'file'");
+	if (file)
+		LV_ARG(char *, op, "path") = g_strdup(file->s);
+	if (xml)
+		LV_ARG(char *, op, "xml") = g_strdup(xml->s);
+	return TRUE;
 }
 
 gboolean lv_before_native(LvCall *call, OpCall *op, GError **error)
@@ -125,6 +156,69 @@ gboolean lv_before_keys(LvCall *call, OpCall *op, GError **error)
 	for (guint i = 0; i < codes->n; i++)
 		shape_append(keys, NULL, g_strdup_printf("%u", (guint)codes->items[i].u));
 	return TRUE;
+}
+
+gboolean lv_before_undefine(LvCall *call, G_GNUC_UNUSED OpCall *op, GError **error)
+{
+	enum { NVRAM = 4, KEEP_NVRAM = 8 };
+	guint64 flags = lv_arg(call, "flags")->u;
+	return (flags & (NVRAM | KEEP_NVRAM)) != (NVRAM | KEEP_NVRAM) ||
+	       lv_fail(error, LV_ERR_OPERATION_INVALID,
+		       "Requested operation is not valid: cannot both keep and delete nvram");
+}
+
+/* virDomainLifecycle counts from 0; virDomainLifecycleAction has an order of its own. */
+gboolean lv_before_lifecycle(LvCall *call, OpCall *op, GError **error)
+{
+	static const char *const actions[] = { "destroy",  "restart",	       "rename-restart",
+					       "preserve", "coredump-destroy", "coredump-restart" };
+	guint64 type = lv_arg(call, "type")->u, action = lv_arg(call, "action")->u;
+	if (type > 2)
+		return lv_fail(error, LV_ERR_INVALID_ARG, "type in virDomainSetLifecycleAction must be "
+			       "less than 3");
+	if (action >= G_N_ELEMENTS(actions))
+		return lv_fail(error, LV_ERR_INVALID_ARG, "action in virDomainSetLifecycleAction must be "
+			       "less than %u", (guint)G_N_ELEMENTS(actions));
+	const Shape *args = op->op->args;
+	LV_ARG(int, op, "type") = (int)type + 1;
+	for (guint i = 0; i < args->n; i++)
+		if (g_str_equal(args->rows[i].name, "action"))
+			return shape_arg_from_text(&args->rows[i], op->args, actions[action], error);
+	return TRUE;
+}
+
+/* ---- guests that end with their connection ---- */
+
+enum { START_AUTODESTROY = 2 }; /* virDomainCreateFlags */
+
+gboolean lv_after_start(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	LvTied tied = { .id = (int)opt_int_or(LV_RESULT(OptInt, op, "id"), -1) };
+	const char *uuid = LV_RESULT(char *, op, "uuid");
+	lv_put_domain(&call->arena, lv_put(call, "dom"), LV_RESULT(char *, op, "name"), uuid, tied.id);
+	if (!(lv_arg(call, "flags")->u & START_AUTODESTROY))
+		return TRUE;
+	g_strlcpy(tied.uuid, uuid, sizeof tied.uuid);
+	if (!call->client->tied)
+		call->client->tied = g_array_new(FALSE, FALSE, sizeof tied);
+	g_array_append_val(call->client->tied, tied);
+	return TRUE;
+}
+
+void lv_unheard_start(LvCall *call, OpCall *op)
+{
+	if (lv_arg(call, "flags")->u & START_AUTODESTROY)
+		op_end_run(op->core, LV_RESULT(char *, op, "uuid"),
+			   (int)opt_int_or(LV_RESULT(OptInt, op, "id"), -1));
+}
+
+void lv_tied_end(LvClient *client)
+{
+	for (guint i = 0; client->tied && i < client->tied->len; i++) {
+		const LvTied *tied = &g_array_index(client->tied, LvTied, i);
+		op_end_run(lv_core(client), tied->uuid, tied->id);
+	}
+	g_clear_pointer(&client->tied, g_array_unref);
 }
 
 /* ---- lists ---- */

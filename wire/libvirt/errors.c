@@ -16,6 +16,19 @@ static const int numbers[] = {
 };
 #define LV_ERR_XML 27
 
+/* What libvirt tells apart of wrong documents of guests, by our words. */
+static const struct {
+	const char *words;
+	int number;
+	LvErrorDomain domain;
+} documents[] = {
+	{ "not well-formed XML", 35, LV_FROM_DOMAIN },	 { "the root element is", 27, LV_FROM_XML },
+	{ "name is missing", 21, LV_FROM_DOMAIN },	 { "@type is missing", 1, LV_FROM_DOMAIN },
+	{ "is not a type of guest", 67, LV_FROM_DOMAIN }, { "is not a unit of size", 8, 0 },
+	{ "is not a UUID", 1, LV_FROM_DOMAIN },		 { "is not a size", 27, LV_FROM_XML },
+	{ "(one of: ", 27, LV_FROM_XML },		 { "is not known here", 92, LV_FROM_XML },
+};
+
 /* By the target of a verb: the part of libvirt that speaks, and what it says of one that is not there. */
 static const struct {
 	LvErrorDomain domain;
@@ -91,15 +104,43 @@ static const struct {
 	{ "Secrets", LV_FROM_SECRET },
 };
 
-static int domain_of(const LvHeader *header, const LvProc *proc)
+/* For guests: what all of libvirt's drivers share knows names and states, QEMU's knows the rest. */
+static int domain_of(const LvHeader *header, const LvProc *proc, LodgeError code)
 {
+	if (proc && proc->refuses.domain)
+		return proc->refuses.domain;
 	const Op *op = proc && proc->op ? op_find(proc->op) : NULL;
 	if (target_of(proc) > OP_ON_GUEST)
 		return targets[target_of(proc)].domain;
 	for (guint i = 0; op && op->family && i < G_N_ELEMENTS(families); i++)
 		if (g_str_equal(families[i].family, op->family))
 			return families[i].domain;
-	return header->program == LV_QEMU || op ? LV_FROM_QEMU : LV_FROM_REMOTE;
+	if (header->program != LV_QEMU && !op)
+		return LV_FROM_REMOTE;
+	return code == LODGE_ERROR_STATE || code == LODGE_ERROR_EXISTS ? LV_FROM_DOMAIN : LV_FROM_QEMU;
+}
+
+static int number_of(const LvProc *proc, LodgeError code)
+{
+	int own = !proc			       ? 0
+		  : code == LODGE_ERROR_STATE   ? proc->refuses.state
+		  : code == LODGE_ERROR_INVALID ? proc->refuses.invalid
+						: 0;
+	return own ? own : numbers[code];
+}
+
+static void tell_document(const char *message, int *number, int *domain)
+{
+	*number = LV_ERR_XML;
+	if (*domain != LV_FROM_QEMU)
+		return; /* of another object */
+	*domain = LV_FROM_DOMAIN;
+	for (guint i = 0; i < G_N_ELEMENTS(documents); i++)
+		if (strstr(message, documents[i].words)) {
+			*number = documents[i].number;
+			*domain = documents[i].domain;
+			return;
+		}
 }
 
 static void send_words(LvClient *client, const LvHeader *header, int number, int domain, const char *words,
@@ -113,13 +154,14 @@ void lv_send_gerror(LvClient *client, const LvHeader *header, const LvProc *proc
 		    const GError *error)
 {
 	OpTarget target = target_of(proc);
-	int domain = domain_of(header, proc);
+	int domain = domain_of(header, proc, LODGE_ERROR_INVALID);
 	if (error->domain == lv_quark()) {
 		lv_send_error(client, header, error->code, domain, error->message);
 		return;
 	}
 	LodgeError code = op_error_of(error);
-	int number = numbers[code];
+	int number = number_of(proc, code);
+	domain = domain_of(header, proc, code);
 	const char *words = op_error_row(code)->words;
 	if (code == LODGE_ERROR_NOT_FOUND) {
 		number = targets[target].missing;
@@ -131,8 +173,8 @@ void lv_send_gerror(LvClient *client, const LvHeader *header, const LvProc *proc
 		number = proc->exists;
 		words = "";
 	}
-	if (code == LODGE_ERROR_INVALID && takes_xml(proc)) {
-		number = LV_ERR_XML;
+	if (code == LODGE_ERROR_INVALID && takes_xml(proc) && !proc->refuses.invalid) {
+		tell_document(error->message, &number, &domain);
 		words = "XML error: ";
 	}
 	send_words(client, header, number, domain, words, error->message);
@@ -149,7 +191,7 @@ void lv_send_missing(LvClient *client, const LvHeader *header, const LvProc *pro
 	int number = op->missing != OP_ON_DAEMON ? targets[op->missing].missing :
 		     proc->missing		 ? proc->missing : LV_ERR_SYSTEM;
 	const char *words = number == LV_ERR_NO_STORAGE_VOL ? "Storage volume not found: " : "";
-	int domain = domain_of(header, proc);
+	int domain = domain_of(header, proc, LODGE_ERROR_NOT_FOUND);
 	for (guint i = OP_ON_POOL; i < G_N_ELEMENTS(targets); i++)
 		if (targets[i].missing == number && targets[i].words) {
 			domain = targets[i].domain;

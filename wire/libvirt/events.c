@@ -108,9 +108,9 @@ FILL(fill_watchdog)
 FILL(fill_io_error)
 {
 	static const char *const actions[] = { "ignore", "stop", "report" };
-	static const WireValue none = { .s = "" };
-	fields[0] = none;
-	fields[1].s = text_of(json, "device");
+	const char *alias = text_of(json, "alias");
+	fields[0].s = text_of(json, "path");
+	fields[1].s = *alias ? alias : text_of(json, "device");
 	fields[2].i = index_of(actions, G_N_ELEMENTS(actions), text_of(json, "action"));
 	fields[3].s = json_is_true(json_object_get(json, "nospace")) ? "enospc" : "";
 }
@@ -205,7 +205,9 @@ FILL(fill_disk_change)
 
 FILL(fill_threshold)
 {
-	fields[0].s = text_of(json, "node-name");
+	fields[0].s = *text_of(json, "dev") ? text_of(json, "dev") : text_of(json, "node-name");
+	fields[1].s = json_string_value(json_object_get(json, "path"));
+	fields[1].set = fields[1].s != NULL;
 	fields[2].u = (guint64)json_integer_value(json_object_get(json, "write-threshold"));
 	fields[3].u = (guint64)json_integer_value(json_object_get(json, "amount-exceeded"));
 }

@@ -80,7 +80,13 @@ struct LvClient {
 	GPtrArray *streams;  /* of LvStream */
 	GArray *callbacks;   /* of LvCallback */
 	int last_callback;
+	GArray *tied; /* of LvTied: guests that end with it; NULL: none */
 };
+
+typedef struct LvTied {
+	char uuid[37];
+	int id;
+} LvTied;
 
 /* ---- server.c ---- */
 
@@ -159,15 +165,21 @@ struct LvProc {
 			     name, uuid and id of the result without a word here */
 	guint32 flags;	  /* bits of "flags" that are known; others are refused */
 	guint32 other_flag;   /* with this bit of "flags" the row .other counts: another verb */
+	gboolean (*other_when)(const LvCall *call); /* instead of a bit of "flags" */
 	const LvProc *other;  /* with the same arguments and reply */
 	int missing;	  /* libvirt's number where something other than the target is not there; 0:
 			     LV_ERR_SYSTEM */
 	int several;	  /* the same where there are too many: IN_USE; 0: as the table says */
 	int exists; /* libvirt's number where the name is taken; 0: OPERATION_FAILED */
+	struct {
+		int state, invalid; /* instead of the table's of these codes; 0: as there */
+		int domain;		    /* who speaks; 0: as errors.c has it */
+	} refuses;
 	gboolean before_login; /* may be called by anyone */
 	gboolean before_open; /* may be called before connect_open */
 	gboolean (*before)(LvCall *call, OpCall *op, GError **error);
 	gboolean (*after)(LvCall *call, OpCall *op, GError **error);
+	void (*unheard)(LvCall *call, OpCall *op); /* it worked, but the client has gone meanwhile */
 	gboolean (*fn)(LvCall *call, GError **error);
 	void (*later)(LvCall *call); /* begins; lv_call_reply() or lv_call_refuse() ends it, once */
 };
@@ -240,12 +252,14 @@ const LvProcs *const *lv_proc_tables(guint *n);
 /* ---- errors.c ---- */
 
 typedef enum LvErrorDomain { /* virErrorDomain */
+	LV_FROM_XML = 5,
 	LV_FROM_DOM = 6,
 	LV_FROM_RPC = 7,
 	LV_FROM_QEMU = 10,
 	LV_FROM_REMOTE = 13,
 	LV_FROM_STORAGE = 18,
 	LV_FROM_NETWORK = 19,
+	LV_FROM_DOMAIN = 20,
 	LV_FROM_NODEDEV = 22,
 	LV_FROM_INTERFACE = 26,
 	LV_FROM_SECRET = 30,
@@ -264,6 +278,7 @@ typedef enum LvErrorCode { /* virErrorNumber: those that this door gives by itse
 	LV_ERR_OPERATION_FAILED = 9,
 	LV_ERR_SYSTEM = 38,
 	LV_ERR_RPC = 39,
+	LV_ERR_OPERATION_INVALID = 55,
 	LV_ERR_NO_DOMAIN = 42,
 	LV_ERR_NO_NETWORK = 43,
 	LV_ERR_AUTH_FAILED = 45,
@@ -413,6 +428,12 @@ gboolean lv_after_memory(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_block(LvCall *call, OpCall *op, GError **error);
 
 /* agent.c */
+gboolean lv_before_undefine(LvCall *call, OpCall *op, GError **error);
+gboolean lv_before_lifecycle(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_start(LvCall *call, OpCall *op, GError **error);
+void lv_unheard_start(LvCall *call, OpCall *op);
+/* Ends the guests that live as long as @client. */
+void lv_tied_end(LvClient *client);
 gboolean lv_before_define(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_fsinfo(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_guest_vcpus(LvCall *call, OpCall *op, GError **error);
@@ -434,7 +455,8 @@ gboolean lv_after_piece(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_dump(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_graphics(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_native(LvCall *call, OpCall *op, GError **error);
-gboolean lv_before_save(LvCall *call, OpCall *op, GError **error);
+gboolean lv_before_save_params(LvCall *call, OpCall *op, GError **error);
+gboolean lv_is_managed(const LvCall *call); /* no file among its parameters */
 gboolean lv_before_metadata(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_keys(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_autostart(LvCall *call, OpCall *op, GError **error);

@@ -2,7 +2,14 @@
  * How to read a row: internal.h, LvProc; signatures: codec.h; the list of tables: procs.c. */
 #include "wire/libvirt/objects.h"
 
+#define SAVE_STATE "bypass_cache=flags&1 running=flags&2 paused=flags&4"
+
 /* clang-format off */
+static const LvProc managed_save_params = {
+	440, "domain_save_params", "dom:domain params:typed_param<64> flags:u32", "", .op = "managedsave",
+	.flags = 7, .take = SAVE_STATE, .before = lv_before_save_params,
+};
+
 static const LvProc rows[] = {
 	/* ---- finding guests ---- */
 	{ 21, "connect_list_defined_domains", "maxnames:i32", "names:str<16384>",
@@ -21,7 +28,8 @@ static const LvProc rows[] = {
 
 	/* ---- what a guest is ---- */
 	{ 14, "domain_get_xml_desc", DOM_FLAGS, "xml:str", .op = "dumpxml", .flags = 0xf,
-	  .take = "inactive=flags&2 security_info=flags&1", .give = "xml=text" },
+	  .take = "security_info=flags&1 inactive=flags&2 update_cpu=flags&4 migratable=flags&8",
+	  .give = "xml=text" },
 	{ 15, "domain_get_autostart", DOM, "autostart:i32", .op = "info", .give = "autostart=autostart" },
 	{ 16, "domain_get_info", DOM, "state:u8 maxMem:u64 memory:u64 nrVirtCpu:u16 cpuTime:u64",
 	  .op = "usage", .give = "state=state maxMem=max_memory/1024 memory=memory/1024 nrVirtCpu=vcpus "
@@ -31,7 +39,8 @@ static const LvProc rows[] = {
 	  .before = lv_before_max_vcpus },
 	{ 19, "domain_get_os_type", DOM, "type:str", .op = "info", .give = "type=os_type" },
 	{ 20, "domain_get_vcpus", "dom:domain maxinfo:i32 maplen:i32",
-	  "info:vcpu_info<16384> cpumaps:opaque<8388608>", .op = "vcpuinfo", .after = lv_after_vcpus },
+	  "info:vcpu_info<16384> cpumaps:opaque<8388608>", .op = "vcpuinfo", .after = lv_after_vcpus,
+	  .refuses.domain = LV_FROM_QEMU },
 	{ 64, "domain_block_stats", "dom:domain path:str",
 	  "rd_req:i64 rd_bytes:i64 wr_req:i64 wr_bytes:i64 errs:i64", .op = "disk-stats",
 	  .take = "device=path", .after = lv_after_errs,
@@ -65,10 +74,12 @@ static const LvProc rows[] = {
 	{ 264, "domain_set_metadata",
 	  "dom:domain type:i32 metadata:str? key:str? uri:str? flags:u32", "",
 	  .op = "metadata", .flags = 3, .before = lv_before_metadata,
-	  .take = "text=metadata key=key uri=uri live=flags&1 config=flags&2" },
+	  .take = "text=metadata key=key uri=uri live=flags&1 config=flags&2",
+	  .refuses.domain = LV_FROM_DOMAIN },
 	{ 265, "domain_get_metadata", "dom:domain type:i32 uri:str? flags:u32", "metadata:str",
 	  .op = "notes", .flags = 3, .take = "live=flags&1 config=flags&2 uri=uri",
-	  .give = "metadata=text", .before = lv_before_metadata, .missing = LV_ERR_NO_METADATA },
+	  .give = "metadata=text", .before = lv_before_metadata, .missing = LV_ERR_NO_METADATA,
+	  .refuses.domain = LV_FROM_DOMAIN },
 	{ 344, "connect_get_all_domain_stats", "doms:domain<16384> stats:u32 flags:u32",
 	  "retStats:domain_stats_record<16384>", .op = "domstats", .flags = 0xe00000ff,
 	  .before = lv_before_stats, .after = lv_after_stats },
@@ -77,8 +88,10 @@ static const LvProc rows[] = {
 
 	/* ---- the life of a guest ---- */
 	{ 9, "domain_create", DOM, "", .op = "start" },
-	{ 10, "domain_create_xml", "xml_desc:str flags:u32", "dom:domain", .op = "create", .flags = 0xd,
-	  .take = "xml=xml_desc paused=flags&1", .before = lv_before_define },
+	{ 10, "domain_create_xml", "xml_desc:str flags:u32", "dom:domain", .op = "create", .flags = 0x33,
+	  .take = "xml=xml_desc paused=flags&1 autodestroy=flags&2 validate=flags&16 "
+		  "reset_nvram=flags&32", .before = lv_before_define, .after = lv_after_start,
+	  .unheard = lv_unheard_start },
 	{ 11, "domain_define_xml", "xml:str", "dom:domain", .op = "define", .take = "xml=xml",
 	  .before = lv_before_define },
 	{ 12, "domain_destroy", DOM, "", .op = "destroy" },
@@ -86,47 +99,68 @@ static const LvProc rows[] = {
 	{ 28, "domain_resume", DOM, "", .op = "resume" },
 	{ 29, "domain_set_autostart", "dom:domain autostart:i32", "", .op = "autostart",
 	  .before = lv_before_autostart },
-	{ 33, "domain_shutdown", DOM, "", .op = "shutdown" },
+	{ 33, "domain_shutdown", DOM, "", .op = "shutdown", .refuses.domain = LV_FROM_QEMU },
 	{ 34, "domain_suspend", DOM, "", .op = "suspend" },
 	{ 35, "domain_undefine", DOM, "", .op = "undefine" },
-	{ 196, "domain_create_with_flags", DOM_FLAGS, "dom:domain", .op = "start", .flags = 0x2d,
-	  .take = "paused=flags&1 force_boot=flags&8 reset_nvram=flags&32" },
+	{ 196, "domain_create_with_flags", DOM_FLAGS, "dom:domain", .op = "start", .flags = 0x2f,
+	  .after = lv_after_start, .unheard = lv_unheard_start,
+	  .take = "paused=flags&1 autodestroy=flags&2 bypass_cache=flags&4"
+		  " force_boot=flags&8 reset_nvram=flags&32" },
 	{ 210, "domain_inject_nmi", DOM_FLAGS, "", .op = "inject-nmi" },
 	{ 231, "domain_undefine_flags", DOM_FLAGS, "", .op = "undefine", .flags = 0x7f,
 	  .take = "managed_save=flags&1 nvram=flags&4 keep_nvram=flags&8 tpm=flags&32 "
-		  "keep_tpm=flags&64" },
+		  "keep_tpm=flags&64", .before = lv_before_undefine },
+	{ 386, "domain_set_block_threshold", "dom:domain dev:str threshold:u64 flags:u32", "",
+	  .op = "domblkthreshold", .take = "dev=dev threshold=threshold", .missing = LV_ERR_INVALID_ARG },
+	{ 390, "domain_set_lifecycle_action", "dom:domain type:u32 action:u32 flags:u32", "",
+	  .op = "set-lifecycle-action", .flags = 3, .take = "live=flags&1 config=flags&2",
+	  .before = lv_before_lifecycle },
 	{ 234, "domain_destroy_flags", DOM_FLAGS, "", .op = "destroy", .flags = 1,
 	  .take = "graceful=flags&1" },
 	{ 245, "domain_reset", DOM_FLAGS, "", .op = "reset" },
 	{ 258, "domain_shutdown_flags", DOM_FLAGS, "", .op = "shutdown", .flags = 3,
-	  .before = lv_before_mode },
+	  .before = lv_before_mode, .refuses.domain = LV_FROM_QEMU },
 	{ 350, "domain_define_xml_flags", "xml:str flags:u32", "dom:domain", .op = "define", .flags = 1,
 	  .take = "xml=xml validate=flags&1", .before = lv_before_define },
 	{ 358, "domain_rename", "dom:domain new_name:str? flags:u32", "retcode:i32", .op = "rename",
-	  .take = "new_name=new_name" },
+	  .take = "new_name=new_name", .exists = LV_ERR_OPERATION_INVALID },
 
 	{ 226, "domain_send_key", "dom:domain codeset:u32 holdtime:u32 keycodes:u32<16> flags:u32", "",
 	  .op = "send-key", .take = "holdtime=holdtime", .before = lv_before_keys },
 
 	/* ---- guests in files ---- */
-	{ 54, "domain_restore", "from:str", "", .op = "restore", .take = "path=from" },
+	{ 54, "domain_restore", "from:str", "", .op = "restore", .take = "path=from",
+	  .refuses.invalid = LV_ERR_OPERATION_FAILED },
 	{ 55, "domain_save", "dom:domain to:str", "", .op = "save", .take = "path=to" },
 	{ 182, "domain_managed_save", DOM_FLAGS, "", .op = "managedsave", .flags = 7,
-	  .take = "running=flags&2 paused=flags&4" },
+	  .take = "bypass_cache=flags&1 running=flags&2 paused=flags&4" },
 	{ 159, "domain_memory_stats", "dom:domain maxStats:u32 flags:u32",
 	  "stats:domain_memory_stat<1024>", .op = "dommemstat", .after = lv_after_memory },
 	{ 183, "domain_has_managed_save_image", DOM_FLAGS, "result:i32", .op = "managedsave-exists",
 	  .give = "result=managed_save" },
-	{ 184, "domain_managed_save_remove", DOM_FLAGS, "", .op = "managedsave-remove" },
+	{ 184, "domain_managed_save_remove", DOM_FLAGS, "", .op = "managedsave-remove",
+	  .refuses = { .state = LV_ERR_SYSTEM, .domain = LV_FROM_QEMU } },
 	{ 232, "domain_save_flags", "dom:domain to:str dxml:str? flags:u32", "", .op = "save", .flags = 7,
-	  .take = "path=to running=flags&2 paused=flags&4", .before = lv_before_save },
-	{ 233, "domain_restore_flags", "from:str dxml:str? flags:u32", "", .op = "restore", .flags = 7,
-	  .take = "path=from xml=dxml running=flags&2 paused=flags&4" },
+	  .take = "path=to xml=dxml bypass_cache=flags&1 running=flags&2 paused=flags&4" },
+	{ 233, "domain_restore_flags", "from:str dxml:str? flags:u32", "", .op = "restore", .flags = 0xf,
+	  .take = "path=from xml=dxml bypass_cache=flags&1 running=flags&2 paused=flags&4 "
+		  "reset_nvram=flags&8", .refuses.invalid = LV_ERR_OPERATION_FAILED },
 	{ 235, "domain_save_image_get_xml_desc", "file:str flags:u32", "xml:str",
 	  .op = "save-image-dumpxml", .flags = 1, .take = "path=file security_info=flags&1",
-	  .give = "xml=text" },
+	  .give = "xml=text", .refuses.invalid = LV_ERR_OPERATION_FAILED },
 	{ 388, "domain_managed_save_get_xml_desc", DOM_FLAGS, "xml:str", .op = "managedsave-dumpxml",
-	  .flags = 1, .give = "xml=text" },
+	  .flags = 1, .take = "security_info=flags&1", .give = "xml=text", .refuses.domain = LV_FROM_QEMU },
+	{ 236, "domain_save_image_define_xml", "file:str dxml:str flags:u32", "",
+	  .op = "save-image-define", .flags = 6,
+	  .take = "path=file xml=dxml running=flags&2 paused=flags&4" },
+	{ 389, "domain_managed_save_define_xml", "dom:domain dxml:str? flags:u32", "",
+	  .op = "managedsave-define", .flags = 6, .take = "xml=dxml running=flags&2 paused=flags&4",
+	  .refuses.domain = LV_FROM_QEMU },
+	{ 440, "domain_save_params", "dom:domain params:typed_param<64> flags:u32", "",
+	  .op = "save", .flags = 7, .take = SAVE_STATE, .before = lv_before_save_params,
+	  .other = &managed_save_params, .other_when = lv_is_managed },
+	{ 441, "domain_restore_params", "params:typed_param<64> flags:u32", "", .op = "restore",
+	  .flags = 0xf, .take = SAVE_STATE " reset_nvram=flags&8", .before = lv_before_save_params },
 
 	{ 136, "connect_domain_xml_to_native", "nativeFormat:str domainXml:str flags:u32",
 	  "nativeConfig:str", .op = "domxml-to-native", .take = "xml=domainXml",

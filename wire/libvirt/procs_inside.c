@@ -6,7 +6,7 @@
 static const LvProc rows[] = {
 	/* ---- inside a guest ---- */
 	{ 261, "domain_pm_suspend_for_duration", "dom:domain target:u32 duration:u64 flags:u32", "",
-	  .op = "dompmsuspend", .before = lv_before_sleep },
+	  .op = "dompmsuspend", .before = lv_before_sleep, .refuses.domain = LV_FROM_QEMU },
 	{ 267, "domain_pm_wakeup", DOM_FLAGS, "", .op = "dompmwakeup" },
 	{ 277, "domain_get_hostname", DOM_FLAGS, "hostname:str", .op = "domhostname", .flags = 2,
 	  .give = "hostname=text" },
@@ -29,7 +29,8 @@ static const LvProc rows[] = {
 	{ 420, "domain_agent_set_response_timeout", "dom:domain timeout:i32 flags:u32", "result:i32",
 	  .op = "guest-agent-timeout", .take = "timeout=timeout" },
 	{ 418, "domain_get_guest_info", "dom:domain types:u32 flags:u32", "params:typed_param<2048>",
-	  .op = "guestinfo", .before = lv_before_guest_info, .after = lv_after_guest_info },
+	  .op = "guestinfo", .before = lv_before_guest_info, .after = lv_after_guest_info,
+	  .refuses.domain = LV_FROM_QEMU },
 	{ 353, "domain_interface_addresses", "dom:domain source:u32 flags:u32",
 	  "ifaces:domain_interface<2048>", .op = "domifaddr", .before = lv_before_agent_source,
 	  .after = lv_after_addresses },

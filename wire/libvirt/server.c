@@ -125,6 +125,7 @@ void lv_close(LvClient *client, const char *why)
 	if (why)
 		log_debug("libvirt", "client with pid %d: %s: the connection ends", client->caller.pid, why);
 	lv_login_abandon(client);
+	lv_tied_end(client);
 	client->server = NULL;
 	lv_client_ref(client);
 	lv_turn_forget(server->turn, client);

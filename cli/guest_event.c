@@ -1,0 +1,324 @@
+/* event: what happens to guests, as virsh prints it. The stream is that of `events`, one JSON object a line.
+ * Neighbours: object_event.c does the same for networks, pools and secrets; ops/guest_watch.c sends. */
+#include "cli/internal.h"
+#include "base/fd.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+typedef struct EventArgs {
+	ShapeHead head;
+	char *domain, *event;
+	gboolean all, loop, list, timestamp;
+	OptUint timeout;
+} EventArgs;
+
+static const Row event_rows[] = {
+	STRING(EventArgs, domain, NULL, .flags = ROW_POSITIONAL, .doc = "only this guest's: name or uuid"),
+	STRING(EventArgs, event, NULL, .doc = "which event type to wait for; --list names them"),
+	FLAG(EventArgs, all, NULL, .doc = "wait for all events instead of just one type"),
+	FLAG(EventArgs, loop, NULL, .doc = "loop until timeout or interrupt, rather than one-shot"),
+	UINT(EventArgs, timeout, NULL, .max = 86400, .doc = "timeout seconds"),
+	FLAG(EventArgs, list, NULL, .doc = "list valid event types"),
+	FLAG(EventArgs, timestamp, NULL, .doc = "show timestamp for each printed event"),
+};
+const Shape guest_event_args = SHAPE("event-args", EventArgs, event_rows);
+
+/* ---- virsh's words ---- */
+
+static const struct {
+	const char *ours, *theirs;
+} words[] = {
+	{ "booted", "Booted" },		{ "migrated", "Migrated" },	  { "restored", "Restored" },
+	{ "from snapshot", "Snapshot" }, { "wakeup", "Event wakeup" },	  { "paused", "Paused" },
+	{ "I/O error", "I/O Error" },	{ "watchdog", "Watchdog" },	  { "unpaused", "Unpaused" },
+	{ "shutdown", "Shutdown" },	{ "destroyed", "Destroyed" },	  { "crashed", "Crashed" },
+	{ "saved", "Saved" },		{ "failed", "Failed" },		  { "added", "Added" },
+	{ "updated", "Updated" },	{ "renamed", "Renamed" },	  { "removed", "Removed" },
+	{ "panicked", "Panicked" },	{ "memory", "Memory" },		  { "disk", "Disk" },
+	{ "finished", "Finished" },	{ "pmsuspended", "PMSuspended" },
+};
+
+static const char *text(json_t *object, const char *name)
+{
+	const char *found = json_string_value(json_object_get(object, name));
+	return found ? found : "";
+}
+
+/* A word as virsh has it; the caller frees it. */
+static char *virsh_word(const char *word)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(words); i++)
+		if (g_str_equal(words[i].ours, word))
+			return g_strdup(words[i].theirs);
+	char *own = g_strdup(word);
+	own[0] = g_ascii_toupper(own[0]);
+	return own;
+}
+
+/* ---- one event ---- */
+
+/* What stands behind the guest's name; the caller frees it. */
+static char *details_lifecycle(json_t *line, G_GNUC_UNUSED json_t *data)
+{
+	g_autofree char *event = virsh_word(text(line, "event"));
+	/* a plain pause says no reason of its own */
+	const char *why = text(line, "detail");
+	gboolean paused = g_str_equal(event, "Suspended") && !strcmp(why, "user");
+	g_autofree char *detail = virsh_word(paused ? "paused" : why);
+	return g_strdup_printf(": %s %s", event, detail);
+}
+
+static char *details_rtc(G_GNUC_UNUSED json_t *line, json_t *data)
+{
+	return g_strdup_printf(": %" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(data, "offset")));
+}
+
+static char *details_watchdog(G_GNUC_UNUSED json_t *line, json_t *data)
+{
+	return g_strdup_printf(": %s", text(data, "action"));
+}
+
+static const char *action_of(json_t *data)
+{
+	const char *action = text(data, "action");
+	return g_str_equal(action, "stop") ? "pause" : g_str_equal(action, "ignore") ? "none" : action;
+}
+
+static char *details_io(G_GNUC_UNUSED json_t *line, json_t *data)
+{
+	return g_strdup_printf(": %s (%s) %s", text(data, "path"), text(data, "alias"), action_of(data));
+}
+
+static char *details_io_reason(G_GNUC_UNUSED json_t *line, json_t *data)
+{
+	gboolean full = json_is_true(json_object_get(data, "nospace"));
+	return g_strdup_printf(": %s (%s) %s due to %s", text(data, "path"), text(data, "alias"),
+			       action_of(data), full ? "enospc" : "");
+}
+
+static char *details_balloon(G_GNUC_UNUSED json_t *line, json_t *data)
+{
+	return g_strdup_printf(": %" JSON_INTEGER_FORMAT "KiB",
+			       json_integer_value(json_object_get(data, "actual")) / 1024);
+}
+
+static char *details_tray(G_GNUC_UNUSED json_t *line, json_t *data)
+{
+	gboolean open = json_is_true(json_object_get(data, "tray-open"));
+	return g_strdup_printf(" disk %s: %s", text(data, "id"), open ? "opened" : "closed");
+}
+
+static char *details_device(G_GNUC_UNUSED json_t *line, json_t *data)
+{
+	return g_strdup_printf(": %s", text(data, "device"));
+}
+
+static char *details_agent(G_GNUC_UNUSED json_t *line, json_t *data)
+{
+	gboolean open = json_is_true(json_object_get(data, "open"));
+	return g_strdup_printf(": state: '%s' reason: 'channel event'", open ? "connected" : "disconnected");
+}
+
+static char *details_metadata(G_GNUC_UNUSED json_t *line, json_t *data)
+{
+	static const char *const types[] = { "description", "title", "element" };
+	json_int_t type = json_integer_value(json_object_get(data, "type"));
+	const char *uri = text(data, "uri");
+	return g_strdup_printf(": type %s, uri %s", type >= 0 && type < 3 ? types[type] : "unknown",
+			       *uri ? uri : "N/A");
+}
+
+static char *details_threshold(G_GNUC_UNUSED json_t *line, json_t *data)
+{
+	return g_strdup_printf(": dev: %s(%s) %" JSON_INTEGER_FORMAT " %" JSON_INTEGER_FORMAT,
+			       text(data, "dev"), text(data, "path"),
+			       json_integer_value(json_object_get(data, "write-threshold")),
+			       json_integer_value(json_object_get(data, "amount-exceeded")));
+}
+
+/* Names and values, one a line. */
+static char *list_of(json_t *object)
+{
+	GString *out = g_string_new(":");
+	const char *name;
+	json_t *value;
+	json_object_foreach (object, name, value)
+		if (json_is_string(value))
+			g_string_append_printf(out, "\n\t%s: %s", name, json_string_value(value));
+		else
+			g_string_append_printf(out, "\n\t%s: %" JSON_INTEGER_FORMAT, name,
+					       json_integer_value(value));
+	return g_string_free(out, FALSE);
+}
+
+static char *details_job(G_GNUC_UNUSED json_t *line, json_t *data)
+{
+	return list_of(json_object_get(data, "params"));
+}
+
+static char *details_tunable(G_GNUC_UNUSED json_t *line, json_t *data)
+{
+	return list_of(data);
+}
+
+static char *details_graphics(G_GNUC_UNUSED json_t *line, json_t *data)
+{
+	static const char *const phases[] = { "connect", "initialize", "disconnect" };
+	json_t *server = json_object_get(data, "server"), *client = json_object_get(data, "client");
+	json_int_t phase = json_integer_value(json_object_get(data, "phase"));
+	return g_strdup_printf(": %s local[%s %s %s] remote[%s %s %s] %s",
+			       phase >= 0 && phase < 3 ? phases[phase] : "unknown", text(server, "family"),
+			       text(server, "host"), text(server, "service"), text(client, "family"),
+			       text(client, "host"), text(client, "service"), text(server, "auth"));
+}
+
+/* By virsh's names of types; .kind is the stream's. */
+static const struct {
+	const char *type, *kind;
+	char *(*details)(json_t *line, json_t *data); /* NULL: there are none */
+	const char *event; /* of lifecycle events; NULL: any */
+} types[] = {
+	{ "lifecycle", "lifecycle", details_lifecycle, NULL },
+	{ "reboot", "reboot", NULL, NULL },
+	{ "rtc-change", "rtc-change", details_rtc, NULL },
+	{ "watchdog", "watchdog", details_watchdog, NULL },
+	{ "io-error", "io-error", details_io, NULL },
+	{ "graphics", "graphics", details_graphics, NULL },
+	{ "io-error-reason", "io-error", details_io_reason, NULL },
+	{ "control-error", "control-error", NULL, NULL },
+	{ "tray-change", "tray-change", details_tray, NULL },
+	{ "pm-suspend", "lifecycle", NULL, "pmsuspended" },
+	{ "balloon-change", "balloon-change", details_balloon, NULL },
+	{ "pm-suspend-disk", "pmsuspend-disk", NULL, NULL },
+	{ "device-removed", "device-removed", details_device, NULL },
+	{ "tunable", "tunable", details_tunable, NULL },
+	{ "agent-lifecycle", "channel-lifecycle", details_agent, NULL },
+	{ "device-added", "device-added", details_device, NULL },
+	{ "job-completed", "job-completed", details_job, NULL },
+	{ "device-removal-failed", "device-removal-failed", details_device, NULL },
+	{ "metadata-change", "metadata-change", details_metadata, NULL },
+	{ "block-threshold", "block-threshold", details_threshold, NULL },
+	{ "memory-failure", "memory-failure", details_tunable, NULL },
+};
+
+/* The agent's channel is told of as agent-lifecycle, too: that is the same again. */
+static gboolean fits(guint i, const EventArgs *args, json_t *line)
+{
+	if (!g_str_equal(types[i].kind, text(line, "kind")) ||
+	    (types[i].event && !g_str_equal(types[i].event, text(line, "event"))))
+		return FALSE;
+	return args->all || !g_strcmp0(args->event, types[i].type);
+}
+
+static void print_time(const char *when)
+{
+	g_autoptr(GDateTime) time = g_date_time_new_from_iso8601(when, NULL);
+	g_autofree char *seconds = time ? g_date_time_format(time, "%Y-%m-%d %H:%M:%S") : NULL;
+	if (seconds)
+		printf("%s.%03d+0000: ", seconds, g_date_time_get_microsecond(time) / 1000);
+}
+
+/* Prints what is asked for of one line; returns how often. */
+static guint print_event(const EventArgs *args, const char *json)
+{
+	json_t *line = json_loads(json, 0, NULL), *data = json_object_get(line, "data");
+	guint n = 0;
+	for (guint i = 0; i < G_N_ELEMENTS(types); i++) {
+		if (!fits(i, args, line))
+			continue;
+		g_autofree char *details = types[i].details ? types[i].details(line, data) : NULL;
+		if (args->timestamp)
+			print_time(text(line, "time"));
+		printf("event '%s' for domain '%s'%s\n", types[i].type, text(line, "domain"),
+		       details ? details : "");
+		n++;
+		if (!args->loop)
+			break;
+	}
+	json_decref(line);
+	return n;
+}
+
+static guint print_lines(const EventArgs *args, GString *lines)
+{
+	guint n = 0;
+	for (char *end; (end = strchr(lines->str, '\n'));) {
+		*end = '\0';
+		if (args->loop || !n)
+			n += print_event(args, lines->str);
+		g_string_erase(lines, 0, end + 1 - lines->str);
+	}
+	fflush(stdout);
+	return n;
+}
+
+static int follow(int fd, const EventArgs *args, GString *lines)
+{
+	guint n = print_lines(args, lines);
+	char buffer[16384];
+	ssize_t got = 1;
+	while ((args->loop || !n) && (got > 0 || (got < 0 && errno == EINTR))) {
+		got = recv(fd, buffer, sizeof buffer, 0);
+		if (got > 0)
+			g_string_append_len(lines, buffer, got);
+		n += print_lines(args, lines);
+	}
+	printf("%sevents received: %u\n", got <= 0 ? "event loop timed out\n" : "", n);
+	show_end();
+	return n ? 0 : 1;
+}
+
+static void set_word(const Op *op, gpointer args, const char *name, const char *value)
+{
+	for (guint i = 0; value && i < op->args->n; i++)
+		if (g_str_equal(op->args->rows[i].name, name))
+			shape_arg_from_text(&op->args->rows[i], args, value, NULL);
+}
+
+static gboolean check(const EventArgs *args, GError **error)
+{
+	gboolean known = FALSE;
+	if (args->event && args->all)
+		return fail(error, LODGE_ERROR_INVALID, "Options --all and --event are mutually exclusive");
+	if (!args->event)
+		return args->all || fail(error, LODGE_ERROR_INVALID,
+					 "one of --list, --all, or --event <type> is required");
+	for (guint i = 0; i < G_N_ELEMENTS(types); i++)
+		known |= g_str_equal(types[i].type, args->event);
+	return known || fail(error, LODGE_ERROR_INVALID, "unknown event type %s", args->event);
+}
+
+static int list_types(void)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(types); i++)
+		puts(types[i].type);
+	show_end();
+	return 0;
+}
+
+int run_guest_event(Cli *cli, G_GNUC_UNUSED const Op *op, G_GNUC_UNUSED const char *target, gpointer data)
+{
+	const EventArgs *args = data;
+	const Op *events = op_find("events");
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GByteArray) early = g_byte_array_new();
+	if (args->list)
+		return list_types();
+	if (!check(args, &error))
+		return cli_failed(error);
+	g_autofree char *seconds =
+		args->timeout.set ? g_strdup_printf("%" G_GUINT64_FORMAT, args->timeout.v) : NULL;
+	gpointer given = shape_new(events->args);
+	set_word(events, given, "domain", args->domain);
+	set_word(events, given, "timeout", seconds);
+	autofd int fd = cli_stream(cli, events, NULL, given, early, &error);
+	shape_free(events->args, given);
+	if (fd < 0)
+		return cli_failed(error);
+	g_autoptr(GString) lines = g_string_new_len((const char *)early->data, early->len);
+	return follow(fd, args, lines);
+}
