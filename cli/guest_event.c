@@ -74,7 +74,8 @@ static char *details_lifecycle(json_t *line, G_GNUC_UNUSED json_t *data)
 
 static char *details_rtc(G_GNUC_UNUSED json_t *line, json_t *data)
 {
-	return g_strdup_printf(": %" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(data, "offset")));
+	return g_strdup_printf(": %" JSON_INTEGER_FORMAT,
+			       json_integer_value(json_object_get(data, "offset")));
 }
 
 static char *details_watchdog(G_GNUC_UNUSED json_t *line, json_t *data)

@@ -2,6 +2,7 @@
  * shows what stands. Names, options and texts are virsh's, names of parameters libvirt's.
  * Neighbours: guest_tune.c changes how much it has; engine/ and host/cgroup.h do it. */
 #include "model/guest_parts.h"
+#include "net/plug.h"
 #include "ops/families.h"
 #include "ops/params.h"
 #include "ops/tune.h"
@@ -454,6 +455,16 @@ static gboolean edit_iftune(Guest *guest, gpointer data, GError **error)
 	       (!args->outbound || set_rates(&nic->outbound, args->outbound, error));
 }
 
+static gboolean iftune_now(OpCall *call, G_GNUC_UNUSED const Guest *before, const Guest *wanted,
+			   GError **error)
+{
+	const Interface *nic = nic_of(wanted, ((const IftuneArgs *)call->args)->interface, error);
+	if (nic && !nic->target)
+		return fail(error, LODGE_ERROR_UNSUPPORTED, "guest \"%s\": interface %s has no device on the "
+			    "host that could be bounded: QEMU carries it itself", wanted->name, nic->mac);
+	return nic && plug_limits(nic->target, nic->inbound, nic->outbound, error);
+}
+
 static void put_rates(GPtrArray **out, const char *way, const Bandwidth *rates)
 {
 	static const Bandwidth none;
@@ -470,7 +481,7 @@ static gboolean domiftune(OpCall *call, GError **error)
 	const IftuneArgs *args = call->args;
 	Params *result = call->result;
 	if (args->inbound || args->outbound)
-		return tune_change(call, args->live, args->config, edit_iftune, NULL, error);
+		return tune_change(call, args->live, args->config, edit_iftune, iftune_now, error);
 	g_autoptr(Definition) definition = core_guest_definition(call->guest, args->config, error);
 	const Interface *nic = definition ? nic_of(definition->guest, args->interface, error) : NULL;
 	if (!nic)
