@@ -1,5 +1,5 @@
-/* `lodge edit`, `lodge net-edit`, `lodge save-image-edit` and the like: a definition in an editor, and back. What
- * the daemon refuses is offered to the editor again; nothing that was typed is lost. */
+/* `lodge edit`, `lodge net-edit`, `lodge save-image-edit` and the like: a definition in an editor, and back.
+ * What the daemon refuses is offered to the editor again; nothing that was typed is lost. */
 #include "cli/internal.h"
 #include "base/fd.h"
 
