@@ -227,12 +227,19 @@ static gboolean read_sub(Reader *reader, Place *here, const TreeRow *entry, xmlN
 }
 
 /* An element that says nothing is not printed, and so not the first of two. */
-static gboolean says_nothing(const xmlNode *x)
+static gboolean says_nothing(const TreeNode *kid, const xmlNode *x, const char *object)
 {
 	for (const xmlNode *c = x->children; c; c = c->next)
 		if (c->type == XML_ELEMENT_NODE || !xmlIsBlankNode((xmlNode *)c))
 			return FALSE;
-	return !x->properties;
+	for (const xmlAttr *a = x->properties; a; a = a->next) {
+		const TreeRow *entry =
+			a->ns ? NULL : tree_row(kid->attrs, (const char *)a->name, object);
+		if (!entry || entry->row->kind != ROW_STRING || (entry->row->flags & ROW_EMPTY_OK) ||
+		    (a->children && *text_of(a->children->content)))
+			return FALSE;
+	}
+	return TRUE;
 }
 
 /* Whether @x is a second one of what may stand once: it is then kept like an unknown element. */
@@ -247,7 +254,7 @@ static gboolean is_surplus(const TreeNode *kid, const TreeRow *sub, const xmlNod
 		return FALSE; /* it only holds others: what a second one holds is added to them */
 	if (seen[kid->index])
 		return TRUE;
-	seen[kid->index] = kid->presence->len || !says_nothing(x);
+	seen[kid->index] = kid->presence->len || !says_nothing(kid, x, object);
 	return FALSE;
 }
 
