@@ -78,7 +78,7 @@ static void test_fds_collide(void)
 	lseek(c, 0, SEEK_SET);
 	const SpawnFd fds[] = { { a, b }, { b, a }, { c, 200 }, { c, leak + 1 } };
 	g_autofree char *script = g_strdup_printf("cat <&%d; cat <&%d; cat /proc/self/fd/200; "
-						  "ls -v /proc/$$/fd",
+						  "ls -v /proc/$$/fd; :",
 						  b, a);
 	g_autofree char *out = NULL;
 	const char *const argv[] = { "/bin/bash", "-c", script, NULL };
