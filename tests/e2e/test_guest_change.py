@@ -88,6 +88,7 @@ def test_guests_that_end_with_their_connection(web1):
     tied = subprocess.Popen([LODGE, "--root", web1.root, "start", "web1", "--autodestroy"], env=web1.env,
                             stdout=subprocess.PIPE)
     assert tied.stdout.readline() == b"Domain 'web1' started\n"
+    wait_until(lambda: "guest web1: tie by" in web1.said(), 60, "it is tied to the command")
     tied.send_signal(signal.SIGKILL)
     tied.wait(60)
     wait_until(lambda: web1.state("web1") == "shut off", 60, "it ends with the command")
