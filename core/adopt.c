@@ -1,6 +1,7 @@
 /* See adopt.h. The places are those of libvirt 9.0 on Debian. */
 #include "core/adopt.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "core/object.h"
 #include "core/save.h"
 #include "core/saved.h"
@@ -327,12 +328,16 @@ static void set_autostart(gpointer data)
 				  core_object_autostart(how->object, TRUE, how->error);
 }
 
-/* The variables of the copy, instead of those that libvirt still has. */
+/* The variables of the copy, instead of those that libvirt still has. A save that cannot be read is no
+ * reason to leave the guest behind: its start says what is wrong with the save, and what to do. */
 static gboolean mend_save(Core *core, const AdoptItem *item, const char *path, GError **error)
 {
 	g_auto(Saved) saved = { .fd = -1, .pidfd = -1 };
-	if (!saved_open(path, FALSE, &saved, error))
-		return FALSE;
+	g_autoptr(GError) damaged = NULL;
+	if (!saved_open(path, FALSE, &saved, &damaged)) {
+		log_warning(item->name, "its managed save is taken over as it is: %s", damaged->message);
+		return TRUE;
+	}
 	if (!item->nvram || !saved.guest->os.nvram)
 		return TRUE;
 	g_free(saved.guest->os.nvram);
