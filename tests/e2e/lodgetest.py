@@ -22,6 +22,8 @@ import tempfile
 import termios
 import time
 
+import pytest
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("LODGE_BUILD", ROOT / "build"))
 LODGE = pathlib.Path(os.environ.get("LODGE_BIN", BUILD / "lodge"))
@@ -273,10 +275,25 @@ class Daemon:
         wait_until(lambda: self.state(name) == state, seconds, f"{name} is {state}")
 
 
+def run_image_tool(words, **options):
+    """Runs qemu-img, or what takes its words, without a keyboard. On a busy machine it cannot measure how fast
+    keys are derived, and gives up: then it is asked again."""
+    for _ in range(30):
+        done = subprocess.run(words, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=60, **options)
+        if "Unable to get accurate CPU usage" not in done.stderr:
+            break
+    return done
+
+
 def guest_files(*flavour):
-    """The folder with the test guest's vmlinuz and initramfs; made on first use."""
-    done = subprocess.run([ROOT / "tests" / "guest" / "build", *flavour], check=True, text=True,
-                          stdout=subprocess.PIPE)
+    """The folder with the test guest's vmlinuz and initramfs; made on first use. The flavours that are servers
+    and systems of their own are many packages: where the archive does not give one, their tests skip."""
+    done = subprocess.run([ROOT / "tests" / "guest" / "build", *flavour], text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE)
+    if done.returncode and set(flavour) & {"uml", "nfs", "cloud"}:
+        pytest.skip(f"its packages are not to be had: {done.stderr[-500:]}")
+    assert done.returncode == 0, done.stderr
     return pathlib.Path(done.stdout.strip())
 
 

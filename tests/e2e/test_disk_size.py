@@ -4,7 +4,7 @@ import subprocess
 
 import libvirt
 
-from lodgetest import READY
+from lodgetest import READY, run_image_tool
 from virttest import connection, refused, virsh
 
 MIB = 1 << 20
@@ -92,7 +92,8 @@ def test_encrypted_volumes(daemon, tmp_path):
     for name, words in (("plain.luks", ["-f", "luks", "-o", "key-secret=k,iter-time=10"]),
                         ("q.qcow2", ["-f", "qcow2", "-o",
                                      "encrypt.format=luks,encrypt.key-secret=k,encrypt.iter-time=10"])):
-        subprocess.run(["qemu-img", "create", "-q", *locked, *words, images / name, "4M"], check=True)
+        made = run_image_tool(["qemu-img", "create", "-q", *locked, *words, images / name, "4M"])
+        assert made.returncode == 0, made.stderr
     daemon.lodge("pool-refresh", "default")
     said = daemon.lodge("vol-resize", "q.qcow2", "12M", "default", ok=False).err
     assert "encrypted" in said and "secret" in said

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from lodgetest import LODGE, wait_until
+from lodgetest import LODGE, run_image_tool, wait_until
 
 STEPS = [  # of each: both run it, in a folder of their own
     ["create", "-f", "qcow2", "test.qcow2", "20M"],
@@ -80,8 +80,7 @@ def same(text):
 
 
 def run(words, folder):
-    return subprocess.run(words, cwd=folder, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, timeout=60)
+    return run_image_tool(words, cwd=folder)
 
 
 @pytest.mark.parametrize("link", [False, True])

@@ -3,7 +3,7 @@ import base64
 import subprocess
 
 import libvirt
-from lodgetest import BOOT_SECONDS, PROMPT, READY, wait_until
+from lodgetest import BOOT_SECONDS, PROMPT, READY, run_image_tool, wait_until
 from virttest import EventLoop, connection, refused, virsh
 
 UUID = "0a81f5b2-8403-7b23-c8d6-21ccc2f80d6f"
@@ -108,8 +108,9 @@ def encrypted(daemon, name, image_format, password):
     raw.write_bytes(b"INSIDE-THE-DISK\n".ljust(1 << 20, b"."))
     prefix = "encrypt." if image_format == "qcow2" else ""
     options = f"{prefix}key-secret=s,{prefix}iter-time=10" + (",encrypt.format=luks" if prefix else "")
-    subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", image_format, "-o", options, "--object",
-                    f"secret,id=s,data={password}", raw, path], check=True)
+    done = run_image_tool(["qemu-img", "convert", "-f", "raw", "-O", image_format, "-o", options, "--object",
+                           f"secret,id=s,data={password}", raw, path])
+    assert done.returncode == 0, done.stderr
     assert b"INSIDE-THE-DISK" not in path.read_bytes()
     return path
 

@@ -1,6 +1,8 @@
 """Pools that need a kernel of their own, LVM and NFS, in a user-mode Linux: what it runs is tests/uml/storage.sh.
 The sanitizers' memory map does not fit there, so it runs the plain build."""
+import contextlib
 import os
+import signal
 import subprocess
 
 import pytest
@@ -17,9 +19,13 @@ def test_storage(tmp_path):
     words = [files / "linux", "mem=512M", "rootfstype=hostfs", "rootflags=/", "ro", "quiet", "con=null",
              "con0=null,fd:1", f"uml_dir={tmp_path}", f"init={ROOT}/tests/uml/init",
              f"run={ROOT}/tests/uml/storage.sh", f"uml={files}", f"lodge={PLAIN}"]
-    done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          timeout=240, env={**os.environ, "TMPDIR": str(tmp_path)})
-    said = done.stdout.decode(errors="replace")
+    uml = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                           env={**os.environ, "TMPDIR": str(tmp_path)}, start_new_session=True)
+    try:
+        said = uml.communicate(timeout=240)[0].decode(errors="replace")
+    finally:
+        with contextlib.suppress(ProcessLookupError):  # its processes are a guest's, and outlive the first
+            os.killpg(uml.pid, signal.SIGKILL)
     if not any(word in said for word in ("PASSED", "FAILED", "$ ")):
         pytest.skip(f"user-mode Linux does not run here: {said[-2000:]}")
     assert "PASSED" in said, said[-8000:]
