@@ -8,6 +8,7 @@
 
 #define MAX_LEASES 65536
 #define MAX_FILE (8u << 20) /* bytes */
+#define MAC_LENGTH 17 /* as text */
 
 void dhcp_lease_free(DhcpLease *lease)
 {
@@ -39,7 +40,8 @@ static char *mac_of_duid(const char *duid)
 	gsize length = duid ? strlen(duid) : 0;
 	gboolean llt = length == 14 * 3 - 1 && g_str_has_prefix(duid, "00:01:00:01:");
 	gboolean ll = length == 10 * 3 - 1 && g_str_has_prefix(duid, "00:03:00:01:");
-	return llt || ll ? g_strdup(duid + length - 17) : NULL;
+	const char *mac = llt || ll ? duid + length - MAC_LENGTH : "";
+	return strspn(mac, "0123456789abcdefABCDEF:") == MAC_LENGTH ? g_strdup(mac) : NULL;
 }
 
 static DhcpLease *parse_line(const char *line, gsize length)
