@@ -299,6 +299,7 @@ def test_with_networkd(networkd_host):
     host.daemons.pop().kill()
     host.daemon("/lib/systemd/systemd-networkd")
     wait_until(host.pings, 60, "networkd alone makes the bridge")
+    wait_until(lambda: "done" in host.sh("networkctl reload && echo done", ok=False), 60, "it is on the bus")
     host.lodge("bridge", "delete", "br0", "--timeout", "0")
     wait_until(host.pings, 60, "the NIC answers")
     wait_until(lambda: host.state() == before, 60, "all is as it was")
