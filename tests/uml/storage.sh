@@ -1,21 +1,7 @@
 # Pools that need a kernel of one's own: LVM on a loop device, NFS from a server that refuses root. Run by init.
 OWNER=12345
 export LD_LIBRARY_PATH=$UML/nfs/usr/lib/x86_64-linux-gnu
-l() { echo "\$ $*"; "$LODGE" --root /mnt/root "$@" 2>&1; }
-has() { # has WORD COMMAND...: it succeeds, and says WORD
-	local word=$1 said
-	shift
-	said=$(l "$@") || { echo "$said"; return 1; }
-	echo "$said"
-	case $said in *"$word"*) ;; *) echo "no '$word' in that"; return 1 ;; esac
-}
-refuses() { # refuses WORD COMMAND...
-	local word=$1 said
-	shift
-	if said=$(l "$@"); then echo "$said"; echo "it was not refused"; return 1; fi
-	echo "$said"
-	case $said in *"$word"*) ;; *) echo "no '$word' in that"; return 1 ;; esac
-}
+. "${0%/*}/../lab/words.sh"
 
 # ---- the server; it takes new clients ten seconds later, so LVM comes first ----
 mkdir -p /var/lib/nfs /mnt/export /mnt/root
@@ -30,8 +16,7 @@ NFS=$UML/nfs/usr/sbin
 chmod 755 /mnt/export
 chown $OWNER:$OWNER /mnt/export
 
-"$LODGE" daemon --root /mnt/root 2>/mnt/log &
-for _ in $(seq 100); do l version >/dev/null && break; sleep 0.2; done
+begin
 trap 'cat /mnt/log' ERR
 
 # ---- logical ----
@@ -110,8 +95,7 @@ refuses 'guest "web"' image resize -f raw /mnt/net/disk.img 8M
 has "successfully changed" vol-resize disk.img 8M net
 has "8.00 MiB" vol-info disk.img net
 has destroyed destroy web
-for _ in $(seq 100); do [ -e /mnt/export/.disk.img.lease ] || break; sleep 0.2; done
-[ ! -e /mnt/export/.disk.img.lease ]
+until_true [ ! -e /mnt/export/.disk.img.lease ]
 # whom the server lets nobody be is named
 chown 0:0 /mnt/export/disk.img
 refuses "root_squash" start web
