@@ -86,13 +86,27 @@ Listeners *listeners_new(const ListenersOwner *owner)
 	return listeners;
 }
 
-void listeners_resume(Listeners *listeners)
+/* A source that may recurse is not taken out of the main loop's poll and put back at each turn, which
+ * would cost three system calls; this one never runs the main loop. */
+static guint add_source(Listener *listener)
 {
+	g_autoptr(GSource) source = g_unix_fd_source_new(listener->fd, G_IO_IN);
+	g_source_set_callback(source, G_SOURCE_FUNC(on_accept), listener, NULL);
+	g_source_set_can_recurse(source, TRUE);
+	return g_source_attach(source, NULL);
+}
+
+gboolean listeners_resume(Listeners *listeners)
+{
+	gboolean resumed = FALSE;
 	for (guint i = 0; i < listeners->sockets->len; i++) {
 		Listener *listener = g_ptr_array_index(listeners->sockets, i);
-		if (!listener->source)
-			listener->source = g_unix_fd_add(listener->fd, G_IO_IN, on_accept, listener);
+		if (listener->source)
+			continue;
+		listener->source = add_source(listener);
+		resumed = TRUE;
 	}
+	return resumed;
 }
 
 void listeners_add(Listeners *listeners, int fd, int kind)

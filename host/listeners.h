@@ -22,8 +22,8 @@ typedef struct ListenersOwner {
 Listeners *listeners_new(const ListenersOwner *owner);
 /* Takes @fd, a socket that listens already. @kind is a number of the owner's for its clients. */
 void listeners_add(Listeners *listeners, int fd, int kind);
-/* There is room again. */
-void listeners_resume(Listeners *listeners);
+/* There is room again. Returns whether somebody may have waited for it: the main loop has new sources. */
+gboolean listeners_resume(Listeners *listeners);
 /* Closes all sockets; more may be added. */
 void listeners_close(Listeners *listeners);
 /* Closes all sockets. NULL is fine. */

@@ -612,7 +612,7 @@ void lv_call_begin(LvClient *client, const LvHeader *header, XdrIn in, const int
 		return;
 	}
 	LvCall *call = call_new(client, proc, header);
-	if (!call->plan->op || call->plan->op->lane != OP_READ)
+	if (call->plan->op ? call->plan->op->lane != OP_READ : proc->later != NULL)
 		lv_changed(client);
 	for (guint i = 0; i < n_fds; i++)
 		call->fds[i] = fds[i];

@@ -180,6 +180,7 @@ struct LvProc {
 	gboolean (*before)(LvCall *call, OpCall *op, GError **error);
 	gboolean (*after)(LvCall *call, OpCall *op, GError **error);
 	void (*unheard)(LvCall *call, OpCall *op); /* it worked, but the client has gone meanwhile */
+	/* answers at once; where the main loop gets new sources by it: lv_changed() */
 	gboolean (*fn)(LvCall *call, GError **error);
 	void (*later)(LvCall *call); /* begins; lv_call_reply() or lv_call_refuse() ends it, once */
 };

@@ -108,11 +108,17 @@ static void look_after(LvClient *client, gpointer data)
 		ping(client);
 }
 
+/* It goes when it finds nobody, not with the last client: who connects, asks and goes, again and again,
+ * would have it made anew each time, and the main loop woken for it. */
 static gboolean on_timer(gpointer data)
 {
+	LibvirtServer *server = data;
 	gint64 now = g_get_monotonic_time();
-	lv_each_client(data, look_after, &now);
-	return G_SOURCE_CONTINUE;
+	lv_each_client(server, look_after, &now);
+	if (server->clients->len > 0)
+		return G_SOURCE_CONTINUE;
+	server->timer = 0;
+	return G_SOURCE_REMOVE;
 }
 
 /* ---- they come and go ---- */
@@ -124,6 +130,8 @@ void lv_close(LvClient *client, const char *why)
 		return;
 	if (why)
 		log_debug("libvirt", "client with pid %d: %s: the connection ends", client->caller.pid, why);
+	if (client->login || client->tied || client->streams)
+		lv_changed(client);
 	lv_login_abandon(client);
 	lv_tied_end(client);
 	client->server = NULL;
@@ -137,9 +145,8 @@ void lv_close(LvClient *client, const char *why)
 	lv_callbacks_free(client);
 	g_ptr_array_remove_fast(server->clients, client);
 	lv_client_unref(client);
-	if (server->clients->len == 0)
-		g_clear_handle_id(&server->timer, g_source_remove);
-	listeners_resume(server->listeners);
+	if (listeners_resume(server->listeners))
+		lv_turn_changed(server->turn);
 }
 
 void lv_anonymous(LvClient *client, gboolean is)
@@ -169,13 +176,13 @@ static gboolean is_full(gpointer owner)
 	return server->clients->len >= server->config->max_clients.v;
 }
 
-gboolean libvirt_serve(LibvirtServer *server, int fd, LibvirtWay way)
+/* A reference; NULL: there is no room. It may be closed already. */
+static LvClient *let_in(LibvirtServer *server, int fd, LibvirtWay way)
 {
 	if (is_full(server)) {
 		close(fd);
-		return FALSE;
+		return NULL;
 	}
-	g_unix_set_fd_nonblocking(fd, TRUE, NULL);
 	LvClient *client = g_new0(LvClient, 1);
 	*client = (LvClient){ .refs = 1, .server = server, .fd = fd, .events = EPOLLIN, .way = way,
 			      .caller = caller_of(fd, way),
@@ -185,8 +192,18 @@ gboolean libvirt_serve(LibvirtServer *server, int fd, LibvirtWay way)
 	lv_watch(client, TRUE);
 	if (!server->timer)
 		server->timer = g_timeout_add_seconds(1, on_timer, server);
+	lv_client_ref(client);
 	lv_login_begin(client); /* may close it */
-	return TRUE;
+	return client;
+}
+
+gboolean libvirt_serve(LibvirtServer *server, int fd, LibvirtWay way)
+{
+	g_unix_set_fd_nonblocking(fd, TRUE, NULL);
+	LvClient *client = let_in(server, fd, way);
+	if (client)
+		lv_client_unref(client);
+	return client != NULL;
 }
 
 void libvirt_listen(LibvirtServer *server, int fd, LibvirtWay way)
@@ -201,9 +218,17 @@ void libvirt_take_poll(LibvirtServer *server)
 	lv_turn_take_poll(server->turn);
 }
 
+/* Who has just connected has most often asked something, too: that spares a turn of the main loop. */
 static gboolean serve(gpointer owner, int fd, int way)
 {
-	return libvirt_serve(owner, fd, (LibvirtWay)way);
+	LibvirtServer *server = owner;
+	LvClient *client = let_in(server, fd, (LibvirtWay)way);
+	if (!client)
+		return FALSE;
+	if (client->server && !client->login)
+		lv_turn_serve(server->turn, client);
+	lv_client_unref(client);
+	return TRUE;
 }
 
 static Listeners *make_listeners(LibvirtServer *server)

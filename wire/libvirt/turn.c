@@ -55,7 +55,6 @@ void lv_turn_watch(LvTurn *turn, LvClient *client, gboolean is_new)
 void lv_turn_forget(LvTurn *turn, LvClient *client)
 {
 	epoll_ctl(turn->epoll, EPOLL_CTL_DEL, client->fd, NULL);
-	turn->changed = TRUE;
 	if (turn->in_round)
 		g_ptr_array_add(turn->closed, client);
 	else
@@ -74,6 +73,13 @@ static void round_end(LvTurn *turn)
 {
 	turn->in_round = FALSE;
 	g_ptr_array_set_size(turn->closed, 0);
+}
+
+void lv_turn_serve(LvTurn *turn, LvClient *client)
+{
+	round_begin(turn);
+	lv_client_ready(client, EPOLLIN);
+	round_end(turn);
 }
 
 /* Serves those who are ready now. Returns how many those were. */

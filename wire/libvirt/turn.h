@@ -17,6 +17,8 @@ void lv_turn_take_poll(LvTurn *turn);
 void lv_turn_watch(LvTurn *turn, LvClient *client, gboolean is_new);
 /* Not any more; takes over a reference of @client, which goes when nobody is served. */
 void lv_turn_forget(LvTurn *turn, LvClient *client);
+/* Serves @client, who has just come, as if it were ready. Not from within a round. */
+void lv_turn_serve(LvTurn *turn, LvClient *client);
 /* When the clients that are being served were found ready, else now; monotonic. */
 gint64 lv_turn_time(const LvTurn *turn);
 /* Something may have got new sources: the main loop looks before it waits. */
