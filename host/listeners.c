@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define LATER_MS 200
+#define TELL_SECONDS 30 /* that clients wait is said once in so long */
 
 typedef struct Listener {
 	Listeners *all;
@@ -20,7 +21,9 @@ struct Listeners {
 	ListenersOwner owner;
 	GPtrArray *sockets; /* of Listener */
 	guint later;	    /* the timer that tries again */
-	gboolean told;	    /* that there is nothing to accept with */
+	gboolean waits;	    /* there is nothing to accept with */
+	gint64 told;	    /* when that was said, monotonic; 0: never */
+	guint untold;	    /* how often it came about since then */
 };
 
 static void listener_free(gpointer data)
@@ -39,13 +42,28 @@ static gboolean on_later(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-/* The host has no descriptors or memory for those who wait, who would wake us all the time. It is said once
- * until somebody gets in again. */
+/* Where clients come and go, each that goes lets another one in, and the next one waits. */
+static void tell(Listeners *listeners, int errnum)
+{
+	gint64 now = g_get_monotonic_time();
+	if (listeners->told && now - listeners->told < TELL_SECONDS * G_TIME_SPAN_SECOND) {
+		listeners->untold++;
+		return;
+	}
+	g_autofree char *more = listeners->untold ?
+		g_strdup_printf(" (and %u more times since this was said last)", listeners->untold) : NULL;
+	log_warning(listeners->owner.name, "clients wait until others go: %s%s", g_strerror(errnum),
+		    more ? more : "");
+	listeners->told = now;
+	listeners->untold = 0;
+}
+
+/* The host has no descriptors or memory for those who wait, who would wake us all the time. */
 static void wait_a_while(Listeners *listeners, int errnum)
 {
-	if (!listeners->told)
-		log_warning(listeners->owner.name, "clients wait: %s", g_strerror(errnum));
-	listeners->told = TRUE;
+	if (!listeners->waits)
+		tell(listeners, errnum);
+	listeners->waits = TRUE;
 	if (!listeners->later)
 		listeners->later = g_timeout_add(LATER_MS, on_later, listeners);
 }
@@ -60,7 +78,7 @@ static gboolean let_in(const Listener *listener, gboolean *later)
 		wait_a_while(listener->all, errno);
 	if (fd < 0)
 		return FALSE;
-	listener->all->told = FALSE;
+	listener->all->waits = FALSE;
 	owner->serve(owner->owner, fd, listener->kind);
 	return TRUE;
 }

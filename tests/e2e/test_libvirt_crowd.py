@@ -82,8 +82,8 @@ def test_more_than_descriptors(daemon):
     wait_until(lambda: descriptors(daemon) <= before + 2, 60, "their descriptors are closed")
     assert is_served(Raw(daemon).open())
     resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (soft, hard))
-    # said each time that descriptors were there in between, and not all the time: it was 200,000 lines
-    assert (daemon.said() or "").count("clients wait") < 2000
+    # once in half a minute, however often it comes about: it was 200,000 lines
+    assert 0 < daemon.said().count("clients wait") < 20
 
 
 def test_a_stopped_qemu_under_a_hundred_clients(daemon):
