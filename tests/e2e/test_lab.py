@@ -17,5 +17,7 @@ def test_lab():
     guest_files("lab")
     done = subprocess.run([ROOT / "tests/lab/boot", PLAIN, *SCRIPTS], text=True, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if "==== " not in done.stdout:  # no script was reached
+        pytest.skip(f"the lab does not boot here: {done.stdout[-2000:]}")
     assert done.returncode == 0, done.stdout[-12000:]
     print(done.stdout)
