@@ -43,7 +43,7 @@ static GHashTable *defined_names(void)
 		g_auto(ManagerWork) work = { 0 };
 		g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
 		manager_work_init(&work, "", NULL);
-		if (managers[i]->present(""))
+		if (manager_present(managers[i], ""))
 			managers[i]->names(&work, names);
 		for (guint k = 0; k < names->len; k++)
 			g_hash_table_add(all, g_strdup(names->pdata[k]));

@@ -553,7 +553,7 @@ gboolean hostnet_begin(Core *core, GError **error)
 		g_auto(ManagerWork) work = { 0 };
 		g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
 		manager_work_init(&work, "", NULL);
-		if (managers[i]->present(""))
+		if (manager_present(managers[i], ""))
 			managers[i]->paths(&work, paths);
 		for (guint k = 0; ok && k < paths->len; k++)
 			ok = change_note_file(change, paths->pdata[k], error);

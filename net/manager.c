@@ -15,6 +15,12 @@
 /* Where several are at work, the one that says that an interface is its own comes first. */
 const NetManager *const managers[] = { &manager_networkd, &manager_nm, &manager_ifupdown, NULL };
 
+gboolean manager_present(const NetManager *manager, const char *root)
+{
+	g_autofree char *path = g_strconcat(root, manager->sign, NULL);
+	return access(path, R_OK) == 0 && (!manager->tool || manager_has_tool(manager->tool));
+}
+
 const NetManager *manager_find(const char *name)
 {
 	for (guint i = 0; managers[i]; i++)
@@ -26,7 +32,7 @@ const NetManager *manager_find(const char *name)
 const NetManager *manager_of(ManagerWork *work, const LinkInfo *link)
 {
 	for (guint i = 0; managers[i]; i++)
-		if (managers[i]->present(work->root) && managers[i]->manages(work, link))
+		if (manager_present(managers[i], work->root) && managers[i]->manages(work, link))
 			return managers[i];
 	return NULL;
 }
@@ -35,7 +41,7 @@ const NetManager *manager_having(ManagerWork *work, const char *name)
 {
 	for (guint i = 0; managers[i]; i++) {
 		g_autofree char *kept = NULL;
-		if (!managers[i]->present(work->root))
+		if (!manager_present(managers[i], work->root))
 			continue;
 		g_autoptr(HostIf) iface = managers[i]->read(work, name, NULL, &kept, NULL);
 		if (iface)
@@ -47,7 +53,7 @@ const NetManager *manager_having(ManagerWork *work, const char *name)
 const NetManager *manager_of_host(const char *root, GError **error)
 {
 	for (guint i = 0; managers[i]; i++)
-		if (managers[i]->present(root))
+		if (manager_present(managers[i], root))
 			return managers[i];
 	fail(error, LODGE_ERROR_UNSUPPORTED,
 	     "nothing on this host configures its interfaces: neither NetworkManager nor systemd-networkd "

@@ -26,8 +26,8 @@ typedef struct ManagerWork {
 typedef struct NetManager {
 	const char *name;
 	gboolean sets_addresses; /* its command sets them, and fails where they are there already */
-	/* Whether it is at work on this host at all. */
-	gboolean (*present)(const char *root);
+	const char *sign; /* a path that is there where it is at work */
+	const char *tool; /* a program that is there, too; NULL: none */
 	/* Whether it looks after this interface. */
 	gboolean (*manages)(ManagerWork *work, const LinkInfo *link);
 	/* Names of what it has a definition of, ports of others left out: char *, added to @names. */
@@ -55,6 +55,8 @@ extern const NetManager manager_networkd, manager_nm, manager_ifupdown;
 /* All of them, NULL at the end. */
 extern const NetManager *const managers[];
 
+/* Whether it is at work on this host at all. */
+gboolean manager_present(const NetManager *manager, const char *root);
 /* The manager of that name; NULL: none. */
 const NetManager *manager_find(const char *name);
 /* Which looks after @link; NULL: none. */

@@ -119,12 +119,6 @@ static GPtrArray *files_of(ManagerWork *work)
 	return files;
 }
 
-static gboolean present(const char *root)
-{
-	g_autofree char *path = g_strconcat(root, MAIN, NULL);
-	return access(path, R_OK) == 0 && manager_has_tool("ifup");
-}
-
 /* ---- stanzas ---- */
 
 static gboolean is_iface(const Line *line, const char *name)
@@ -720,7 +714,8 @@ static gboolean take(const char *name, G_GNUC_UNUSED const GPtrArray *ports, GEr
 const NetManager manager_ifupdown = {
 	.name = "ifupdown",
 	.sets_addresses = TRUE,
-	.present = present,
+	.sign = MAIN,
+	.tool = "ifup",
 	.manages = manages,
 	.names = names,
 	.read = read_definition,

@@ -25,12 +25,6 @@ static char *own_path(const char *name, const char *suffix)
 	return g_strconcat(FOLDER "/" PREFIX, name, suffix, NULL);
 }
 
-static gboolean present(const char *root)
-{
-	g_autofree char *path = g_strconcat(root, STATE, NULL);
-	return access(path, F_OK) == 0;
-}
-
 /* What networkd itself says of a link. */
 static GPtrArray *state_of(const ManagerWork *work, const LinkInfo *link)
 {
@@ -684,7 +678,7 @@ static gboolean take(const char *name, const GPtrArray *ports, GError **error)
 
 const NetManager manager_networkd = {
 	.name = "systemd-networkd",
-	.present = present,
+	.sign = STATE,
 	.manages = manages,
 	.names = names,
 	.read = read_definition,

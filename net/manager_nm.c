@@ -21,12 +21,6 @@ static char *own_path(const char *name)
 	return g_strconcat(FOLDER "/" PREFIX, name, SUFFIX, NULL);
 }
 
-static gboolean present(const char *root)
-{
-	g_autofree char *path = g_strconcat(root, DEVICES, NULL);
-	return access(path, F_OK) == 0;
-}
-
 /* What it says of a device, while it runs. */
 static GPtrArray *state_of(const ManagerWork *work, const LinkInfo *link)
 {
@@ -486,7 +480,7 @@ static gboolean take(const char *name, const GPtrArray *ports, GError **error)
 
 const NetManager manager_nm = {
 	.name = "NetworkManager",
-	.present = present,
+	.sign = DEVICES,
 	.manages = manages,
 	.names = names,
 	.read = read_definition,

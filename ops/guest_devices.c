@@ -1,7 +1,7 @@
 /* Verbs that show a guest's disks, interfaces, screens and terminals, and what QEMU and the host count
  * for them. Names, options and texts are virsh's, so that scripts that parse them go on working.
  * Neighbours: guest_show.c shows the guest as a whole; guest_tune.c changes what it may use. */
-#include "core/stats.h"
+#include "ops/use.h"
 #include "base/fd.h"
 #include "host/netdev.h"
 #include "image/format.h"
@@ -258,34 +258,6 @@ static gboolean domblkinfo(OpCall *call, GError **error)
 
 /* ---- counters ---- */
 
-typedef gboolean (*FillFn)(OpCall *call, const Guest *live, const GuestUse *use, GError **error);
-
-typedef struct Filling {
-	OpCall *call;
-	FillFn fill;
-} Filling;
-
-static void on_use(const GuestUse *use, const GError *error, gpointer data)
-{
-	Filling *filling = data;
-	OpCall *call = filling->call;
-	GError *why = NULL;
-	g_autoptr(Definition) live = use ? running(call, &why) : NULL;
-	if (live)
-		filling->fill(call, live->guest, use, &why);
-	op_finish(call, why || live ? why : g_error_copy(error));
-	g_free(filling);
-}
-
-/* For OP_LATER verbs: asks for @what and has @fill answer. */
-static gboolean fill_later(OpCall *call, guint what, FillFn fill)
-{
-	Filling *filling = g_new(Filling, 1);
-	*filling = (Filling){ call, fill };
-	core_guest_use(call->guest, what, on_use, filling);
-	return TRUE;
-}
-
 typedef struct DeviceArgs {
 	ShapeHead head;
 	char *device;
@@ -361,7 +333,7 @@ static gboolean fill_blkstat(OpCall *call, const Guest *live, const GuestUse *us
 
 static gboolean domblkstat(OpCall *call, G_GNUC_UNUSED GError **error)
 {
-	return fill_later(call, ENGINE_STATS_BLOCKS, fill_blkstat);
+	return op_fill_from_use(call, ENGINE_STATS_BLOCKS, fill_blkstat);
 }
 
 static const Row ifstat_rows[] = {
@@ -493,7 +465,7 @@ static gboolean fill_blkerror(OpCall *call, const Guest *live, const GuestUse *u
 
 static gboolean domblkerror(OpCall *call, G_GNUC_UNUSED GError **error)
 {
-	return fill_later(call, ENGINE_STATS_BLOCKS, fill_blkerror);
+	return op_fill_from_use(call, ENGINE_STATS_BLOCKS, fill_blkerror);
 }
 
 /* ---- vncdisplay, domdisplay, ttyconsole ---- */

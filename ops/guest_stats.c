@@ -1,5 +1,5 @@
 /* Verbs that ask QEMU and the host what one guest uses. */
-#include "core/stats.h"
+#include "ops/use.h"
 #include "ops/families.h"
 
 #include <sched.h>
@@ -7,35 +7,6 @@
 
 #define GUEST_READ(lane_)                                                                          \
 	.family = "Guests", .target = OP_ON_GUEST, .method = "GET", .perm = OP_PERM_READ, .lane = lane_
-
-/* ---- shared ---- */
-
-/* Fills the result of @call from @use. */
-typedef gboolean (*FillFn)(OpCall *call, const GuestUse *use, GError **error);
-
-typedef struct Filling {
-	OpCall *call;
-	FillFn fill;
-} Filling;
-
-static void on_use(const GuestUse *use, const GError *error, gpointer data)
-{
-	Filling *filling = data;
-	GError *why = use ? NULL : g_error_copy(error);
-	if (use)
-		filling->fill(filling->call, use, &why);
-	op_finish(filling->call, why);
-	g_free(filling);
-}
-
-/* For OP_LATER verbs: asks for @what and has @fill answer. */
-static gboolean fill_later(OpCall *call, guint what, FillFn fill)
-{
-	Filling *filling = g_new(Filling, 1);
-	*filling = (Filling){ call, fill };
-	core_guest_use(call->guest, what, on_use, filling);
-	return TRUE;
-}
 
 /* ---- usage: asked for most often, and so nothing but numbers ---- */
 
@@ -88,7 +59,7 @@ static const Row memory_rows[] = {
 };
 static const Shape memory_shape = SHAPE("guest-memory", Memory, memory_rows);
 
-static gboolean fill_memory(OpCall *call, const GuestUse *use, G_GNUC_UNUSED GError **error)
+static void fill_memory(OpCall *call, const GuestUse *use)
 {
 	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
 	Memory *result = call->result;
@@ -104,7 +75,6 @@ static gboolean fill_memory(OpCall *call, const GuestUse *use, G_GNUC_UNUSED GEr
 	if (!result->actual.set)
 		result->actual = OPT_UINT(snap->memory);
 	result->rss = OPT_UINT(use->resident);
-	return TRUE;
 }
 
 /* Where the engine says nothing, the host still knows something. */
@@ -114,7 +84,7 @@ static void on_memory(const GuestUse *use, const GError *error, gpointer data)
 	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
 	Memory *result = call->result;
 	if (use) {
-		fill_memory(call, use, NULL);
+		fill_memory(call, use);
 	} else if (snap->live) {
 		result->actual = OPT_UINT(opt_uint_or(snap->live->guest->current_memory, snap->memory));
 		result->rss = OPT_UINT(process_resident(snap->pid));
@@ -184,12 +154,11 @@ static void fill_block(Block *block, const EngineBlock *counted)
 }
 
 /* With no name, of all disks together. */
-static gboolean fill_blkstat(OpCall *call, const GuestUse *use, GError **error)
+static gboolean fill_blkstat(OpCall *call, const Guest *live, const GuestUse *use, GError **error)
 {
 	const char *name = ((const BlockArgs *)call->args)->device;
-	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
 	gboolean all = !name || !*name, found = all;
-	const Disk *disk = snap->live && !all ? find_disk(snap->live->guest, name) : NULL;
+	const Disk *disk = all ? NULL : find_disk(live, name);
 	for (guint i = 0; i < use->engine->blocks->len; i++) {
 		const EngineBlock *block = g_ptr_array_index(use->engine->blocks, i);
 		if (!block->layers->len || (!all && (!disk || g_strcmp0(block->alias, disk->info.alias))))
@@ -197,12 +166,12 @@ static gboolean fill_blkstat(OpCall *call, const GuestUse *use, GError **error)
 		fill_block(call->result, block);
 		found = TRUE;
 	}
-	return found || fail(error, LODGE_ERROR_INVALID, "guest \"%s\" has no disk \"%s\"", snap->name, name);
+	return found || fail(error, LODGE_ERROR_INVALID, "guest \"%s\" has no disk \"%s\"", live->name, name);
 }
 
 static gboolean blkstat(OpCall *call, G_GNUC_UNUSED GError **error)
 {
-	return fill_later(call, ENGINE_STATS_BLOCKS, fill_blkstat);
+	return op_fill_from_use(call, ENGINE_STATS_BLOCKS, fill_blkstat);
 }
 
 /* ---- vcpuinfo ---- */
@@ -242,7 +211,8 @@ static char *affinity_of(pid_t tid)
 	return text;
 }
 
-static gboolean fill_vcpuinfo(OpCall *call, const GuestUse *use, G_GNUC_UNUSED GError **error)
+static gboolean fill_vcpuinfo(OpCall *call, G_GNUC_UNUSED const Guest *live, const GuestUse *use,
+			    G_GNUC_UNUSED GError **error)
 {
 	VcpuList *result = call->result;
 	for (guint i = 0; i < use->vcpus->len; i++) {
@@ -259,7 +229,7 @@ static gboolean fill_vcpuinfo(OpCall *call, const GuestUse *use, G_GNUC_UNUSED G
 
 static gboolean vcpuinfo(OpCall *call, G_GNUC_UNUSED GError **error)
 {
-	return fill_later(call, ENGINE_STATS_VCPUS, fill_vcpuinfo);
+	return op_fill_from_use(call, ENGINE_STATS_VCPUS, fill_vcpuinfo);
 }
 
 static const Op ops[] = {
