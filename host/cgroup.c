@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 
 #include "base/error.h"
@@ -22,6 +23,9 @@ const EnumTable cgroup_kinds = ENUM_TABLE("cgroup kind", "none", "v1", "v2");
  */
 static const char *const wanted[] = { "cpu",   "cpuacct", "memory", "pids",
 				      "blkio", "freezer", "io",	    "name=systemd" };
+/* Not joined before it is needed: a group of it in version 1 keeps processors that the host takes away for
+ * a moment away for good. Version 2 has no such fault. */
+#define NODES "cpuset"
 
 /* One hierarchy: version 1 has one per controller or group of them. */
 typedef struct Hierarchy {
@@ -34,11 +38,13 @@ struct CgroupTree {
 	char *why_not;
 	char *controllers;
 	GPtrArray *hierarchies; /* of Hierarchy */
+	char *nodes_dir; /* version 1: the tree's folder in the hierarchy of cpuset, not made yet; or NULL */
 };
 
 struct Cgroup {
 	CgroupKind kind;
 	GPtrArray *hierarchies; /* of Hierarchy: its own folders */
+	char *nodes_dir;	/* version 1: its folder that bounds NUMA nodes, made where it is needed; or NULL */
 	GStrv join;		/* version 1: the `tasks` files */
 	int fd;			/* version 2: the folder; -1 */
 };
@@ -152,6 +158,15 @@ static gboolean is_wanted(const char *controllers)
 	return FALSE;
 }
 
+static void find_nodes(CgroupTree *tree, const char *controllers, const char *own, const char *name,
+		       const char *mountinfo)
+{
+	g_autoptr(GPtrArray) one = g_ptr_array_new_with_free_func(hierarchy_free);
+	add_hierarchy(one, controllers, own, name, mountinfo);
+	if (one->len)
+		tree->nodes_dir = g_strdup(((Hierarchy *)g_ptr_array_index(one, 0))->dir);
+}
+
 /* Version 1 where any of its controllers is mounted, for then version 2 cannot have them. */
 static void find_hierarchies(CgroupTree *tree, const char *name)
 {
@@ -168,6 +183,8 @@ static void find_hierarchies(CgroupTree *tree, const char *name)
 		controllers++;
 		if (!*controllers)
 			unified = path;
+		else if (has_word(controllers, NODES, ","))
+			find_nodes(tree, controllers, path, name, mountinfo);
 		else if (is_wanted(controllers))
 			add_hierarchy(tree->hierarchies, controllers, path, name, mountinfo);
 	}
@@ -186,7 +203,7 @@ static void hand_down(const char *dir)
 	g_autofree char *has = get(dir, "cgroup.controllers");
 	g_auto(GStrv) words = g_strsplit(has ? has : "", " ", -1);
 	for (char **word = words; *word; word++) {
-		if (!is_wanted(*word))
+		if (!is_wanted(*word) && !g_str_equal(*word, NODES))
 			continue;
 		g_autofree char *text = g_strdup_printf("+%s", *word);
 		put(dir, "cgroup.subtree_control", text);
@@ -271,6 +288,9 @@ void cgroup_tree_free(CgroupTree *tree)
 		return;
 	for (guint i = 0; i < tree->hierarchies->len; i++)
 		rmdir(((Hierarchy *)g_ptr_array_index(tree->hierarchies, i))->dir);
+	if (tree->nodes_dir)
+		rmdir(tree->nodes_dir);
+	g_free(tree->nodes_dir);
 	g_ptr_array_unref(tree->hierarchies);
 	g_free(tree->controllers);
 	g_free(tree->why_not);
@@ -307,6 +327,8 @@ Cgroup *cgroup_make(const CgroupTree *tree, const char *guest, GError **error)
 	g_autoptr(GStrvBuilder) join = g_strv_builder_new();
 	g_autofree char *name =
 		g_strconcat("guest-", guest, NULL); /* no clash with the files there */
+	if (tree->kind == CGROUP_V1 && tree->nodes_dir)
+		cgroup->nodes_dir = g_build_filename(tree->nodes_dir, name, NULL);
 	for (guint i = 0; i < tree->hierarchies->len; i++) {
 		const Hierarchy *above = g_ptr_array_index(tree->hierarchies, i);
 		Hierarchy *own = g_new(Hierarchy, 1);
@@ -338,6 +360,7 @@ void cgroup_free(Cgroup *cgroup)
 		return;
 	fd_clear(&cgroup->fd);
 	g_ptr_array_unref(cgroup->hierarchies);
+	g_free(cgroup->nodes_dir);
 	g_strfreev(cgroup->join);
 	g_free(cgroup);
 }
@@ -352,6 +375,8 @@ void cgroup_apply(const Cgroup *cgroup, Spawn *how)
 
 gboolean cgroup_remove(const Cgroup *cgroup, GError **error)
 {
+	if (cgroup->nodes_dir)
+		rmdir(cgroup->nodes_dir);
 	for (guint i = 0; i < cgroup->hierarchies->len; i++) {
 		const Hierarchy *own = g_ptr_array_index(cgroup->hierarchies, i);
 		if (rmdir(own->dir) == 0 || errno == ENOENT)
@@ -367,22 +392,26 @@ gboolean cgroup_remove(const Cgroup *cgroup, GError **error)
 /* ---- bounds ---- */
 
 /* How a number is written. */
-typedef enum Form { FORM_PLAIN, FORM_WEIGHT, FORM_PERIOD, FORM_QUOTA } Form;
+typedef enum Form { FORM_PLAIN, FORM_WEIGHT, FORM_PERIOD, FORM_QUOTA, FORM_SWAP } Form;
 
 static const struct {
 	const char *controller;
-	const char *v1, *v2;	/* files */
-	const char *unbound_v1; /* how version 1 says that there is no bound; version 2: "max" */
+	const char *v1, *v2;	   /* files */
+	const char *v1_or, *v2_or; /* where the host has not those; NULL: there are no others */
+	const char *unbound_v1;	   /* how version 1 says that there is no bound; version 2: "max" */
 	Form v2_form;
 } knobs[] = {
-	[CGROUP_CPU_SHARES] = { "cpu", "cpu.shares", "cpu.weight", NULL, FORM_WEIGHT },
-	[CGROUP_CPU_PERIOD] = { "cpu", "cpu.cfs_period_us", "cpu.max", NULL, FORM_PERIOD },
-	[CGROUP_CPU_QUOTA] = { "cpu", "cpu.cfs_quota_us", "cpu.max", "-1", FORM_QUOTA },
-	[CGROUP_MEMORY_HARD] = { "memory", "memory.limit_in_bytes", "memory.max", "-1",
-				 FORM_PLAIN },
-	[CGROUP_MEMORY_SOFT] = { "memory", "memory.soft_limit_in_bytes", "memory.high", "-1",
-				 FORM_PLAIN },
-	[CGROUP_PIDS] = { "pids", "pids.max", "pids.max", "max", FORM_PLAIN },
+	[CGROUP_CPU_SHARES] = { "cpu", "cpu.shares", "cpu.weight", .v2_form = FORM_WEIGHT },
+	[CGROUP_CPU_PERIOD] = { "cpu", "cpu.cfs_period_us", "cpu.max", .v2_form = FORM_PERIOD },
+	[CGROUP_CPU_QUOTA] = { "cpu", "cpu.cfs_quota_us", "cpu.max", .unbound_v1 = "-1",
+			       .v2_form = FORM_QUOTA },
+	[CGROUP_MEMORY_HARD] = { "memory", "memory.limit_in_bytes", "memory.max", .unbound_v1 = "-1" },
+	[CGROUP_MEMORY_SOFT] = { "memory", "memory.soft_limit_in_bytes", "memory.high",
+				 .unbound_v1 = "-1" },
+	[CGROUP_MEMORY_SWAP] = { "memory", "memory.memsw.limit_in_bytes", "memory.swap.max",
+				 .unbound_v1 = "-1", .v2_form = FORM_SWAP },
+	[CGROUP_IO_WEIGHT] = { "io", "blkio.weight", "io.weight", "blkio.bfq.weight", "io.bfq.weight" },
+	[CGROUP_PIDS] = { "pids", "pids.max", "pids.max", .unbound_v1 = "max" },
 };
 
 static char *write_v2(const char *dir, Form form, guint64 value)
@@ -397,24 +426,146 @@ static char *write_v2(const char *dir, Form form, guint64 value)
 			*blank = '\0';
 		return g_strdup_printf("%s %" G_GUINT64_FORMAT, blank ? now : "max", value);
 	}
+	if (form == FORM_SWAP && value != G_MAXUINT64) { /* version 2 counts swap alone */
+		g_autofree char *memory = get(dir, "memory.max");
+		guint64 own = memory ? g_ascii_strtoull(memory, NULL, 10) : 0;
+		value = value > own ? value - own : 0;
+	}
 	return value == G_MAXUINT64 ? g_strdup("max")
 				    : g_strdup_printf("%" G_GUINT64_FORMAT, value);
 }
 
+/* Version 1 calls it otherwise. */
+static const char *controller_name(const Cgroup *cgroup, const char *v2)
+{
+	return cgroup->kind == CGROUP_V1 && g_str_equal(v2, "io") ? "blkio" : v2;
+}
+
+/* The folder with one of the files @a and @b (NULL: none), *@file that one; NULL with UNSUPPORTED. */
+static const char *knob_dir(const Cgroup *cgroup, const char *controller, const char *a, const char *b,
+			    const char **file, GError **error)
+{
+	const char *own = controller_name(cgroup, controller);
+	const char *dir = dir_with(cgroup->hierarchies, own), *files[] = { a, b };
+	for (guint i = 0; dir && i < G_N_ELEMENTS(files) && files[i]; i++) {
+		g_autofree char *path = g_build_filename(dir, files[i], NULL);
+		*file = files[i];
+		if (access(path, F_OK) == 0)
+			return dir;
+	}
+	if (dir)
+		fail(error, LODGE_ERROR_UNSUPPORTED, "this host's control groups have no %s", a);
+	else
+		fail(error, LODGE_ERROR_UNSUPPORTED, "this host has no control groups for \"%s\"", own);
+	return NULL;
+}
+
 gboolean cgroup_set(const Cgroup *cgroup, CgroupKnob knob, guint64 value, GError **error)
 {
-	const char *dir = dir_with(cgroup->hierarchies, knobs[knob].controller);
-	const char *file = cgroup->kind == CGROUP_V2 ? knobs[knob].v2 : knobs[knob].v1;
-	g_autofree char *path = dir ? g_build_filename(dir, file, NULL) : NULL;
-	if (!path || access(path, F_OK))
-		return fail(error, LODGE_ERROR_UNSUPPORTED,
-			    "this host has no control groups for \"%s\"", knobs[knob].controller);
-	g_autofree char *text = cgroup->kind == CGROUP_V2
-					? write_v2(dir, knobs[knob].v2_form, value)
+	gboolean v2 = cgroup->kind == CGROUP_V2;
+	const char *file, *dir = knob_dir(cgroup, knobs[knob].controller, v2 ? knobs[knob].v2 : knobs[knob].v1,
+					  v2 ? knobs[knob].v2_or : knobs[knob].v1_or, &file, error);
+	if (!dir)
+		return FALSE;
+	g_autofree char *text = v2 ? write_v2(dir, knobs[knob].v2_form, value)
 				: value == G_MAXUINT64 && knobs[knob].unbound_v1
 					? g_strdup(knobs[knob].unbound_v1)
 					: g_strdup_printf("%" G_GUINT64_FORMAT, value);
-	return put(dir, file, text) || fail_errno(error, errno, "%s: cannot set %s", path, text);
+	return put(dir, file, text) || fail_errno(error, errno, "%s/%s: cannot set %s", dir, file, text);
+}
+
+/* ---- disks ---- */
+
+static const struct {
+	const char *v1, *v1_or, *v2, *v2_or;
+	const char *key; /* of version 2; NULL: the number alone */
+} disk_knobs[] = {
+	[CGROUP_DISK_WEIGHT] = { "blkio.weight_device", "blkio.bfq.weight_device", "io.weight",
+				 "io.bfq.weight", NULL },
+	[CGROUP_DISK_READ_BYTES] = { "blkio.throttle.read_bps_device", NULL, "io.max", NULL, "rbps" },
+	[CGROUP_DISK_WRITE_BYTES] = { "blkio.throttle.write_bps_device", NULL, "io.max", NULL, "wbps" },
+	[CGROUP_DISK_READ_IOPS] = { "blkio.throttle.read_iops_device", NULL, "io.max", NULL, "riops" },
+	[CGROUP_DISK_WRITE_IOPS] = { "blkio.throttle.write_iops_device", NULL, "io.max", NULL, "wiops" },
+};
+
+/* "8:0 1000", "8:0 rbps=max"; the caller frees. */
+static char *disk_line(const Cgroup *cgroup, CgroupDisk knob, dev_t device, guint64 value)
+{
+	g_autofree char *number = g_strdup_printf("%" G_GUINT64_FORMAT, value);
+	gboolean v2 = cgroup->kind == CGROUP_V2;
+	const char *key = v2 ? disk_knobs[knob].key : NULL;
+	const char *none = key ? "max" : v2 ? "default" : "0";
+	return g_strdup_printf("%u:%u %s%s%s", major(device), minor(device), key ? key : "", key ? "=" : "",
+			       value ? number : none);
+}
+
+gboolean cgroup_set_disk(const Cgroup *cgroup, CgroupDisk knob, const char *device, guint64 value,
+			 GError **error)
+{
+	gboolean v2 = cgroup->kind == CGROUP_V2;
+	struct stat st;
+	if (stat(device, &st) < 0)
+		return fail(error, LODGE_ERROR_INVALID, "disk %s of the host: %s", device, g_strerror(errno));
+	if (!S_ISBLK(st.st_mode))
+		return fail(error, LODGE_ERROR_INVALID, "%s is no disk of the host (a block device)", device);
+	const char *file, *dir = knob_dir(cgroup, "io", v2 ? disk_knobs[knob].v2 : disk_knobs[knob].v1,
+					  v2 ? disk_knobs[knob].v2_or : disk_knobs[knob].v1_or, &file, error);
+	if (!dir)
+		return FALSE;
+	g_autofree char *line = disk_line(cgroup, knob, st.st_rdev, value);
+	return put(dir, file, line) ||
+	       fail_errno(error, errno, "%s/%s: cannot set %s for %s", dir, file, line, device);
+}
+
+/* ---- NUMA nodes ---- */
+
+static gboolean inherit(const char *dir, const char *above, const char *file)
+{
+	g_autofree char *own = get(dir, file), *theirs = own && !*own ? get(above, file) : NULL;
+	return own && (*own || (theirs && put(dir, file, theirs)));
+}
+
+/* A new group of version 1 has no processors and no nodes; nothing can join it then. */
+static gboolean make_nodes_dir(const char *dir)
+{
+	g_autofree char *above = g_path_get_dirname(dir);
+	return (mkdir(dir, 0755) == 0 || errno == EEXIST) && inherit(dir, above, "cpuset.cpus") &&
+	       inherit(dir, above, "cpuset.mems");
+}
+
+/* The group's processes are in it, and those that come later will be. */
+static gboolean join_nodes(Cgroup *cgroup, GError **error)
+{
+	g_autofree char *above = g_path_get_dirname(cgroup->nodes_dir);
+	g_autofree char *tasks = g_build_filename(cgroup->nodes_dir, "tasks", NULL);
+	if (!make_nodes_dir(above) || !make_nodes_dir(cgroup->nodes_dir))
+		return fail_errno(error, errno, "%s: cannot make the control group", cgroup->nodes_dir);
+	put(cgroup->nodes_dir, "cpuset.memory_migrate", "1");
+	if (!g_strv_contains((const char *const *)cgroup->join, tasks)) {
+		g_autoptr(GStrvBuilder) join = g_strv_builder_new();
+		g_strv_builder_addv(join, (const char **)cgroup->join);
+		g_strv_builder_add(join, tasks);
+		g_strfreev(cgroup->join);
+		cgroup->join = g_strv_builder_end(join);
+	}
+	g_autoptr(GArray) pids = cgroup_pids(cgroup);
+	for (guint i = 0; i < pids->len; i++) {
+		g_autofree char *pid = g_strdup_printf("%d", g_array_index(pids, pid_t, i));
+		if (!put(cgroup->nodes_dir, "cgroup.procs", pid) && errno != ESRCH)
+			return fail_errno(error, errno, "%s: process %s cannot join", cgroup->nodes_dir, pid);
+	}
+	return TRUE;
+}
+
+gboolean cgroup_set_nodes(Cgroup *cgroup, const char *nodes, GError **error)
+{
+	const char *dir = cgroup->kind == CGROUP_V1 ? cgroup->nodes_dir : dir_with(cgroup->hierarchies, NODES);
+	g_autofree char *file = dir ? g_build_filename(dir, "cpuset.mems", NULL) : NULL;
+	if (!dir || (cgroup->kind == CGROUP_V2 && access(file, F_OK)))
+		return fail(error, LODGE_ERROR_UNSUPPORTED, "this host has no control groups for \"%s\"", NODES);
+	if (cgroup->kind == CGROUP_V1 && !join_nodes(cgroup, error))
+		return FALSE;
+	return put(dir, "cpuset.mems", nodes) || fail_errno(error, errno, "%s: cannot set %s", file, nodes);
 }
 
 /* ---- what is in it ---- */

@@ -44,11 +44,30 @@ typedef enum CgroupKnob {
 	CGROUP_CPU_QUOTA,   /* microseconds per period; G_MAXUINT64: no bound */
 	CGROUP_MEMORY_HARD, /* bytes; G_MAXUINT64: no bound */
 	CGROUP_MEMORY_SOFT, /* bytes; G_MAXUINT64: no bound */
+	CGROUP_MEMORY_SWAP, /* bytes of memory and swap together; as above; after the hard bound */
+	CGROUP_IO_WEIGHT,   /* share of the host's disks, 1..1000; what nobody set is 100 */
 	CGROUP_PIDS,	    /* processes and threads; G_MAXUINT64: no bound */
 } CgroupKnob;
 
 /* UNSUPPORTED where the host has no such controller. Any thread. */
 gboolean cgroup_set(const Cgroup *cgroup, CgroupKnob knob, guint64 value, GError **error);
+
+/* What one disk of the host may do for a group; as libvirt counts: per second. */
+typedef enum CgroupDisk {
+	CGROUP_DISK_WEIGHT, /* 1..1000 */
+	CGROUP_DISK_READ_BYTES,
+	CGROUP_DISK_WRITE_BYTES,
+	CGROUP_DISK_READ_IOPS,
+	CGROUP_DISK_WRITE_IOPS,
+} CgroupDisk;
+
+/* Bounds what the group does to the disk @device ("/dev/sda"); 0: no bound. INVALID where that is no disk,
+ * UNSUPPORTED where the host has no such controller. Any thread. */
+gboolean cgroup_set_disk(const Cgroup *cgroup, CgroupDisk knob, const char *device, guint64 value,
+			 GError **error);
+/* Lets the group's processes, also those that join later, have memory of the NUMA nodes @nodes ("0-1,3")
+ * only; what they have moves there. UNSUPPORTED where the host has no such controller. One thread at a time. */
+gboolean cgroup_set_nodes(Cgroup *cgroup, const char *nodes, GError **error);
 
 typedef struct CgroupUse {
 	OptUint cpu_ns;	      /* processor time used so far, nanoseconds */

@@ -10,6 +10,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ON_GUEST(perm_, lane_)                                                                     \
 	.family = "Limits", .target = OP_ON_GUEST, .method = "POST", .perm = perm_, .lane = lane_
@@ -83,6 +84,9 @@ static gboolean parse_size(const char *text, guint64 *bytes, GError **error)
 static gboolean edit_memtune(Guest *guest, gpointer data, GError **error)
 {
 	const MemtuneArgs *args = data;
+	if (args->min_guarantee)
+		return fail(error, LODGE_ERROR_INVALID, "parameter 'min_guarantee' not supported: QEMU has "
+			    "no such thing");
 	if (!guest->memtune)
 		guest->memtune = shape_new(&memory_tune_shape);
 	for (guint i = 0; i < G_N_ELEMENTS(limits); i++) {
@@ -98,7 +102,10 @@ static gboolean edit_memtune(Guest *guest, gpointer data, GError **error)
 		gboolean none = g_str_equal(text, "-1") || bytes / 1024 >= UNLIMITED;
 		*member = none ? (OptUint){ 0 } : OPT_UINT(bytes);
 	}
-	return TRUE;
+	OptUint hard = guest->memtune->hard_limit, swap = guest->memtune->swap_hard_limit;
+	return !swap.set || (hard.set && hard.v <= swap.v) ||
+	       fail(error, LODGE_ERROR_INVALID, "memory hard_limit tunable value must be lower than or equal to "
+		    "swap_hard_limit");
 }
 
 static gboolean show_memtune(OpCall *call, gboolean config, GError **error)
@@ -213,13 +220,30 @@ static gint64 sched_value(const CpuTune *tune, guint i, gboolean runs)
 					  : (gint64)opt_uint_or(*(const OptUint *)member, (guint64)usual);
 }
 
+/* 0 of all but the shares changes nothing of what runs. */
+static void tell_sched(OpCall *call, const GPtrArray *set)
+{
+	json_t *params = json_object();
+	for (guint i = 0; i < set->len; i++) {
+		g_auto(GStrv) pair = g_strsplit(g_ptr_array_index(set, i), "=", 2);
+		gint64 value = g_ascii_strtoll(pair[1], NULL, 10);
+		g_autofree char *name = g_strconcat("cputune.", pair[0], NULL);
+		if (value || g_str_equal(pair[0], "cpu_shares"))
+			json_object_set_new(params, name, json_integer(value));
+	}
+	tune_tell(call, params);
+}
+
 static gboolean schedinfo(OpCall *call, GError **error)
 {
 	const SchedArgs *args = call->args;
 	Params *result = call->result;
+	gboolean live = tune_is_live(call, args->live, args->config);
 	if (shape_len(args->set) &&
 	    !tune_change(call, args->live, args->config, edit_sched, bound_now, error))
 		return FALSE;
+	if (shape_len(args->set) && live)
+		tell_sched(call, args->set);
 	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
 	g_autoptr(Definition) definition = core_guest_definition(call->guest, args->config, error);
 	if (!definition)
@@ -270,12 +294,41 @@ static gboolean edit_numa(Guest *guest, gpointer data, G_GNUC_UNUSED GError **er
 	return tune->nodeset || fail(error, LODGE_ERROR_INVALID, "say the nodes: --nodeset 0");
 }
 
+static gboolean has_nodes(const char *nodeset, GError **error)
+{
+	cpu_set_t nodes;
+	if (!tune_cpuset(nodeset, &nodes, error))
+		return FALSE;
+	for (guint i = 0; i < CPU_SETSIZE; i++) {
+		g_autofree char *path = g_strdup_printf("/sys/devices/system/node/node%u", i);
+		if (CPU_ISSET(i, &nodes) && access(path, F_OK) < 0)
+			return fail(error, LODGE_ERROR_UNSUPPORTED, "NUMA node %u is unavailable", i);
+	}
+	return TRUE;
+}
+
+/* QEMU has bound the memory by itself where a mode other than restrictive was said: that stays. */
+static gboolean numa_now(OpCall *call, const Guest *before, const Guest *wanted, GError **error)
+{
+	const NumaTune *was = before->numatune, *is = wanted->numatune;
+	if (was && was->mode && g_strcmp0(was->mode, is->mode))
+		return fail(error, LODGE_ERROR_STATE, "can't change numatune mode for running domain");
+	if (was && !g_strcmp0(was->nodeset, is->nodeset))
+		return TRUE;
+	if (was && was->mode && !g_strcmp0(was->mode, "strict"))
+		return fail(error, LODGE_ERROR_STATE, "can't change nodeset for strict mode for running domain");
+	if (was && was->mode && g_strcmp0(was->mode, "restrictive"))
+		return fail(error, LODGE_ERROR_STATE, "change of nodeset for running domain requires restrictive "
+			    "numa mode");
+	return has_nodes(is->nodeset, error) && bound_now(call, before, wanted, error);
+}
+
 static gboolean numatune(OpCall *call, GError **error)
 {
 	const NumaArgs *args = call->args;
 	Params *result = call->result;
 	if (args->mode || args->nodeset)
-		return tune_change(call, args->live, args->config, edit_numa, NULL, error);
+		return tune_change(call, args->live, args->config, edit_numa, numa_now, error);
 	g_autoptr(Definition) definition = core_guest_definition(call->guest, args->config, error);
 	if (!definition)
 		return FALSE;
@@ -375,7 +428,7 @@ static gboolean blkiotune(OpCall *call, GError **error)
 	for (guint i = 0; i < G_N_ELEMENTS(per_device); i++)
 		changes |= *(char *const *)((const char *)args + per_device[i].given) != NULL;
 	if (changes)
-		return tune_change(call, args->live, args->config, edit_blkio, NULL, error);
+		return tune_change(call, args->live, args->config, edit_blkio, bound_now, error);
 	g_autoptr(Definition) definition = core_guest_definition(call->guest, args->config, error);
 	if (!definition)
 		return FALSE;

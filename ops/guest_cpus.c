@@ -107,6 +107,21 @@ gboolean tune_cpuset(const char *text, cpu_set_t *set, GError **error)
 	return CPU_COUNT(set) > 0 || fail(error, LODGE_ERROR_INVALID, "\"%s\" names no processor", text);
 }
 
+char *tune_set_text(const cpu_set_t *set)
+{
+	GString *text = g_string_new(NULL);
+	for (guint i = 0; i < CPU_SETSIZE; i++) {
+		guint last = i;
+		if (!CPU_ISSET(i, set))
+			continue;
+		while (last + 1 < CPU_SETSIZE && CPU_ISSET(last + 1, set))
+			last++;
+		g_string_append_printf(text, last > i ? "%s%u-%u" : "%s%u", text->len ? "," : "", i, last);
+		i = last;
+	}
+	return g_string_free(text, FALSE);
+}
+
 static gboolean pin_thread(pid_t tid, const char *cpulist, GError **error)
 {
 	cpu_set_t set;
@@ -210,8 +225,17 @@ static gboolean change_pins(OpCall *call, gboolean (*now)(OpCall *, const PinArg
 		return FALSE;
 	if (live && !snap->live)
 		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", snap->name);
-	return (!live || now(call, args, error)) &&
-	       tune_edit(call, live, args->config || !live, edit, call->args, error);
+	if ((live && !now(call, args, error)) ||
+	    !tune_edit(call, live, args->config || !live, edit, call->args, error))
+		return FALSE;
+	if (live) {
+		g_autofree char *cpus = tune_set_text(&set);
+		g_autofree char *name = args->vcpu.set
+			? g_strdup_printf("cputune.vcpupin%" G_GUINT64_FORMAT, args->vcpu.v)
+			: g_strdup("cputune.emulatorpin");
+		tune_tell(call, json_pack("{s:s}", name, cpus));
+	}
+	return TRUE;
 }
 
 char *tune_every_cpu(void)

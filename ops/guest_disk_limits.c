@@ -136,6 +136,22 @@ static gboolean limit_now(OpCall *call, const Guest *live, GError **error)
 	return answer != NULL;
 }
 
+static void tell_limits(OpCall *call, const IotuneArgs *args)
+{
+	json_t *params = json_pack("{s:s}", "blkdeviotune.disk", args->device);
+	for (guint i = FIRST_LIMIT; i <= LAST_LIMIT; i++) {
+		g_autofree char *name = g_strconcat("blkdeviotune.", iotune_rows[i].name, NULL);
+		if (!row_is_set(&iotune_rows[i], args))
+			continue;
+		if (iotune_rows[i].kind == ROW_STRING)
+			json_object_set_new(params, name, json_string(args->group_name));
+		else
+			json_object_set_new(params, name, json_integer((json_int_t)
+				((const OptUint *)((const char *)args + iotune_rows[i].offset))->v));
+	}
+	tune_tell(call, params);
+}
+
 /* Without a disk, what could be said of one. */
 static gboolean show_iotune(OpCall *call, const IotuneArgs *args, GError **error)
 {
@@ -171,8 +187,12 @@ static gboolean blkdeviotune(OpCall *call, GError **error)
 		return FALSE;
 	if (live && !snap->live)
 		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", snap->name);
-	return (!live || limit_now(call, snap->live->guest, error)) &&
-	       tune_edit(call, live, args->config || !live, edit_iotune, call->args, error);
+	if ((live && !limit_now(call, snap->live->guest, error)) ||
+	    !tune_edit(call, live, args->config || !live, edit_iotune, call->args, error))
+		return FALSE;
+	if (live)
+		tell_limits(call, args);
+	return TRUE;
 }
 
 static const Op ops[] = {

@@ -256,7 +256,17 @@ static gboolean thread_set(OpCall *call, GError **error)
 
 static gboolean thread_pin(OpCall *call, GError **error)
 {
-	return change(call, edit_pin, pin_now, error);
+	const IoArgs *args = call->args;
+	gboolean live = tune_is_live(call, args->live, args->config);
+	if (!change(call, edit_pin, pin_now, error))
+		return FALSE;
+	cpu_set_t set;
+	if (live && tune_cpuset(args->cpulist, &set, NULL)) {
+		g_autofree char *cpus = tune_set_text(&set);
+		g_autofree char *name = g_strdup_printf("cputune.iothreadpin%" G_GUINT64_FORMAT, args->id.v);
+		tune_tell(call, json_pack("{s:s}", name, cpus));
+	}
+	return TRUE;
 }
 
 static gboolean thread_info(OpCall *call, GError **error)

@@ -54,6 +54,25 @@ static gboolean edit_config(OpCall *call, gboolean config, GuestEditFn fn, GErro
 	return tune_edit(call, FALSE, TRUE, fn, call->args, error);
 }
 
+gboolean tune_is_live(OpCall *call, gboolean live, gboolean config)
+{
+	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
+	return live || (!config && snap->live);
+}
+
+void tune_tell(OpCall *call, json_t *params)
+{
+	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
+	if (json_object_size(params) > 0) {
+		CoreEvent *event = g_new0(CoreEvent, 1);
+		*event = (CoreEvent){ .kind = "tunable", .guest = g_strdup(snap->name), .id = snap->id,
+				      .time = g_get_real_time(), .json = json_dumps(params, JSON_COMPACT) };
+		g_strlcpy(event->uuid, snap->uuid, sizeof event->uuid);
+		core_publish(call->core, event);
+	}
+	json_decref(params);
+}
+
 gboolean tune_change(OpCall *call, gboolean live, gboolean config, GuestEditFn fn, TuneNowFn now,
 		     GError **error)
 {

@@ -18,6 +18,13 @@ typedef gboolean (*TuneNowFn)(OpCall *call, const Guest *before, const Guest *wa
  * is not written down; NULL: it does not change while the guest runs. Refused for readers. Lane. */
 gboolean tune_change(OpCall *call, gboolean live, gboolean config, GuestEditFn fn, TuneNowFn now,
 		     GError **error);
+/* Whether tune_change() would change what runs. Any thread. */
+gboolean tune_is_live(OpCall *call, gboolean live, gboolean config);
+/* Tells that something of what runs was tuned: @params (taken), numbers and words by libvirt's names
+ * (VIR_DOMAIN_TUNABLE_*); nothing where it is empty. Any thread. */
+void tune_tell(OpCall *call, json_t *params);
+/* "0-2,5": the caller frees it. Any thread. */
+char *tune_set_text(const cpu_set_t *set);
 /* "0-3,^2" as a set; INVALID where it names no processor. Any thread. */
 gboolean tune_cpuset(const char *text, cpu_set_t *set, GError **error);
 /* "0-7" of all processors of the host; the caller frees it. Any thread. */

@@ -104,10 +104,14 @@ gboolean run_save(EngineRun *run, int fd, const EngineProgress *progress, GError
 void run_save_cancel(EngineRun *run);
 gboolean run_load(EngineRun *run, int fd, GError **error);
 
-/* bound.c: has the guest's control group know what @live's memtune and cputune say; @before (NULL: none)
- * is what said so until now. UNSUPPORTED where the host has no such groups. */
+/* bound.c: has the guest's control group know what @live's memtune, cputune, blkiotune and numatune say;
+ * @before (NULL: none) is what said so until now. All that can be is done; the error is of the first that
+ * cannot: UNSUPPORTED where the host has no such groups. */
 gboolean run_bound(EngineRun *run, const Guest *before, const Guest *live, GError **error);
 char *run_rebound(EngineRun *run, const char *text, GError **error);
+
+/* pin.c: threads where @live has them run. */
+gboolean run_pin(EngineRun *run, const Guest *live, GError **error);
 
 /* resize.c: see ENGINE_ASK_RESIZE; the caller frees the answer. */
 char *run_resize(EngineRun *run, const char *text, GError **error);

@@ -384,7 +384,7 @@ static gboolean start_process(EngineRun *run, Guest *live, gboolean kvm, const E
 		run->sink.spawned(run->sink.owner, run);
 		if (configure(run, command, live, &why)) {
 			run_open_consoles(run, live);
-			if (go(run, live, how, &why))
+			if (run_pin(run, live, &why) && go(run, live, how, &why))
 				return TRUE;
 		}
 	}

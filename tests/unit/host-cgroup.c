@@ -64,6 +64,7 @@ static void test_bounds(void)
 		{ CGROUP_CPU_QUOTA, "cpu", G_MAXUINT64 },
 		{ CGROUP_MEMORY_HARD, "memory", 1 << 30 },
 		{ CGROUP_MEMORY_SOFT, "memory", 1 << 29 },
+		{ CGROUP_MEMORY_SWAP, "memory", G_MAXUINT64 },
 		{ CGROUP_MEMORY_HARD, "memory", G_MAXUINT64 },
 		{ CGROUP_PIDS, "pids", 100 },
 	};
@@ -83,6 +84,35 @@ static void test_bounds(void)
 	g_assert_true(cgroup_remove(cgroup, NULL));
 }
 
+static void test_disks_and_nodes(void)
+{
+	g_autoptr(CgroupTree) tree = open_tree();
+	g_autoptr(Cgroup) cgroup = cgroup_make(tree, "web1", NULL);
+	g_autoptr(GError) error = NULL;
+	g_assert_false(cgroup_set_disk(cgroup, CGROUP_DISK_READ_IOPS, "/dev/null", 1, &error));
+	g_assert_error(error, LODGE_ERROR, LODGE_ERROR_INVALID);
+	g_clear_error(&error);
+	g_assert_false(cgroup_set_disk(cgroup, CGROUP_DISK_READ_IOPS, "/no/such", 1, &error));
+	g_assert_error(error, LODGE_ERROR, LODGE_ERROR_INVALID);
+	g_clear_error(&error);
+	/* who is in it moves along, who comes later joins */
+	if (!cgroup_set_nodes(cgroup, "0", &error)) {
+		g_test_message("no bound of nodes here: %s", error->message);
+	} else {
+		static const char *const argv[] = { "/bin/sleep", "60", NULL };
+		Spawn how = { .argv = argv };
+		SpawnChild child;
+		cgroup_apply(cgroup, &how);
+		g_assert_true(spawn(&how, &child, NULL));
+		g_assert_true(cgroup_set_nodes(cgroup, "0", NULL));
+		g_assert_false(cgroup_set_nodes(cgroup, "900", NULL));
+		g_assert_true(process_signal(child.pidfd, 9, NULL) && process_wait(child.pidfd, 10000));
+		g_assert_cmpint(waitpid(child.pid, NULL, 0), ==, child.pid);
+		close(child.pidfd);
+	}
+	g_assert_true(cgroup_remove(cgroup, NULL));
+}
+
 static void test_bad_name(void)
 {
 	g_autoptr(CgroupTree) tree = open_tree();
@@ -96,6 +126,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/host/cgroup/guest", test_a_guest);
 	g_test_add_func("/host/cgroup/bounds", test_bounds);
+	g_test_add_func("/host/cgroup/disks-and-nodes", test_disks_and_nodes);
 	g_test_add_func("/host/cgroup/bad-name", test_bad_name);
 	return g_test_run();
 }

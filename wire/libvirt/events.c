@@ -243,8 +243,10 @@ static void fill_params(WireValue *list, json_t *object, WireArena *arena)
 	list->items = wire_alloc(arena, MAX(json_object_size(object), 1) * sizeof *list);
 	json_object_foreach (object, name, value) {
 		WireValue *fields = wire_alloc(arena, 2 * sizeof *fields);
-		fields[0].s = name;
-		fields[1].n = json_is_string(value) ? WIRE_PARAM_STRING : WIRE_PARAM_ULLONG;
+		fields[0].s = name; /* of all that is told so, quotas alone may be negative */
+		fields[1].n = json_is_string(value)		? WIRE_PARAM_STRING
+			      : g_str_has_suffix(name, "_quota") ? WIRE_PARAM_LLONG
+								 : WIRE_PARAM_ULLONG;
 		if (json_is_string(value))
 			fields[1].s = json_string_value(value);
 		else
