@@ -44,7 +44,7 @@ struct CgroupTree {
 struct Cgroup {
 	CgroupKind kind;
 	GPtrArray *hierarchies; /* of Hierarchy: its own folders */
-	char *nodes_dir;	/* version 1: its folder that bounds NUMA nodes, made where it is needed; or NULL */
+	char *nodes_dir;	/* version 1: its folder for NUMA nodes, made where it is needed; or NULL */
 	GStrv join;		/* version 1: the `tasks` files */
 	int fd;			/* version 2: the folder; -1 */
 };
@@ -463,8 +463,9 @@ static const char *knob_dir(const Cgroup *cgroup, const char *controller, const 
 gboolean cgroup_set(const Cgroup *cgroup, CgroupKnob knob, guint64 value, GError **error)
 {
 	gboolean v2 = cgroup->kind == CGROUP_V2;
-	const char *file, *dir = knob_dir(cgroup, knobs[knob].controller, v2 ? knobs[knob].v2 : knobs[knob].v1,
-					  v2 ? knobs[knob].v2_or : knobs[knob].v1_or, &file, error);
+	const char *file;
+	const char *dir = knob_dir(cgroup, knobs[knob].controller, v2 ? knobs[knob].v2 : knobs[knob].v1,
+				   v2 ? knobs[knob].v2_or : knobs[knob].v1_or, &file, error);
 	if (!dir)
 		return FALSE;
 	g_autofree char *text = v2 ? write_v2(dir, knobs[knob].v2_form, value)
@@ -559,11 +560,13 @@ static gboolean join_nodes(Cgroup *cgroup, GError **error)
 
 gboolean cgroup_set_nodes(Cgroup *cgroup, const char *nodes, GError **error)
 {
-	const char *dir = cgroup->kind == CGROUP_V1 ? cgroup->nodes_dir : dir_with(cgroup->hierarchies, NODES);
+	gboolean v1 = cgroup->kind == CGROUP_V1;
+	const char *dir = v1 ? cgroup->nodes_dir : dir_with(cgroup->hierarchies, NODES);
 	g_autofree char *file = dir ? g_build_filename(dir, "cpuset.mems", NULL) : NULL;
 	if (!dir || (cgroup->kind == CGROUP_V2 && access(file, F_OK)))
-		return fail(error, LODGE_ERROR_UNSUPPORTED, "this host has no control groups for \"%s\"", NODES);
-	if (cgroup->kind == CGROUP_V1 && !join_nodes(cgroup, error))
+		return fail(error, LODGE_ERROR_UNSUPPORTED,
+			    "this host has no control groups for \"%s\"", NODES);
+	if (v1 && !join_nodes(cgroup, error))
 		return FALSE;
 	return put(dir, "cpuset.mems", nodes) || fail_errno(error, errno, "%s: cannot set %s", file, nodes);
 }

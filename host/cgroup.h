@@ -66,7 +66,8 @@ typedef enum CgroupDisk {
 gboolean cgroup_set_disk(const Cgroup *cgroup, CgroupDisk knob, const char *device, guint64 value,
 			 GError **error);
 /* Lets the group's processes, also those that join later, have memory of the NUMA nodes @nodes ("0-1,3")
- * only; what they have moves there. UNSUPPORTED where the host has no such controller. One thread at a time. */
+ * only; what they have moves there. UNSUPPORTED where the host has no such controller. One thread at a
+ * time. */
 gboolean cgroup_set_nodes(Cgroup *cgroup, const char *nodes, GError **error);
 
 typedef struct CgroupUse {

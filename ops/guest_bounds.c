@@ -104,8 +104,8 @@ static gboolean edit_memtune(Guest *guest, gpointer data, GError **error)
 	}
 	OptUint hard = guest->memtune->hard_limit, swap = guest->memtune->swap_hard_limit;
 	return !swap.set || (hard.set && hard.v <= swap.v) ||
-	       fail(error, LODGE_ERROR_INVALID, "memory hard_limit tunable value must be lower than or equal to "
-		    "swap_hard_limit");
+	       fail(error, LODGE_ERROR_INVALID,
+		    "memory hard_limit tunable value must be lower than or equal to swap_hard_limit");
 }
 
 static gboolean show_memtune(OpCall *call, gboolean config, GError **error)
@@ -316,10 +316,11 @@ static gboolean numa_now(OpCall *call, const Guest *before, const Guest *wanted,
 	if (was && !g_strcmp0(was->nodeset, is->nodeset))
 		return TRUE;
 	if (was && was->mode && !g_strcmp0(was->mode, "strict"))
-		return fail(error, LODGE_ERROR_STATE, "can't change nodeset for strict mode for running domain");
+		return fail(error, LODGE_ERROR_STATE,
+			    "can't change nodeset for strict mode for running domain");
 	if (was && was->mode && g_strcmp0(was->mode, "restrictive"))
-		return fail(error, LODGE_ERROR_STATE, "change of nodeset for running domain requires restrictive "
-			    "numa mode");
+		return fail(error, LODGE_ERROR_STATE,
+			    "change of nodeset for running domain requires restrictive numa mode");
 	return has_nodes(is->nodeset, error) && bound_now(call, before, wanted, error);
 }
 

@@ -125,7 +125,8 @@ static gboolean set_disks(EngineRun *run, const Guest *of, const Guest *before, 
 			GError *why = NULL;
 			if (value == disk_bound(before, device->path, (CgroupDisk)knob))
 				continue;
-			gboolean done = cgroup_set_disk(run->cgroup, (CgroupDisk)knob, device->path, value, &why);
+			gboolean done = cgroup_set_disk(run->cgroup, (CgroupDisk)knob, device->path, value,
+							&why);
 			ok &= keep(done, error, why);
 		}
 	return ok;
@@ -169,8 +170,9 @@ gboolean run_bound(EngineRun *run, const Guest *before, const Guest *live, GErro
 	if (!before && bounds_nothing(live))
 		return TRUE;
 	if (!run->cgroup || cgroup_tree_why_not(qemu_host.cgroups))
-		return fail(error, LODGE_ERROR_UNSUPPORTED, "guest \"%s\": this host has no control groups: %s",
-			    run->name, cgroup_tree_why_not(qemu_host.cgroups));
+		return fail(error, LODGE_ERROR_UNSUPPORTED,
+			    "guest \"%s\": this host has no control groups: %s", run->name,
+			    cgroup_tree_why_not(qemu_host.cgroups));
 	bounds_of(live, &bounds);
 	if (before) {
 		bounds_of(before, &old);

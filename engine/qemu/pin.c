@@ -52,8 +52,9 @@ static gboolean pin(const Pinning *pinning, pid_t tid, const char *cpus, const c
 		return TRUE;
 	read_set(cpus, &set);
 	return sched_setaffinity(tid, sizeof set, &set) == 0 || errno == ESRCH ||
-	       fail(error, LODGE_ERROR_UNSUPPORTED, "guest \"%s\": %s cannot run on the host's processors %s: %s",
-		    pinning->run->name, what, cpus, g_strerror(errno));
+	       fail(error, LODGE_ERROR_UNSUPPORTED,
+		    "guest \"%s\": %s cannot run on the host's processors %s: %s", pinning->run->name, what,
+		    cpus, g_strerror(errno));
 }
 
 /* By name, as <vcpusched scheduler=>. */
@@ -75,8 +76,8 @@ static gboolean schedule(const Pinning *pinning, pid_t tid, const CpuSched *sche
 			param.sched_priority = (int)opt_int_or(sched->priority, 0);
 		if (sched_setscheduler(tid, policies[i].policy, &param) < 0 && errno != ESRCH)
 			return fail(error, LODGE_ERROR_UNSUPPORTED,
-				    "guest \"%s\": %s cannot be scheduled by %s: %s", pinning->run->name, what,
-				    sched->scheduler, g_strerror(errno));
+				    "guest \"%s\": %s cannot be scheduled by %s: %s",
+				    pinning->run->name, what, sched->scheduler, g_strerror(errno));
 	}
 	return TRUE;
 }
@@ -86,7 +87,8 @@ static gboolean place(const Pinning *pinning, pid_t tid, guint64 id, gboolean io
 {
 	const CpuTune *tune = pinning->live->cputune;
 	const char *cpus = pinning->live->vcpu_cpuset;
-	g_autofree char *what = g_strdup_printf("%s %" G_GUINT64_FORMAT, iothreads ? "I/O thread" : "CPU", id);
+	g_autofree char *what =
+		g_strdup_printf("%s %" G_GUINT64_FORMAT, iothreads ? "I/O thread" : "CPU", id);
 	g_hash_table_add(pinning->known, GINT_TO_POINTER(tid));
 	SHAPE_EACH (CpuPin, own, !tune ? NULL : iothreads ? tune->iothreadpins : tune->vcpupins)
 		if (opt_uint_or(iothreads ? own->iothread : own->vcpu, G_MAXUINT64) == id)
