@@ -191,12 +191,35 @@ NetworkPort *core_network_port_find(CoreObject *object, const char *uuid, GError
 	return copy;
 }
 
+/* What comes from outside, and what the schema asks of it. */
+static gboolean is_whole(const NetworkPort *port, GError **error)
+{
+	const struct {
+		const char *type;
+		gboolean whole;
+	} plugs[] = {
+		{ "network", port->plug_bridge != NULL },
+		{ "bridge", port->plug_bridge != NULL },
+		{ "direct", port->plug_dev && port->plug_mode },
+		{ "hostdev-pci", port->plug_pci.slot.set || port->plug_pci.bus.set },
+	};
+	if (!port->owner_name || !port->owner_uuid)
+		return fail(error, LODGE_ERROR_INVALID, "networkport: owner/name or owner/uuid is missing");
+	for (guint i = 0; i < G_N_ELEMENTS(plugs); i++)
+		if (!g_strcmp0(port->plug_type, plugs[i].type))
+			return plugs[i].whole || fail(error, LODGE_ERROR_INVALID, "networkport: what <plug "
+						      "type='%s'> leads to is missing", plugs[i].type);
+	return !port->plug_type || fail(error, LODGE_ERROR_INVALID,
+					"networkport: plug/@type \"%s\" is not known", port->plug_type);
+}
+
 NetworkPort *core_network_port_create(CoreObject *object, const char *xml, gboolean validate,
 				      GError **error)
 {
 	g_autoptr(NetworkPort) port = network_port_from_xml(xml, -1, NULL, NULL, error);
 	NetworkPort *copy = NULL;
-	if (!port || (validate && !shape_all_known(&network_port_shape, port, error)))
+	if (!port || (validate && !shape_all_known(&network_port_shape, port, error)) ||
+	    !is_whole(port, error))
 		return NULL;
 	NetworkPorts *ports = ports_of(object, error);
 	if (!ports)

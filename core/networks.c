@@ -54,7 +54,7 @@ static char *bridge_owner(Core *core, const Network *network, const char *name)
 	for (guint i = 0; i < snaps->len; i++) {
 		const ObjectSnap *snap = snaps->pdata[i];
 		const ObjectDoc *docs[] = { snap->stored, snap->live };
-		if (g_str_equal(snap->uuid, network->uuid))
+		if (g_str_equal(snap->uuid, network->uuid) || g_str_equal(snap->name, network->name))
 			continue;
 		for (guint d = 0; d < G_N_ELEMENTS(docs); d++) {
 			const Network *other = docs[d] ? docs[d]->value : NULL;
@@ -101,7 +101,7 @@ static void note_overlap(Core *core, const Network *network, Notes *notes)
 	for (guint i = 0; i < snaps->len; i++) {
 		const ObjectSnap *snap = snaps->pdata[i];
 		const Network *other = object_snap_document(snap, TRUE);
-		if (g_str_equal(snap->uuid, network->uuid))
+		if (g_str_equal(snap->uuid, network->uuid) || g_str_equal(snap->name, network->name))
 			continue;
 		SHAPE_EACH (NetworkIp, mine, network->ips)
 			SHAPE_EACH (NetworkIp, theirs, other->ips) {

@@ -433,12 +433,26 @@ void core_filter_watch(Core *core, const char *port)
 
 /* ---- changes of filters ---- */
 
+/* What it includes leads back to it. */
+static gboolean has_loop(const Filter *filter, Finder *finder)
+{
+	SHAPE_EACH (FilterReference, reference, filter->references) {
+		const Filter *other = find(finder, reference->filter);
+		if (g_str_equal(reference->filter, filter->name) ||
+		    (other && filter_uses(other, filter->name, find, finder)))
+			return TRUE;
+	}
+	return FALSE;
+}
+
 gboolean filters_check(Core *core, const Filter *changed, GError **error)
 {
 	Finder finder;
-	gboolean ok = TRUE;
 	g_autoptr(GPtrArray) bindings = core_filter_bindings(core);
 	finder_begin(&finder, core, changed);
+	gboolean ok = !has_loop(changed, &finder) ||
+		      fail(error, LODGE_ERROR_INVALID, "network filter \"%s\" includes itself by its "
+			   "<filterref>s: take one of them out", changed->name);
 	for (guint i = 0; ok && i < bindings->len; i++) {
 		const FilterBinding *binding = bindings->pdata[i];
 		const Filter *first = find(&finder, binding->filter);

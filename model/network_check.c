@@ -183,6 +183,9 @@ gboolean network_ip_read(const NetworkIp *ip, Inet *address, guint *prefix, GErr
 	if (ip->netmask && length < 0)
 		return fail(error, LODGE_ERROR_INVALID, "ip/@netmask \"%s\" is not a netmask of %s",
 			    ip->netmask, ip->address);
+	if (ip->prefix.set && ip->netmask)
+		return fail(error, LODGE_ERROR_INVALID, "ip/@prefix and ip/@netmask of %s: choose one",
+			    ip->address);
 	if (ip->prefix.set && (ip->prefix.v > inet_bits(&read) || !ip->prefix.v))
 		return fail(error, LODGE_ERROR_INVALID, "ip/@prefix %" G_GUINT64_FORMAT " does not fit %s",
 			    ip->prefix.v, ip->address);
@@ -444,6 +447,37 @@ static gboolean portgroups(const Network *network, GError **error)
 	return TRUE;
 }
 
+static gboolean bandwidth(const Bandwidth *in, const Bandwidth *out, GError **error)
+{
+	const Bandwidth *const both[] = { in, out };
+	for (guint i = 0; i < G_N_ELEMENTS(both); i++) {
+		const char *what = i ? "outbound" : "inbound";
+		if (both[i] && both[i]->floor.set)
+			return fail(error, LODGE_ERROR_INVALID, "bandwidth/%s/@floor is for interfaces of "
+				    "guests: a network has nobody to take it from", what);
+		if (both[i] && !both[i]->average.set)
+			return fail(error, LODGE_ERROR_INVALID, "bandwidth/%s needs an average", what);
+	}
+	return TRUE;
+}
+
+static gboolean vlans(const char *trunk, const GPtrArray *tags, GError **error)
+{
+	return shape_len(tags) < 2 || g_strcmp0(trunk, "no") ||
+	       fail(error, LODGE_ERROR_INVALID, "vlan/@trunk is no, but there are %u tags", shape_len(tags));
+}
+
+/* What a network and its portgroups may have alike. */
+static gboolean traffic(const Network *network, GError **error)
+{
+	SHAPE_EACH (PortGroup, group, network->portgroups)
+		if (!bandwidth(group->inbound, group->outbound, error) ||
+		    !vlans(group->vlan_trunk, group->vlan_tags, error))
+			return FALSE;
+	return bandwidth(network->inbound, network->outbound, error) &&
+	       vlans(network->vlan_trunk, network->vlan_tags, error);
+}
+
 gboolean network_check(gconstpointer object, G_GNUC_UNUSED Notes *notes, GError **error)
 {
 	const Network *network = object;
@@ -455,7 +489,8 @@ gboolean network_check(gconstpointer object, G_GNUC_UNUSED Notes *notes, GError 
 		return fail(error, LODGE_ERROR_INVALID,
 			    "bridge/@macTableManager \"%s\": kernel or libvirt", network->mac_table_manager);
 	return names(network, error) && forward(network, error) && fits_mode(network, error) &&
-	       addresses(network, error) && dns(network->dns, error) && portgroups(network, error);
+	       addresses(network, error) && dns(network->dns, error) && portgroups(network, error) &&
+	       traffic(network, error);
 }
 
 /* ---- what is meant ---- */

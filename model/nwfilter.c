@@ -324,7 +324,7 @@ const Shape filter_shape = SHAPE("filter", Filter, rows, .check = check);
 /* ---- bindings ---- */
 
 static const Row binding_rows[] = {
-	STRING(FilterBinding, owner_name, "owner/name", .doc = "guest"),
+	STRING(FilterBinding, owner_name, "owner/name", .flags = ROW_REQUIRED, .doc = "guest"),
 	UUID(FilterBinding, owner_uuid, "owner/uuid", .doc = "its UUID"),
 	STRING(FilterBinding, port, "portdev/@name", .flags = ROW_REQUIRED,
 	       .doc = "interface of the host"),

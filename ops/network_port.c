@@ -38,8 +38,11 @@ static const Row list_rows[] = {
 };
 static const Shape list_args = SHAPE("network-ports-args", ListArgs, list_rows);
 
-static gboolean list(OpCall *call, G_GNUC_UNUSED GError **error)
+static gboolean list(OpCall *call, GError **error)
 {
+	g_autoptr(ObjectSnap) snap = core_object_snap(call->object);
+	if (!snap->active)
+		return fail(error, LODGE_ERROR_STATE, "network '%s' is not active", snap->name);
 	g_autoptr(GPtrArray) all = core_network_ports(call->object);
 	for (guint i = 0; i < all->len; i++) {
 		const NetworkPort *from = all->pdata[i];

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "host/netlink.h"
 #include "net/firewall.h"
 #include "net/leases.h"
 #include "ops/families.h"
@@ -189,8 +190,11 @@ static gboolean leases(OpCall *call, GError **error)
 	const LeaseArgs *args = call->args;
 	Leases *result = call->result;
 	g_autoptr(ObjectSnap) snap = core_object_snap(call->object);
-	if (!snap->active)
-		return fail(error, LODGE_ERROR_STATE, "network '%s' is not active", snap->name);
+	guint8 mac[6];
+	if (args->mac && !mac_from_text(args->mac, mac))
+		return fail(error, LODGE_ERROR_INVALID, "invalid MAC address: %s", args->mac);
+	if (!snap->active) /* as libvirt: it has given out none */
+		return TRUE;
 	g_autoptr(GPtrArray) all = core_network_leases(call->object);
 	gint64 now = g_get_real_time() / G_USEC_PER_SEC;
 	for (guint i = 0; i < all->len; i++) {

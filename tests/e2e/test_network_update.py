@@ -49,7 +49,7 @@ CASES = [
     ("n", LAST, HOST, -1, "<host mac='52:54:00:00:00:40' ip='bad'/>", BOTH, XML),
     ("n", LAST, HOST, 7, "<host mac='52:54:00:00:00:40' ip='10.50.0.40'/>", BOTH, INVALID),
     ("n", LAST, HOST, -1, "<range start='1' end='2'/>", BOTH, XML),
-    ("n", LAST, HOST, -1, "not a document", BOTH, XML),
+    ("n", LAST, HOST, -1, "not a document", BOTH, 35),
     ("n", LAST, HOST, 2, "<host name='six' ip='fd50::12'/>", BOTH, "fd50::12"),
     ("n", DELETE, HOST, -1, "<host mac='52:54:00:00:00:09'/>", BOTH, "!10.50.0.19"),
     ("n", DELETE, HOST, -1, "<host mac='52:54:00:00:00:09'/>", BOTH, INVALID),

@@ -102,6 +102,7 @@ static const struct {
 	{ "Networks", LV_FROM_NETWORK },
 	{ "Network filters", LV_FROM_NWFILTER },
 	{ "Secrets", LV_FROM_SECRET },
+	{ "Interfaces", LV_FROM_INTERFACE },
 };
 
 /* For guests: what all of libvirt's drivers share knows names and states, QEMU's knows the rest. */
@@ -129,9 +130,11 @@ static int number_of(const LvProc *proc, LodgeError code)
 	return own ? own : numbers[code];
 }
 
-static void tell_document(const char *message, int *number, int *domain)
+static void tell_document(const LvProc *proc, const char *message, int *number, int *domain)
 {
 	*number = LV_ERR_XML;
+	if (*domain == LV_FROM_NETWORK || *domain == LV_FROM_NWFILTER)
+		lv_tell_network_document(proc->op, message, number, domain);
 	if (*domain != LV_FROM_QEMU)
 		return; /* of another object */
 	*domain = LV_FROM_DOMAIN;
@@ -174,9 +177,11 @@ void lv_send_gerror(LvClient *client, const LvHeader *header, const LvProc *proc
 		words = "";
 	}
 	if (code == LODGE_ERROR_INVALID && takes_xml(proc) && !proc->refuses.invalid) {
-		tell_document(error->message, &number, &domain);
+		tell_document(proc, error->message, &number, &domain);
 		words = "XML error: ";
 	}
+	if (domain == LV_FROM_NETWORK && lv_tell_network_clash(code, error->message, &number, &domain))
+		words = op_error_row(LODGE_ERROR_INTERNAL)->words;
 	send_words(client, header, number, domain, words, error->message);
 }
 

@@ -282,6 +282,7 @@ typedef enum LvErrorCode { /* virErrorNumber: those that this door gives by itse
 	LV_ERR_OPERATION_INVALID = 55,
 	LV_ERR_NO_DOMAIN = 42,
 	LV_ERR_NO_NETWORK = 43,
+	LV_ERR_INVALID_MAC = 44,
 	LV_ERR_AUTH_FAILED = 45,
 	LV_ERR_NO_STORAGE_POOL = 49,
 	LV_ERR_NO_STORAGE_VOL = 50,
@@ -311,6 +312,11 @@ void lv_send_gerror(LvClient *client, const LvHeader *header, const LvProc *proc
 /* For the call @op of a verb that found its target, or needed none. */
 void lv_send_missing(LvClient *client, const LvHeader *header, const LvProc *proc, const OpCall *op,
 		     const GError *error);
+/* What libvirt says of wrong documents that verbs named @verb take, by the words of our @message; FALSE where
+ * nothing special. Its *number and *domain are what counts until then. net_errors.c. */
+gboolean lv_tell_network_document(const char *verb, const char *message, int *number, int *domain);
+/* The same of a network that takes what another has. */
+gboolean lv_tell_network_clash(LodgeError code, const char *message, int *number, int *domain);
 /* For adapters: an error with exactly that number of libvirt. */
 gboolean lv_fail(GError **error, LvErrorCode code, const char *format, ...) G_GNUC_PRINTF(3, 4);
 

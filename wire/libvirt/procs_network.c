@@ -36,7 +36,7 @@ static const LvProc rows[] = {
 	  .give = "persistent=persistent" },
 	{ 341, "network_get_dhcp_leases", "net:network mac:str? need_results:i32 flags:u32",
 	  "leases:network_dhcp_lease<65536> ret:u32", .op = "net-dhcp-leases", .take = "mac=mac",
-	  .after = lv_after_leases },
+	  .after = lv_after_leases, .refuses.invalid = LV_ERR_INVALID_MAC },
 
 	/* ---- the life of a network ---- */
 	{ 39, "network_create", NET, "", .op = "net-start" },
@@ -67,7 +67,7 @@ static const LvProc rows[] = {
 	  .take = "port=uuid", .after = lv_after_network_port, NO_PORT },
 	{ 406, "network_port_create_xml", "net:network xml:str flags:u32", NET_PORT,
 	  .op = "net-port-create", .flags = 3, .take = "xml=xml validate=flags&2",
-	  .after = lv_after_network_port },
+	  .after = lv_after_network_port, .exists = LV_ERR_NETWORK_PORT_EXIST },
 	{ 407, "network_port_get_parameters", "net:network uuid:uuid nparams:i32 flags:u32",
 	  "params:typed_param<16> nparams:i32", .op = "net-port-limits", .take = "port=uuid",
 	  .after = lv_after_params, NO_PORT },
