@@ -33,6 +33,7 @@ static const struct {
 	{ "net-", "dhcp host", XML, FROM_OWN },
 	{ "net-", "dns/", DETAIL, FROM_OWN },
 	{ "net-", "portgroup[", XML, FROM_OWN },
+	{ "net-", "@name is missing", XML, FROM_OWN },
 	{ "net-", "name is missing", NO_NAME, FROM_OWN },
 	{ "net-", "(byte 47) may not", DETAIL, LV_FROM_XML },
 	{ "net-", "(byte 10) may not", DETAIL, LV_FROM_XML },
