@@ -133,6 +133,32 @@ gssize image_transfer_read(ImageTransfer *transfer, void *buffer, gsize length, 
 	return n;
 }
 
+/* Where the file has no pages to give. No more than what an empty pipe takes at once. */
+static gssize read_copied(ImageTransfer *transfer, int pipe, gsize length, GError **error)
+{
+	char buffer[16384];
+	gssize n = image_transfer_read(transfer, buffer, MIN(length, sizeof buffer), error);
+	if (n <= 0 || write(pipe, buffer, (gsize)n) == n)
+		return n;
+	fail_errno(error, errno, "volume \"%s\" cannot be read", transfer->path);
+	return -1;
+}
+
+gssize image_transfer_read_pipe(ImageTransfer *transfer, int pipe, gsize length, GError **error)
+{
+	gsize want = (gsize)MIN((guint64)length, image_transfer_left(transfer));
+	gssize n;
+	do
+		n = want ? splice(transfer->fd, NULL, pipe, NULL, want, SPLICE_F_MOVE) : 0;
+	while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EINVAL)
+		return read_copied(transfer, pipe, want, error);
+	if (n < 0)
+		fail_errno(error, errno, "volume \"%s\" cannot be read", transfer->path);
+	transfer->at += (guint64)MAX(n, 0);
+	return n;
+}
+
 static gboolean has_room(const ImageTransfer *transfer, guint64 length, GError **error)
 {
 	return length <= image_transfer_left(transfer) ||
@@ -159,6 +185,41 @@ gboolean image_transfer_write(ImageTransfer *transfer, const void *buffer, gsize
 		if (n < 0)
 			return cannot_write(transfer, error);
 		done += (gsize)n;
+		transfer->at += (guint64)n;
+	}
+	return TRUE;
+}
+
+/* Where the file cannot take pages of a pipe. */
+static gboolean write_copied(ImageTransfer *transfer, int pipe, gsize length, GError **error)
+{
+	char buffer[16384];
+	while (length > 0) {
+		gssize n = read(pipe, buffer, MIN(length, sizeof buffer));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return cannot_write(transfer, error);
+		if (!image_transfer_write(transfer, buffer, (gsize)n, error))
+			return FALSE;
+		length -= (gsize)n;
+	}
+	return TRUE;
+}
+
+gboolean image_transfer_write_pipe(ImageTransfer *transfer, int pipe, gsize length, GError **error)
+{
+	if (!has_room(transfer, length, error))
+		return FALSE;
+	while (length > 0) {
+		gssize n = splice(pipe, NULL, transfer->fd, NULL, length, SPLICE_F_MOVE);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EINVAL)
+			return write_copied(transfer, pipe, length, error);
+		if (n <= 0)
+			return cannot_write(transfer, error);
+		length -= (gsize)n;
 		transfer->at += (guint64)n;
 	}
 	return TRUE;

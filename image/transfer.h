@@ -37,9 +37,15 @@ gboolean image_transfer_next(ImageTransfer *transfer, gboolean *data, guint64 *l
 /* Download: reads at most @length bytes of what comes next; 0 at the end, -1 on failure. */
 gssize image_transfer_read(ImageTransfer *transfer, void *buffer, gsize length, GError **error);
 
+/* The same into the pipe @pipe, which is empty: pages of the file, without a copy where that can be. */
+gssize image_transfer_read_pipe(ImageTransfer *transfer, int pipe, gsize length, GError **error);
+
 /* Upload: writes all of it. NO_SPACE names the file; INVALID where it is more than the volume holds. */
 gboolean image_transfer_write(ImageTransfer *transfer, const void *buffer, gsize length,
 			      GError **error);
+
+/* Upload: the same with the @length bytes that are in the pipe @pipe, which are copied once less. */
+gboolean image_transfer_write_pipe(ImageTransfer *transfer, int pipe, gsize length, GError **error);
 
 /* Download: goes past @length bytes. Upload: they become a hole, or zeros where there are none. */
 gboolean image_transfer_skip(ImageTransfer *transfer, guint64 length, GError **error);

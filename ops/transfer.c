@@ -78,25 +78,44 @@ Lane *op_transfer_lane(OpTransfer *transfer)
 	return transfer->lane;
 }
 
-gssize op_transfer_read(OpTransfer *transfer, gboolean holes, guint8 *buffer, gsize room, guint64 *hole,
-			GError **error)
+/* What comes next, with holes: up to *room bytes of data, a hole, or nothing. */
+static gboolean next(OpTransfer *transfer, gsize *room, guint64 *hole, GError **error)
 {
 	gboolean data = TRUE;
 	guint64 length = 0;
-	*hole = 0;
-	if (!holes)
-		return image_transfer_read(transfer->image, buffer, room, error);
 	if (!image_transfer_next(transfer->image, &data, &length, error))
+		return FALSE;
+	*room = data ? (gsize)MIN(*room, length) : 0;
+	*hole = data ? 0 : length;
+	return data || image_transfer_skip(transfer->image, length, error);
+}
+
+gssize op_transfer_read(OpTransfer *transfer, gboolean holes, guint8 *buffer, gsize room, guint64 *hole,
+			GError **error)
+{
+	*hole = 0;
+	if (holes && !next(transfer, &room, hole, error))
 		return -1;
-	if (data)
-		return length ? image_transfer_read(transfer->image, buffer, MIN(room, length), error) : 0;
-	*hole = length;
-	return image_transfer_skip(transfer->image, length, error) ? 0 : -1;
+	return room ? image_transfer_read(transfer->image, buffer, room, error) : 0;
+}
+
+gssize op_transfer_read_pipe(OpTransfer *transfer, gboolean holes, int pipe, gsize room, guint64 *hole,
+			     GError **error)
+{
+	*hole = 0;
+	if (holes && !next(transfer, &room, hole, error))
+		return -1;
+	return room ? image_transfer_read_pipe(transfer->image, pipe, room, error) : 0;
 }
 
 gboolean op_transfer_write(OpTransfer *transfer, const guint8 *bytes, gsize n, GError **error)
 {
 	return image_transfer_write(transfer->image, bytes, n, error);
+}
+
+gboolean op_transfer_write_pipe(OpTransfer *transfer, int pipe, gsize n, GError **error)
+{
+	return image_transfer_write_pipe(transfer->image, pipe, n, error);
 }
 
 gboolean op_transfer_hole(OpTransfer *transfer, guint64 n, GError **error)

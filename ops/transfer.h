@@ -30,8 +30,12 @@ Lane *op_transfer_lane(OpTransfer *transfer);
  * @holes, a hole of *hole bytes (the result is 0); 0 and no hole at the end; -1 on failure. Lane. */
 gssize op_transfer_read(OpTransfer *transfer, gboolean holes, guint8 *buffer, gsize room, guint64 *hole,
 			GError **error);
-/* Upload. Lane. */
+/* The same into the pipe @pipe, which is empty; image/transfer.h. Lane. */
+gssize op_transfer_read_pipe(OpTransfer *transfer, gboolean holes, int pipe, gsize room, guint64 *hole,
+			     GError **error);
+/* Upload; of bytes, or of those in the pipe @pipe. Lane. */
 gboolean op_transfer_write(OpTransfer *transfer, const guint8 *bytes, gsize n, GError **error);
+gboolean op_transfer_write_pipe(OpTransfer *transfer, int pipe, gsize n, GError **error);
 gboolean op_transfer_hole(OpTransfer *transfer, guint64 n, GError **error);
 /* Ends it, and what was written is on the disk, unless @abandoned. Frees it. Lane. */
 gboolean op_transfer_end(OpTransfer *transfer, gboolean abandoned, GError **error);

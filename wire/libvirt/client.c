@@ -68,7 +68,7 @@ static gboolean has_fds(const LvClient *client)
 
 static void watch(LvClient *client)
 {
-	gboolean waits = lv_waiting(client) || has_fds(client);
+	gboolean waits = !client->lent && (lv_waiting(client) || has_fds(client));
 	guint32 events = (is_paused(client) ? 0 : EPOLLIN) | (waits ? EPOLLOUT : 0);
 	if (events == client->events)
 		return;
@@ -133,7 +133,9 @@ static void forget_sent(LvClient *client)
 static gboolean flush(LvClient *client)
 {
 	gboolean was_full = is_full(client);
-	while (lv_waiting(client) || has_fds(client)) {
+	if (client->lent && (lv_waiting(client) || has_fds(client)))
+		g_atomic_int_set(client->lent, TRUE);
+	while (!client->lent && (lv_waiting(client) || has_fds(client))) {
 		if (send_some(client) || errno == EINTR)
 			continue;
 		if (errno == EAGAIN)
@@ -146,6 +148,30 @@ static gboolean flush(LvClient *client)
 	if (was_full && !is_full(client))
 		lv_client_resume(client);
 	return client->server != NULL;
+}
+
+gboolean lv_client_can_lend(const LvClient *client)
+{
+	return client->server && !client->layer && !client->busy && !client->lent && !has_fds(client) &&
+	       lv_waiting(client) == 0;
+}
+
+void lv_client_returned(LvClient *client, const GByteArray *bytes)
+{
+	guint n = bytes ? bytes->len : 0;
+	client->lent = NULL;
+	if (n > 0) {
+		gsize waiting = lv_waiting(client), len = client->out.len;
+		xdr_add(&client->out, n);
+		client->out.len = len + n; /* no padding */
+		guint8 *to = client->out.data + client->out_done;
+		memmove(to + n, to, waiting);
+		memcpy(to, bytes->data, n);
+	}
+	for (guint i = 0; client->out_fds && i < client->out_fds->len; i++)
+		g_array_index(client->out_fds, LvOutFd, i).at += n;
+	if (client->server && !client->busy)
+		flush(client);
 }
 
 gsize lv_message_begin(LvClient *client, const LvHeader *header)

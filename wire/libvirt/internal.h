@@ -73,6 +73,7 @@ struct LvClient {
 	GArray *out_fds; /* of LvOutFd; NULL: none */
 
 	guint calls, max_calls; /* at work; then it is not read any more */
+	gint *lent; /* somebody else writes to it, until this is set and he has seen it; NULL: nobody. Atomic */
 	guint blocked;	     /* streams that wait for their far end */
 	gboolean pings;	     /* it answers them */
 	gint64 heard;	     /* monotonic: the last byte */
@@ -123,6 +124,11 @@ void lv_client_resume(LvClient *client);
 GByteArray *lv_client_take_read(LvClient *client);
 /* Puts @bytes before what comes next. */
 void lv_client_give_read(LvClient *client, const GByteArray *bytes);
+/* Whether nothing waits to be sent, and nothing stands between it and the socket: somebody else may write to
+ * it, once client->lent is set. */
+gboolean lv_client_can_lend(const LvClient *client);
+/* Nobody else writes any more; @bytes are to be sent before what waits. */
+void lv_client_returned(LvClient *client, const GByteArray *bytes);
 /* Begins a message; returns where, for lv_message_end(). */
 gsize lv_message_begin(LvClient *client, const LvHeader *header);
 /* Ends it and has it sent. FALSE where it is larger than the protocol allows: it is dropped. */

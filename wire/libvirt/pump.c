@@ -2,13 +2,16 @@
  * is left of it. */
 #include "wire/libvirt/pump.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 
 #define PAUSE_MS 20	 /* without a byte: the loop waits better */
+#define PIPE_ROOM (1u << 20) /* bytes */
 #define TURN_US 100000	 /* at most, until the loop hears of it */
 
 typedef struct Packet {
@@ -29,6 +32,18 @@ static gsize receive(const LvPump *pump, guint8 *bytes, gsize room, int flags)
 {
 	for (;;) {
 		ssize_t n = recv(pump->fd, bytes, room, MSG_DONTWAIT | flags);
+		if (n > 0)
+			return (gsize)n;
+		if (n == 0 || !wait_for_more(pump))
+			return 0;
+	}
+}
+
+/* The same into @pipe: the pages themselves move. */
+static gsize receive_pages(const LvPump *pump, int pipe, gsize room)
+{
+	for (;;) {
+		ssize_t n = splice(pump->fd, NULL, pipe, NULL, room, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
 		if (n > 0)
 			return (gsize)n;
 		if (n == 0 || !wait_for_more(pump))
@@ -72,23 +87,27 @@ static gboolean next_packet(LvPump *pump, Packet *packet)
 	return TRUE;
 }
 
-static gboolean put(LvPump *pump, OpTransfer *op, Packet *packet, const guint8 *bytes, gsize n,
-		    GError **error)
+/* What was read before. */
+static gboolean put_start(LvPump *pump, OpTransfer *op, Packet *packet, GError **error)
 {
+	gsize n = MIN(left_of_start(pump), packet->left);
+	const guint8 *bytes = pump->start->data + pump->taken;
+	pump->taken += n;
 	packet->left -= n;
 	pump->moved += n;
-	return op_transfer_write(op, bytes, n, error);
+	return n == 0 || op_transfer_write(op, bytes, n, error);
 }
 
 /* *whole: all of it came. */
-static gboolean take_packet(LvPump *pump, OpTransfer *op, Packet *packet, guint8 *buffer, gboolean *whole,
+static gboolean take_packet(LvPump *pump, OpTransfer *op, Packet *packet, const int *pipe, gboolean *whole,
 			    GError **error)
 {
-	gsize n = MIN(left_of_start(pump), packet->left);
-	gboolean ok = n == 0 || put(pump, op, packet, pump->start->data + pump->taken, n, error);
-	pump->taken += n;
-	while (ok && packet->left && (n = receive(pump, buffer, MIN(packet->left, LV_PUMP_BUFFER), 0)) > 0)
-		ok = put(pump, op, packet, buffer, n, error);
+	gboolean ok = put_start(pump, op, packet, error);
+	for (gsize n; ok && packet->left && (n = receive_pages(pump, pipe[1], packet->left)) > 0;) {
+		ok = op_transfer_write_pipe(op, pipe[0], n, error);
+		packet->left -= n;
+		pump->moved += n;
+	}
 	*whole = packet->left == 0;
 	return ok;
 }
@@ -104,7 +123,7 @@ static void give_back(LvPump *pump, Packet *packet)
 	g_byte_array_append(pump->back, pump->start->data + pump->taken, (guint)left_of_start(pump));
 }
 
-gboolean lv_pump_run(LvPump *pump, OpTransfer *op, guint8 *buffer, GError **error)
+gboolean lv_pump_run(LvPump *pump, OpTransfer *op, const int *pipe, GError **error)
 {
 	gint64 until = g_get_monotonic_time() + TURN_US;
 	Packet packet = { .left = 0 };
@@ -114,7 +133,7 @@ gboolean lv_pump_run(LvPump *pump, OpTransfer *op, guint8 *buffer, GError **erro
 		pump->goes_on = left_of_start(pump) == 0 && g_get_monotonic_time() > until;
 		if (pump->goes_on || !next_packet(pump, &packet))
 			break;
-		ok = take_packet(pump, op, &packet, buffer, &whole, error);
+		ok = take_packet(pump, op, &packet, pipe, &whole, error);
 	}
 	give_back(pump, &packet);
 	return ok;
@@ -125,4 +144,12 @@ void lv_pump_clear(LvPump *pump)
 	fd_clear(&pump->fd);
 	g_byte_array_unref(pump->start);
 	g_clear_pointer(&pump->back, g_byte_array_unref);
+}
+
+gboolean lv_pump_pipe(int pipe[2])
+{
+	if (pipe2(pipe, O_CLOEXEC) < 0)
+		return FALSE;
+	fcntl(pipe[1], F_SETPIPE_SZ, PIPE_ROOM); /* who may not have more takes what there is */
+	return TRUE;
 }

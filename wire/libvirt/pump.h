@@ -20,7 +20,8 @@ typedef struct LvPump {
 	gboolean goes_on; /* it ended only for the loop's sake */
 } LvPump;
 
-/* Runs it with @buffer of LV_PUMP_BUFFER bytes. FALSE where the volume cannot be written. Lane. */
-gboolean lv_pump_run(LvPump *pump, OpTransfer *op, guint8 *buffer, GError **error);
+/* Runs it through @pipe of lv_pump_pipe(). FALSE where the volume cannot be written. Lane. */
+gboolean lv_pump_run(LvPump *pump, OpTransfer *op, const int *pipe, GError **error);
 void lv_pump_clear(LvPump *pump);
-#define LV_PUMP_BUFFER (256u * 1024)
+/* Makes a pipe that data pass through; both ends are the caller's. */
+gboolean lv_pump_pipe(int pipe[2]);

@@ -68,6 +68,16 @@ static void packet(LvStream *stream, LvStatus status, const guint8 *bytes, gsize
 
 /* ---- from the far end to the client ---- */
 
+/* By a thread of its own where that can be, else through the loop. */
+static void resume_download(LvStream *stream)
+{
+	LvClient *client = stream->client;
+	if (lv_transfer_pour(stream->transfer, client, &stream->header))
+		return;
+	if (client->layer || lv_waiting(client) == 0)
+		lv_transfer_want(stream->transfer, lv_waiting(client));
+}
+
 /* Reads the far end while the client takes what comes. */
 static void stream_resume(LvStream *stream)
 {
@@ -76,7 +86,7 @@ static void stream_resume(LvStream *stream)
 		stream->in_source = g_unix_fd_add(stream->fd, G_IO_IN, on_readable, stream);
 	LvClient *client = stream->client;
 	if (stream->transfer && !stream->upload && !stream->ended)
-		lv_transfer_want(stream->transfer, lv_waiting(client));
+		resume_download(stream);
 	while (stream->bytes && !stream->ended && client->server &&
 	       lv_waiting(client) < LV_STREAM_CHUNK) {
 		gsize size;

@@ -2,23 +2,26 @@
  * transfer's lane, so that no disk holds up the loop. What is under way is bounded both ways.
  * Neighbours: stream.c has the packets; ops/transfer.h the bytes. */
 #include "wire/libvirt/transfer.h"
+#include "wire/libvirt/pour.h"
 #include "wire/libvirt/pump.h"
+
+#include "base/fd.h"
 
 #include <fcntl.h>
 #include <string.h>
 
 #define AHEAD_MAX (4u << 20) /* bytes from the client that are not written yet; then it is not read */
 #define READS_MAX 4	     /* chunks read that were not sent yet */
-#define PUMPS_MAX 16	     /* at work; each holds a thread */
+#define PUMPS_MAX 16	     /* pumps and pours at work; each holds a thread */
 
 struct LvTransfer {
 	gint refs; /* atomic: the stream's, and one of each task */
 	OpTransfer *op;	  /* the lane's; NULL once it has ended */
 	gboolean holes;
 	gint failed; /* atomic */
-	gint stop;   /* atomic: for the pump */
+	gint stop;   /* atomic: for the pump, the pour */
 	Lane *lane;
-	guint8 *buffer; /* the pump's, the lane's; NULL until it is needed */
+	int pipe[2];	/* the pump's, the lane's; -1 until it is needed */
 
 	/* main */
 	const LvTransferDoor *door;
@@ -26,6 +29,7 @@ struct LvTransfer {
 	gsize ahead;
 	guint writes; /* tasks */
 	guint reads;
+	gboolean pours; /* a pour is at work */
 	gboolean ended;
 };
 
@@ -34,7 +38,8 @@ static void transfer_unref(LvTransfer *transfer)
 	if (!g_atomic_int_dec_and_test(&transfer->refs))
 		return;
 	lane_unref(transfer->lane);
-	g_free(transfer->buffer);
+	fd_clear(&transfer->pipe[0]);
+	fd_clear(&transfer->pipe[1]);
 	g_free(transfer);
 }
 
@@ -45,6 +50,8 @@ typedef struct Task {
 	guint64 hole;
 	gboolean abandoned, end;
 	LvPump *pump; /* owned */
+	LvPour *pour; /* owned */
+	LvClient *client; /* of the pour; a reference */
 	GError *error;
 } Task;
 
@@ -55,6 +62,9 @@ static void task_free(Task *task)
 	if (task->pump)
 		lv_pump_clear(task->pump);
 	g_free(task->pump);
+	if (task->pour)
+		lv_pour_clear(task->pour);
+	g_free(task->pour);
 	g_clear_error(&task->error);
 	g_free(task);
 }
@@ -70,7 +80,7 @@ LvTransfer *lv_transfer_new(OpTransfer *op, gboolean holes, const LvTransferDoor
 {
 	LvTransfer *transfer = g_new0(LvTransfer, 1);
 	*transfer = (LvTransfer){ .refs = 1, .op = op, .holes = holes, .door = door, .stream = stream,
-				  .lane = lane_ref(op_transfer_lane(op)) };
+				  .pipe = { -1, -1 }, .lane = lane_ref(op_transfer_lane(op)) };
 	return transfer;
 }
 
@@ -177,17 +187,23 @@ static void pump_task(gpointer data)
 {
 	Task *task = data;
 	LvTransfer *transfer = task->transfer;
-	if (!transfer->buffer)
-		transfer->buffer = g_malloc(LV_PUMP_BUFFER);
-	if (!lv_pump_run(task->pump, transfer->op, transfer->buffer, &task->error))
+	if (!lv_pump_run(task->pump, transfer->op, transfer->pipe, &task->error))
 		g_atomic_int_set(&transfer->failed, TRUE);
 	lane_to_main(pumped, task);
 }
 
+/* A copy of @fd for a thread; -1 where there should be none. */
+static int own_connection(LvTransfer *transfer, int fd)
+{
+	if (pumps >= PUMPS_MAX || (transfer->pipe[0] < 0 && !lv_pump_pipe(transfer->pipe)))
+		return -1;
+	return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
 gboolean lv_transfer_pump(LvTransfer *transfer, int fd, const LvHeader *header, GByteArray *start)
 {
-	gboolean busy = pumps >= PUMPS_MAX || transfer->writes || transfer->ended || transfer->failed;
-	int copy = busy ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	gboolean busy = transfer->writes || transfer->ended || transfer->failed;
+	int copy = busy ? -1 : own_connection(transfer, fd);
 	if (copy < 0)
 		return FALSE;
 	LvPump pump = { .fd = copy, .header = *header, .stop = &transfer->stop, .start = start };
@@ -231,4 +247,49 @@ void lv_transfer_want(LvTransfer *transfer, gsize waiting)
 		transfer->reads++;
 		post(transfer, read_task, (Task){ 0 });
 	}
+}
+
+/* ---- download, without the loop ---- */
+
+static void poured(gpointer data)
+{
+	Task *task = data;
+	LvTransfer *transfer = task->transfer;
+	pumps--;
+	transfer->pours = FALSE;
+	lv_client_returned(task->client, task->pour->rest);
+	if (transfer->stream && task->error)
+		transfer->door->failed(transfer->stream, task->error);
+	else if (transfer->stream && task->pour->over)
+		transfer->door->data(transfer->stream, NULL, 0, 0);
+	lv_streams_resume(task->client);
+	lv_client_unref(task->client);
+	task_free(task);
+}
+
+static void pour_task(gpointer data)
+{
+	Task *task = data;
+	LvTransfer *transfer = task->transfer;
+	if (!lv_pour_run(task->pour, transfer->op, transfer->pipe, &task->error) || task->pour->over)
+		op_transfer_end(g_steal_pointer(&transfer->op), FALSE, NULL); /* as read_task() */
+	lane_to_main(poured, task);
+}
+
+gboolean lv_transfer_pour(LvTransfer *transfer, LvClient *client, const LvHeader *header)
+{
+	if (transfer->pours)
+		return TRUE;
+	gboolean busy = transfer->reads || transfer->ended || !lv_client_can_lend(client);
+	int copy = busy ? -1 : own_connection(transfer, client->fd);
+	if (copy < 0)
+		return FALSE;
+	LvPour pour = { .fd = copy, .header = *header, .holes = transfer->holes, .stop = &transfer->stop };
+	g_atomic_int_set(&transfer->stop, FALSE);
+	client->lent = &transfer->stop;
+	transfer->pours = TRUE;
+	pumps++;
+	post(transfer, pour_task,
+	     (Task){ .pour = g_memdup2(&pour, sizeof pour), .client = lv_client_ref(client) });
+	return TRUE;
 }

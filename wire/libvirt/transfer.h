@@ -27,6 +27,9 @@ void lv_transfer_take_hole(LvTransfer *transfer, guint64 length);
  * door->pumped nobody reads @fd. FALSE, and @start is not taken, where too many do so already, or
  * something of it is still at work. */
 gboolean lv_transfer_pump(LvTransfer *transfer, int fd, const LvHeader *header, GByteArray *start);
+/* Download: sends to @client without the loop, as packets with @header, for a while; then it calls
+ * lv_streams_resume(). FALSE where too many do so already, or the connection is not to be had. */
+gboolean lv_transfer_pour(LvTransfer *transfer, LvClient *client, const LvHeader *header);
 /* Download: reads on, if no more than @waiting bytes wait for the client. */
 void lv_transfer_want(LvTransfer *transfer, gsize waiting);
 /* All is there: ends well. */
