@@ -96,6 +96,7 @@ class Lodge:
     def __init__(self, folder):
         self.root = folder / "lodge"
         self.socket = self.root / "run" / "lodge.sock"
+        self.libvirt_socket = self.root / "run" / "libvirt-sock"
         self.log = open(folder / "lodge.err", "ab")
         self.start_daemon()
 
@@ -127,7 +128,7 @@ class Lodge:
     def pool(self, name, folder):
         """A pool of python3-libvirt, not started."""
         import libvirt
-        self.storage = libvirt.open(f"qemu+unix:///system?socket={self.root}/run/libvirt-sock")
+        self.storage = libvirt.open(f"qemu+unix:///system?socket={self.libvirt_socket}")
         return self.storage.storagePoolDefineXML(pool_xml(name, folder))
 
     def another(self):
@@ -246,7 +247,7 @@ class Libvirt:
             raise PeerFailed(f"no namespaces; see {self.log.name}")
         self.init = child_of(self.world.pid)
         self.root = pathlib.Path(f"/proc/{self.init}/root")
-        self.socket = self.root / "run/libvirt/libvirt-sock"
+        self.socket = self.libvirt_socket = self.root / "run/libvirt/libvirt-sock"
         self.uri = f"qemu:///system?socket={self.socket}"
         self.definitions = self.root / "etc/libvirt/qemu"
         self.inside("virtlogd", "-p", "/run/libvirt/virtlogd.pid")

@@ -42,10 +42,11 @@ def cpu_seconds(pid):
 
 
 class Volumes:
-    """The pool `bench` of one peer, in a folder of its own; @size of the image that is copied, in MiB."""
+    """The pool `bench` of one peer, in a folder of its own; @size of the image that is copied, in MiB;
+    @client: bench-stream."""
 
-    def __init__(self, peer, folder, size):
-        self.peer, self.folder, self.size = peer, folder, size
+    def __init__(self, peer, folder, size, client):
+        self.peer, self.folder, self.size, self.client = peer, folder, size, client
         folder.mkdir()
         self.source = folder / "source.qcow2"
         qemu_img("create", "-q", "-f", "qcow2", self.source, f"{size}M")
@@ -84,26 +85,42 @@ class Volumes:
         self.remove("new")
         return took
 
-    def stream(self):
+    def stream(self, moves):
         """Upload and download of the source's bytes as a raw volume: milliseconds, and the daemon's
-        processor time, of each."""
-        connection, volume = self.pool.connect(), self.volume("stream", "raw")
-        found = []
-        for move in (self.upload, self.download):
-            before, stream = cpu_seconds(self.peer.pid), connection.newStream()
-            took = ms(move, volume, stream)
+        processor time, of each of @moves."""
+        volume, found = self.volume("stream", "raw"), []
+        for move in moves:
+            before = cpu_seconds(self.peer.pid)
+            took = ms(move, volume)
             found.append((took, (cpu_seconds(self.peer.pid) - before) * 1000))
         volume.delete()
         return found
 
-    def upload(self, volume, stream):
+    def streams(self):
+        """By python3-libvirt, and by bench-stream, which does nothing but read and write packets."""
+        return self.stream((self.upload, self.download)) + self.stream((self.upload_raw, self.download_raw))
+
+    def raw(self, *words):
+        subprocess.run([self.client, *map(str, words)], check=True, stdout=subprocess.DEVNULL)
+
+    def upload_raw(self, volume):
+        self.raw("upload", self.peer.libvirt_socket, self.source, volume.path())
+
+    def download_raw(self, volume):
+        target = self.folder.parent / "downloaded"
+        self.raw("download", self.peer.libvirt_socket, volume.path(), target)
+        target.unlink()
+
+    def upload(self, volume):
+        stream = self.pool.connect().newStream()
         volume.upload(stream, 0, 0)
         with open(self.source, "rb") as source:
             while part := source.read(CHUNK):
                 stream.send(part)
         stream.finish()
 
-    def download(self, volume, stream):
+    def download(self, volume):
+        stream = self.pool.connect().newStream()
         volume.download(stream, 0, 0)
         with open(self.folder.parent / "downloaded", "wb") as target:
             while part := stream.recv(CHUNK):

@@ -73,7 +73,7 @@ struct LvClient {
 	GArray *out_fds; /* of LvOutFd; NULL: none */
 
 	guint calls, max_calls; /* at work; then it is not read any more */
-	gint *lent; /* somebody else writes to it, until this is set and he has seen it; NULL: nobody. Atomic */
+	gint *lent; /* atomic; NULL, or somebody else writes to it, until he sees that this is set */
 	guint blocked;	     /* streams that wait for their far end */
 	gboolean pings;	     /* it answers them */
 	gint64 heard;	     /* monotonic: the last byte */
