@@ -1,6 +1,7 @@
 /* See connect.h. */
 #include "core/connect.h"
 #include "base/fd.h"
+#include "core/hostdevs.h"
 #include "core/internal.h"
 #include "core/plugs.h"
 #include "core/volumes.h"
@@ -11,15 +12,25 @@ gboolean guest_resolve(CoreGuest *guest, Guest *live, Notes *notes, GError **err
 		if (disk->type == DISK_VOLUME && disk->source &&
 		    !core_volume_resolve(guest->core, disk, notes, error))
 			return FALSE;
-	return plugs_resolve(guest, live, notes, error);
+	if (!plugs_resolve(guest, live, notes, error))
+		return FALSE;
+	if (hostdevs_resolve(guest, live, notes, error))
+		return TRUE;
+	plugs_remove(guest, live);
+	return FALSE;
 }
 
 gboolean guest_plug(CoreGuest *guest, Guest *live, EngineStart *how, Notes *notes, GError **error)
 {
 	how->n_plugs = shape_len(live->interfaces);
 	how->plugs = g_new0(EnginePlug, how->n_plugs + 1);
-	if (plugs_make(guest, live, how, notes, error))
+	if (!hostdevs_make(guest, live, notes, error)) {
+		plugs_remove(guest, live);
+	} else if (plugs_make(guest, live, how, notes, error)) {
 		return TRUE;
+	} else {
+		hostdevs_remove(guest, live);
+	}
 	plugs_free(how);
 	return FALSE;
 }
@@ -27,6 +38,7 @@ gboolean guest_plug(CoreGuest *guest, Guest *live, EngineStart *how, Notes *note
 void guest_unplug(CoreGuest *guest, const Guest *live)
 {
 	plugs_remove(guest, live);
+	hostdevs_remove(guest, live);
 }
 
 void plugs_free(EngineStart *how)

@@ -6,6 +6,7 @@
 #include "core/core.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "core/hostdevs.h"
 #include "core/hostnet.h"
 #include "core/internal.h"
 #include "model/rules.h"
@@ -201,6 +202,7 @@ Core *core_new(const CoreConfig *config, GError **error)
 	core->events = events_new();
 	core->filters = filters_new();
 	core->nodedevs = core_nodedevs_new();
+	core->hostdevs = hostdevs_new();
 	hostnet_open(core);
 	g_mutex_init(&core->lock);
 	g_mutex_init(&core->index_lock);
@@ -217,6 +219,7 @@ Core *core_new(const CoreConfig *config, GError **error)
 	objects_adopt(core);
 	core_saves_clean(core);
 	recover_all(core);
+	hostdevs_sweep(core);
 	book_begin(core);
 	g_atomic_int_set(&core->index_wanted, TRUE);
 	core->index_timer = g_timeout_add_seconds(INDEX_SECONDS, on_index_timer, core);
@@ -259,6 +262,7 @@ void core_unref(Core *core)
 	forwards_free(core);
 	book_free(core);
 	core_nodedevs_free(core->nodedevs);
+	hostdevs_free(core->hostdevs);
 	hostnet_free(core);
 	events_free(core->events);
 	g_clear_pointer(&core->store, store_free);

@@ -29,6 +29,7 @@ struct Core {
 	struct CoreBook *book;	       /* see address_book.h */
 	struct CoreNodedevs *nodedevs; /* see nodedevs.h */
 	struct CoreHostnet *hostnet;   /* see hostnet.h */
+	struct CoreHostdevs *hostdevs; /* see hostdevs.h */
 	guint index_timer; /* main */
 	gint index_wanted; /* atomic */
 	char *boot; /* the host's, where no daemon has begun since it was started; else NULL */

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "core/hostdevs.h"
 #include "core/internal.h"
 
 #include <glib-unix.h>
@@ -15,7 +16,6 @@
 #define MAX_PENDING 4096 /* news that wait; more, and everything is looked at */
 #define NEWS_AT_ONCE 256 /* that the main loop takes before others have their turn */
 
-static const NodeTree tree = { .root = "" };
 
 typedef struct CoreNodedevs {
 	Lane *lane;
@@ -127,7 +127,7 @@ static void look_at_all(Core *core)
 {
 	CoreNodedevs *nodedevs = core->nodedevs;
 	g_autoptr(GPtrArray) old = list_ref(nodedevs);
-	GPtrArray *new = nodedev_scan(&tree);
+	GPtrArray *new = nodedev_scan(&core_node_tree);
 	if (old)
 		tell_changes(core, old, new);
 	list_set(nodedevs, new);
@@ -196,7 +196,7 @@ static gboolean take_one(Core *core, GHashTable *index, const Uevent *event)
 		return TRUE;
 	}
 	const NodeDev *old = g_hash_table_lookup(index, event->path);
-	g_autoptr(NodeDev) dev = nodedev_look(&tree, event->path);
+	g_autoptr(NodeDev) dev = nodedev_look(&core_node_tree, event->path);
 	if (dev && dev->kind == NODE_MDEV && !old)
 		return FALSE;
 	if (!dev || (old && dev->kind == NODE_MDEV))
@@ -340,7 +340,7 @@ static gboolean has_names(const NodeDev *dev, const char *pair)
 {
 	if (!(dev->caps & NODE_BIT(NODE_FC_HOST)))
 		return FALSE;
-	g_autoptr(NodeDevice) device = nodedev_read(&tree, dev, NULL);
+	g_autoptr(NodeDevice) device = nodedev_read(&core_node_tree, dev, NULL);
 	if (!device)
 		return FALSE;
 	SHAPE_EACH (NodeSubCap, sub, device->capability->caps) {
@@ -367,41 +367,7 @@ NodeDev *core_nodedev_find(Core *core, const char *name, GError **error)
 NodeDevice *core_nodedev_read(Core *core, const char *name, GError **error)
 {
 	g_autoptr(NodeDev) dev = core_nodedev_find(core, name, error);
-	return dev ? nodedev_read(&tree, dev, error) : NULL;
-}
-
-/* ---- who uses it ---- */
-
-static gboolean is_pci(const HostPci *pci, const guint at[4])
-{
-	return pci && opt_uint_or(pci->domain, 0) == at[0] && opt_uint_or(pci->bus, 0) == at[1] &&
-	       opt_uint_or(pci->slot, 0) == at[2] && opt_uint_or(pci->function, 0) == at[3];
-}
-
-static gboolean has_device(const Guest *guest, const NodeDev *dev, const guint at[4])
-{
-	SHAPE_EACH (Hostdev, hostdev, guest->hostdevs)
-		if ((dev->kind == NODE_PCI && is_pci(hostdev->pci, at)) ||
-		    (dev->uuid && hostdev->mdev && !g_strcmp0(hostdev->mdev->uuid, dev->uuid)))
-			return TRUE;
-	return FALSE;
-}
-
-static gboolean is_free(Core *core, const NodeDev *dev, GError **error)
-{
-	guint at[4] = { 0 };
-	const char *slash = dev->path ? strrchr(dev->path, '/') : NULL;
-	if (dev->kind == NODE_PCI && (!slash || !nodedev_pci_address(slash + 1, at)))
-		return TRUE;
-	g_autoptr(GPtrArray) guests = core_list(core, CORE_LIST_ACTIVE);
-	for (guint i = 0; i < guests->len; i++) {
-		const GuestSnap *snap = guests->pdata[i];
-		if (snap->live && has_device(snap->live->guest, dev, at))
-			return fail(error, LODGE_ERROR_IN_USE, "device %s is in use by guest \"%s\"",
-				    dev->name,
-				    snap->name);
-	}
-	return TRUE;
+	return dev ? nodedev_read(&core_node_tree, dev, error) : NULL;
 }
 
 /* ---- changes ---- */
@@ -409,7 +375,10 @@ static gboolean is_free(Core *core, const NodeDev *dev, GError **error)
 gboolean core_nodedev_do(Core *core, const char *name, NodeDevFn fn, GError **error)
 {
 	g_autoptr(NodeDev) dev = core_nodedev_find(core, name, error);
-	gboolean ok = dev && is_free(core, dev, error) && fn(&tree, dev, error);
+	if (!dev || !hostdevs_hold(core, dev, "somebody who moves it between drivers", error))
+		return FALSE;
+	gboolean ok = fn(&core_node_tree, dev, error);
+	hostdevs_let_go(core, dev);
 	if (ok)
 		look_anew(core);
 	return ok;
@@ -418,7 +387,7 @@ gboolean core_nodedev_do(Core *core, const char *name, NodeDevFn fn, GError **er
 gboolean core_nodedev_autostart(Core *core, const char *name, gboolean on, GError **error)
 {
 	g_autoptr(NodeDev) dev = core_nodedev_find(core, name, error);
-	gboolean ok = dev && nodedev_autostart(&tree, dev, on, error);
+	gboolean ok = dev && nodedev_autostart(&core_node_tree, dev, on, error);
 	if (ok)
 		look_anew(core);
 	return ok;
@@ -433,8 +402,8 @@ char *core_nodedev_make(Core *core, const char *xml, gboolean define, gboolean v
 	    (validate && !shape_all_known(&node_device_shape, device, error)))
 		return NULL;
 	g_autoptr(GPtrArray) list = core_nodedevs(core);
-	char *name = define ? nodedev_define(&tree, device, list, error) :
-			      nodedev_create(&tree, device, list, error);
+	char *name = define ? nodedev_define(&core_node_tree, device, list, error) :
+			      nodedev_create(&core_node_tree, device, list, error);
 	if (name)
 		look_anew(core);
 	return name;
@@ -451,7 +420,7 @@ static void autostart(gpointer data)
 		const NodeDev *dev = list->pdata[i];
 		g_autoptr(GError) error = NULL;
 		if (dev->autostart && dev->kind == NODE_MDEV && !dev->active && dev->path &&
-		    !nodedev_start(&tree, dev, &error))
+		    !nodedev_start(&core_node_tree, dev, &error))
 			log_warning(NULL, "node device %s: autostart failed: %s", dev->name, error->message);
 	}
 	core_unref(core);

@@ -52,6 +52,7 @@ static void fill_device(Interface *live, const NetworkPort *port)
 	if (live->source->pci)
 		shape_free(&address_shape, live->source->pci);
 	live->source->pci = address;
+	set(&live->managed, port->plug_managed == TRI_YES ? "yes" : "no");
 }
 
 static void fill_from_port(Interface *live, const NetworkPort *port)

@@ -3,6 +3,7 @@
  * ended: nobody was told that it runs. See internal.h. */
 #include "base/error.h"
 #include "base/log.h"
+#include "core/hostdevs.h"
 #include "core/internal.h"
 #include "host/file.h"
 
@@ -134,6 +135,7 @@ static void show_as_running(CoreGuest *guest, Guest *live)
 	snap->state = GUEST_RUNNING;
 	snap_fill(snap, live);
 	snap_publish(guest, snap);
+	hostdevs_adopt(guest->core, live);
 	registry_set_id(guest, -1, (int)live->id.v);
 	registry_show(guest);
 }

@@ -270,8 +270,12 @@ static EngineRun *start_plugged(CoreGuest *guest, Guest *live, const EngineStart
 static gboolean start(CoreGuest *guest, Guest *live, const EngineStart *how, Notes *notes, GError **error)
 {
 	EngineStart plugged = *how;
-	if (!guest_resolve(guest, live, notes, error) || !recover_write(guest, live, NULL, NULL, error))
+	if (!guest_resolve(guest, live, notes, error))
 		return FALSE;
+	if (!recover_write(guest, live, NULL, NULL, error)) {
+		guest_unplug(guest, live);
+		return FALSE;
+	}
 	if (!guest_plug(guest, live, &plugged, notes, error)) {
 		recover_forget(guest);
 		return FALSE;

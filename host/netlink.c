@@ -15,7 +15,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#define BUFFER 32768	/* bytes of one answer; the kernel's dumps stay below */
+#define BUFFER 65536	/* bytes of one answer; the kernel's dumps stay below, and so do 256 functions */
 #define HERTZ 100	/* USER_HZ: the bridge's times */
 
 struct Netlink {
@@ -372,6 +372,81 @@ gboolean netlink_change(Netlink *nl, const char *name, const LinkChange *change,
 	if (change->alias)
 		mnl_attr_put_strz(request.nlh, IFLA_IFALIAS, change->alias);
 	return done(talk(nl, &request, NULL, NULL), error, "changing interface", name);
+}
+
+/* ---- virtual functions: ip-link(8), `ip link set PF vf N ...` ---- */
+
+typedef struct FunctionLook {
+	guint vf;
+	gboolean found;
+	LinkFunction *to;
+} FunctionLook;
+
+static void take_function(const struct nlattr *info, FunctionLook *look)
+{
+	const struct nlattr *at[IFLA_VF_VLAN + 1] = { NULL };
+	Attributes all = { G_N_ELEMENTS(at), at };
+	if (mnl_attr_parse_nested(info, keep, &all) < 0 || !at[IFLA_VF_MAC] ||
+	    mnl_attr_get_payload_len(at[IFLA_VF_MAC]) < sizeof(struct ifla_vf_mac))
+		return;
+	const struct ifla_vf_mac *mac = mnl_attr_get_payload(at[IFLA_VF_MAC]);
+	if (mac->vf != look->vf)
+		return;
+	look->found = TRUE;
+	memcpy(look->to->mac, mac->mac, sizeof look->to->mac);
+	if (at[IFLA_VF_VLAN] && mnl_attr_get_payload_len(at[IFLA_VF_VLAN]) >= sizeof(struct ifla_vf_vlan)) {
+		const struct ifla_vf_vlan *vlan = mnl_attr_get_payload(at[IFLA_VF_VLAN]);
+		look->to->vlan = vlan->vlan;
+		look->to->qos = vlan->qos;
+	}
+}
+
+static int read_functions(const struct nlmsghdr *nlh, void *data)
+{
+	const struct nlattr *at[IFLA_VFINFO_LIST + 1] = { NULL }, *info;
+	Attributes all = { G_N_ELEMENTS(at), at };
+	if (nlh->nlmsg_type != RTM_NEWLINK ||
+	    mnl_attr_parse(nlh, sizeof(struct ifinfomsg), keep, &all) < 0 || !at[IFLA_VFINFO_LIST])
+		return MNL_CB_OK;
+	mnl_attr_for_each_nested (info, at[IFLA_VFINFO_LIST])
+		if (mnl_attr_get_type(info) == IFLA_VF_INFO)
+			take_function(info, data);
+	return MNL_CB_OK;
+}
+
+gboolean netlink_function(Netlink *nl, const char *pf, guint vf, LinkFunction *function, GError **error)
+{
+	Request request;
+	FunctionLook look = { .vf = vf, .to = function };
+	*function = (LinkFunction){ 0 };
+	begin(&request, RTM_GETLINK, NLM_F_ACK, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(request.nlh, IFLA_IFNAME, pf);
+	mnl_attr_put_u32(request.nlh, IFLA_EXT_MASK, RTEXT_FILTER_VF | RTEXT_FILTER_SKIP_STATS);
+	if (!done(talk(nl, &request, read_functions, &look), error, "interface", pf))
+		return FALSE;
+	return look.found || fail(error, LODGE_ERROR_NOT_FOUND,
+				  "interface %s: it has no virtual function %u", pf, vf);
+}
+
+gboolean netlink_set_function(Netlink *nl, const char *pf, guint vf, const LinkFunction *function,
+			      GError **error)
+{
+	Request request;
+	LinkInfo info;
+	struct ifla_vf_mac mac = { .vf = vf };
+	struct ifla_vf_vlan vlan = { .vf = vf, .vlan = function->vlan, .qos = function->qos };
+	if (!netlink_link(nl, pf, &info, error))
+		return FALSE;
+	memcpy(mac.mac, function->mac, sizeof function->mac);
+	struct ifinfomsg *ifi = begin(&request, RTM_SETLINK, 0, sizeof(*ifi));
+	ifi->ifi_index = info.index;
+	struct nlattr *list = mnl_attr_nest_start(request.nlh, IFLA_VFINFO_LIST);
+	struct nlattr *one = mnl_attr_nest_start(request.nlh, IFLA_VF_INFO);
+	mnl_attr_put(request.nlh, IFLA_VF_MAC, sizeof mac, &mac);
+	mnl_attr_put(request.nlh, IFLA_VF_VLAN, sizeof vlan, &vlan);
+	mnl_attr_nest_end(request.nlh, one);
+	mnl_attr_nest_end(request.nlh, list);
+	return done(talk(nl, &request, NULL, NULL), error, "virtual functions of interface", pf);
 }
 
 gboolean netlink_change_port(Netlink *nl, const char *name, const BridgePort *change, GError **error)

@@ -77,6 +77,16 @@ typedef struct LinkChange { /* what is 0 stays */
 
 gboolean netlink_change(Netlink *nl, const char *name, const LinkChange *change, GError **error);
 
+typedef struct LinkFunction { /* a virtual function (SR-IOV), as its physical one has it */
+	guint8 mac[6];
+	guint vlan, qos;
+} LinkFunction;
+
+/* What the physical function @pf has set for its virtual function number @vf. */
+gboolean netlink_function(Netlink *nl, const char *pf, guint vf, LinkFunction *function, GError **error);
+gboolean netlink_set_function(Netlink *nl, const char *pf, guint vf, const LinkFunction *function,
+			      GError **error);
+
 typedef struct BridgePort { /* what is absent stays */
 	Tri isolated; /* no traffic between two isolated ports */
 	Tri learning, unicast_flood;

@@ -108,19 +108,22 @@ static gboolean wait_driver(const NodeTree *tree, const char *path, const char *
 	return has_driver(tree, path, driver);
 }
 
-/* The driver lets go of the device, and the kernel looks for another. @override: the only one that may have
- * it; "\n": any. */
-static gboolean rebind(const NodeTree *tree, const NodeDev *dev, const char *override, GError **error)
+/* The driver lets go of the device. @override: the only one that may have it from now on; "\n": any. */
+static gboolean unbind(const NodeTree *tree, const NodeDev *dev, const char *override, GError **error)
 {
-	const char *address = sysname(dev->path);
 	if (!sysfs_write(tree, dev->path, "driver_override", override, error))
 		return FALSE;
-	if (!has_driver(tree, dev->path, NULL) &&
-	    (!sysfs_write(tree, dev->path, "driver/unbind", address, error) ||
-	     (!wait_driver(tree, dev->path, NULL) &&
-	      !fail(error, LODGE_ERROR_SYSTEM, "device %s: its driver does not let go of it", dev->name))))
-		return FALSE;
-	return sysfs_write(tree, PCI, "drivers_probe", address, error);
+	return has_driver(tree, dev->path, NULL) ||
+	       (sysfs_write(tree, dev->path, "driver/unbind", sysname(dev->path), error) &&
+		(wait_driver(tree, dev->path, NULL) ||
+		 fail(error, LODGE_ERROR_SYSTEM, "device %s: its driver does not let go of it", dev->name)));
+}
+
+/* The same, and the kernel looks for another driver. */
+static gboolean rebind(const NodeTree *tree, const NodeDev *dev, const char *override, GError **error)
+{
+	return unbind(tree, dev, override, error) &&
+	       sysfs_write(tree, PCI, "drivers_probe", sysname(dev->path), error);
 }
 
 gboolean nodedev_detach(const NodeTree *tree, const NodeDev *dev, GError **error)
@@ -145,6 +148,22 @@ gboolean nodedev_reattach(const NodeTree *tree, const NodeDev *dev, GError **err
 	if (!has_driver(tree, dev->path, VFIO) && !has_driver(tree, dev->path, NULL))
 		return TRUE; /* the host has it */
 	return rebind(tree, dev, "\n", error);
+}
+
+gboolean nodedev_give_back(const NodeTree *tree, const NodeDev *dev, const char *driver,
+			   const char *override, GError **error)
+{
+	if (!has_driver(tree, dev->path, VFIO)) /* somebody did it */
+		return TRUE;
+	if (!g_strcmp0(driver, VFIO)) /* it was there before the guest */
+		return sysfs_write(tree, dev->path, "driver_override", override ? override : "\n", error);
+	if (!driver)
+		return unbind(tree, dev, override ? override : "\n", error);
+	if (!rebind(tree, dev, override ? override : "\n", error))
+		return FALSE;
+	for (int left = WAIT_MS; left > 0 && has_driver(tree, dev->path, NULL); left -= STEP_MS)
+		g_usleep(STEP_MS * 1000);
+	return TRUE;
 }
 
 gboolean nodedev_reset(const NodeTree *tree, const NodeDev *dev, GError **error)

@@ -1,6 +1,7 @@
 /* What the files of this room share. */
 #pragma once
 
+#include "host/netlink.h"
 #include "nodedev/nodedev.h"
 
 #include <string.h>
@@ -30,6 +31,10 @@ void pci_names(const NodeTree *tree, guint vendor, guint product, char **vendor_
 /* vpd.c: what a card says of itself, from the bytes of its `vpd`; FALSE where they are no such thing, and
  * then @device is as it was. */
 gboolean vpd_read(const guint8 *bytes, gsize n, NodeDevice *device);
+
+/* lend.c: asks (or sets) what the interface @pf has for its function @vf; tests replace it. */
+extern gboolean (*nodedev_function)(const char *pf, guint vf, LinkFunction *function, gboolean set,
+				    GError **error);
 
 /* mdev.c: what the definition of @dev says and sysfs does not. */
 gboolean nodedev_mdev_fill(const NodeTree *tree, const NodeDev *dev, NodeDevice *device, GError **error);

@@ -50,7 +50,50 @@ NodeDevice *nodedev_read(const NodeTree *tree, const NodeDev *dev, GError **erro
 gboolean nodedev_detach(const NodeTree *tree, const NodeDev *dev, GError **error);
 /* Lets the host's own drivers have it again. */
 gboolean nodedev_reattach(const NodeTree *tree, const NodeDev *dev, GError **error);
+/* The driver vfio-pci lets go of @dev, and it has again what it had: @driver (NULL: none) and what its file
+ * driver_override said (NULL: nothing). A driver that does not come back is no failure. */
+gboolean nodedev_give_back(const NodeTree *tree, const NodeDev *dev, const char *driver,
+			   const char *override, GError **error);
 gboolean nodedev_reset(const NodeTree *tree, const NodeDev *dev, GError **error);
+
+/* ---- lend.c: PCI devices that a guest has for as long as it runs ---- */
+
+/* Who gets a device, and as what. */
+typedef struct NodeBorrower {
+	const char *folder; /* where it is written down what was; made where it is not there */
+	const char *guest, *uuid;
+	gboolean managed;    /* the host's driver is taken from it; else that has been done before */
+	const guint8 *mac;   /* of a function that is the guest's interface; NULL: it is none */
+	OptUint vlan;	     /* the same */
+} NodeBorrower;
+
+/* Gives the PCI device @address ("0000:3a:00.1") to @to, after having written down what was. IN_USE, NOT_FOUND,
+ * STATE (not managed, and still the host's), UNSUPPORTED: and then it is as it was. */
+gboolean nodedev_lend(const NodeTree *tree, const NodeBorrower *to, const char *address, Notes *notes,
+		      GError **error);
+/* Puts all of that back; what nothing is written down of is a success. */
+gboolean nodedev_return(const NodeTree *tree, const char *folder, const char *address, GError **error);
+/* The addresses (char *) of which something is written down in @folder. Never NULL. */
+GPtrArray *nodedev_lent(const char *folder);
+/* The number of its IOMMU group; NULL: in none. The caller frees it. */
+char *nodedev_group(const NodeTree *tree, const char *address);
+/* The addresses (char *) of the devices in it, bridges too. Never NULL. */
+GPtrArray *nodedev_group_members(const NodeTree *tree, const char *group);
+/* Whether no driver of the host's has any device of @group: IN_USE, and which, and what to do. @what is for the
+ * message. */
+gboolean nodedev_group_is_free(const NodeTree *tree, const char *group, const char *what, GError **error);
+
+/* ---- find.c: devices by what a guest's definition says of them ---- */
+
+typedef struct NodeUsb {
+	guint bus, device;
+} NodeUsb;
+
+/* USB devices (NodeUsb) of @vendor and @product. Never NULL. */
+GArray *nodedev_usb_find(const NodeTree *tree, guint vendor, guint product);
+gboolean nodedev_usb_is_there(const NodeTree *tree, NodeUsb at);
+/* "/dev/sg3" of the SCSI device at "HOST:BUS:TARGET:UNIT"; NULL: there is none. The caller frees it. */
+char *nodedev_scsi_generic(const NodeTree *tree, const char *at);
 
 /* ---- mdev.c, vhba.c: devices that are made. Names returned are the caller's ---- */
 

@@ -125,6 +125,8 @@ static const HostdevFn kinds[] = {
 
 static gboolean add_hostdev(Build *build, const Hostdev *hostdev, GError **error)
 {
+	if (!g_strcmp0(hostdev->source_missing, "yes")) /* and need not be there */
+		return TRUE;
 	HostdevFn fn = (guint)hostdev->type < G_N_ELEMENTS(kinds) ? kinds[hostdev->type] : NULL;
 	if (!fn || !g_strcmp0(hostdev->mode, "capabilities"))
 		return unsupported(build, error,

@@ -121,6 +121,18 @@ static GPtrArray *environment(const QemuCommand *command)
 	return env;
 }
 
+/* Devices that read and write the guest's memory by themselves: all of it has to stay where it is. */
+static gboolean has_vfio(const Guest *live)
+{
+	SHAPE_EACH (Interface, interface, live->interfaces)
+		if (interface->source && interface->source->pci)
+			return TRUE;
+	SHAPE_EACH (Disk, disk, live->disks)
+		if (disk->type == DISK_NVME)
+			return TRUE;
+	return shape_len(live->hostdevs) > 0;
+}
+
 static gboolean spawn_qemu(EngineRun *run, const QemuCommand *command, const Guest *live,
 			   const int *fds, int log, GError **error)
 {
@@ -137,7 +149,7 @@ static gboolean spawn_qemu(EngineRun *run, const QemuCommand *command, const Gue
 		      .fds = map, .n_fds = command->fds->len, .output = log,
 		      .user = getuid() == 0 ? qemu_host.user : NULL,
 		      .limits = &memlock,
-		      .n_limits = locks || shape_len(live->hostdevs) ? 1 : 0 };
+		      .n_limits = locks || has_vfio(live) ? 1 : 0 };
 	if (run->cgroup)
 		cgroup_apply(run->cgroup, &how);
 	SpawnChild child;
@@ -375,6 +387,9 @@ static gboolean start_process(EngineRun *run, Guest *live, gboolean kvm, const E
 	g_autoptr(QemuCommand) command = qemu_command_new(live, &setup, notes, error);
 	if (!command)
 		return FALSE;
+	SHAPE_EACH (Hostdev, device, live->hostdevs) /* found for this start alone, and no part of a document */
+		if (device->type == HOSTDEV_SCSI)
+			g_clear_pointer(&device->block, g_free);
 	if (how->stream)
 		expect_stream(command);
 	log_command(log, command);
