@@ -14,8 +14,8 @@
 /* Completes @live: the real source of <disk type='volume'>, the name of each tap, which device of the host is
  * meant. What it reserves guest_unplug() gives up; nothing is reserved on failure. */
 gboolean guest_resolve(CoreGuest *guest, Guest *live, Notes *notes, GError **error);
-/* Takes devices from the host, makes the taps of @live's interfaces and fills @how->plugs, which the caller gives to plugs_free().
- * On failure nothing is left, nor reserved. */
+/* Takes devices from the host, makes the taps of @live's interfaces and fills @how->plugs, which the caller
+ * gives to plugs_free(). On failure nothing is left, nor reserved. */
 gboolean guest_plug(CoreGuest *guest, Guest *live, EngineStart *how, Notes *notes, GError **error);
 /* Removes what guest_plug() made for @live, as far as it is there. */
 void guest_unplug(CoreGuest *guest, const Guest *live);

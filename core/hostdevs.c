@@ -162,7 +162,8 @@ static gboolean is_free(const CoreHostdevs *hostdevs, const Want *want, const Gu
 			const char *group, GError **error)
 {
 	const Holder *holder = g_hash_table_lookup(hostdevs->held, name);
-	if (!holder || (holder->uuid && !g_strcmp0(holder->uuid, live->uuid)) || (want->shares && holder->shares))
+	gboolean own = holder && holder->uuid && !g_strcmp0(holder->uuid, live->uuid);
+	if (!holder || own || (want->shares && holder->shares))
 		return TRUE;
 	return refuse(live->name, name, holder, group, error);
 }
@@ -195,7 +196,8 @@ static Holder *holder_new(const Guest *live, const char *who, gboolean shares)
 static void hold(CoreHostdevs *hostdevs, const Guest *live, const Want *want)
 {
 	if (!g_hash_table_contains(hostdevs->held, want->name))
-		g_hash_table_insert(hostdevs->held, g_strdup(want->name), holder_new(live, NULL, want->shares));
+		g_hash_table_insert(hostdevs->held, g_strdup(want->name),
+				    holder_new(live, NULL, want->shares));
 }
 
 static void release(CoreHostdevs *hostdevs, const Guest *live, const GPtrArray *wants)
@@ -239,7 +241,8 @@ static gboolean find_usb(Hostdev *device, Notes *notes, GError **error)
 		if (nodedev_usb_is_there(&core_node_tree, at))
 			return TRUE;
 		return fail(error, LODGE_ERROR_NOT_FOUND,
-			    "there is no USB device at bus %u, device %u: numbers change when it is plugged in "
+			    "there is no USB device at bus %u, device %u: numbers change when it is plugged "
+			    "in "
 			    "again; <vendor> and <product> do not", at.bus, at.device);
 	}
 	if (!device->vendor.set || !device->product.set)
@@ -257,7 +260,8 @@ static gboolean find_usb(Hostdev *device, Notes *notes, GError **error)
 	}
 	if (!found->len)
 		return fail(error, LODGE_ERROR_NOT_FOUND,
-			    "there is no USB device %04x:%04x on this host; startupPolicy='optional' starts the "
+			    "there is no USB device %04x:%04x on this host; startupPolicy='optional' starts "
+			    "the "
 			    "guest without it", (guint)device->vendor.v, (guint)device->product.v);
 	if (!device->usb)
 		device->usb = g_new0(HostdevAddress, 1);
@@ -275,7 +279,8 @@ static gboolean find_scsi(Hostdev *device, GError **error)
 	device->block = nodedev_scsi_generic(&core_node_tree, place);
 	return device->block ||
 	       fail(error, LODGE_ERROR_NOT_FOUND,
-		    "adapter %s has no SCSI device at %s: \"lodge nodedev-list --cap scsi\" tells which there "
+		    "adapter %s has no SCSI device at %s: \"lodge nodedev-list --cap scsi\" tells which "
+		    "there "
 		    "are; /dev/sg* needs the kernel's module sg", device->adapter, strchr(place, ':') + 1);
 }
 
@@ -306,7 +311,8 @@ gboolean hostdevs_resolve(CoreGuest *guest, Guest *live, Notes *notes, GError **
 	SHAPE_EACH (Hostdev, device, live->hostdevs) {
 		g_autoptr(GError) why = NULL;
 		if (!find(device, notes, &why))
-			return fail(error, (LodgeError)why->code, "guest \"%s\": %s", live->name, why->message);
+			return fail(error, (LodgeError)why->code, "guest \"%s\": %s", live->name,
+				    why->message);
 	}
 	g_autoptr(GPtrArray) wants = wants_of(live);
 	return !wants->len || hold_all(guest->core->hostdevs, live, wants, error);
@@ -449,7 +455,8 @@ gboolean hostdevs_hold(Core *core, const NodeDev *dev, const char *who, GError *
 	gboolean ok = !holder || fail(error, LODGE_ERROR_IN_USE, "device %s is in use by %s", dev->name,
 				      holder->who);
 	if (ok)
-		g_hash_table_insert(core->hostdevs->held, g_steal_pointer(&name), holder_new(NULL, who, FALSE));
+		g_hash_table_insert(core->hostdevs->held, g_steal_pointer(&name),
+				    holder_new(NULL, who, FALSE));
 	g_mutex_unlock(&core->hostdevs->lock);
 	return ok;
 }

@@ -1,7 +1,7 @@
 /* PCI devices that guests have for as long as they run: bind.c moves them, this file remembers what was, so
- * that whoever comes later, also after a crash, puts back exactly that. One file per device, FOLDER/ADDRESS.xml,
- * is written before anything changes and removed after everything is back; another boot of the host makes it
- * void, for then drivers and functions begin anew.
+ * that whoever comes later, also after a crash, puts back exactly that. One file per device,
+ * FOLDER/ADDRESS.xml, is written before anything changes and removed after everything is back; another boot
+ * of the host makes it void, for then drivers and functions begin anew.
  *
  * A function of an SR-IOV card that is a guest's interface gets MAC and VLAN through its physical function's
  * interface. See nodedev.h. */
@@ -110,8 +110,8 @@ static gboolean host_function(const char *pf, guint vf, LinkFunction *function, 
 		return netlink_function(nl, pf, vf, function, error);
 	if (!info.up)
 		return fail(error, LODGE_ERROR_STATE,
-			    "interface %s, whose virtual function %u this is, is down: it takes MAC addresses "
-			    "and VLANs only while it is up: ip link set %s up", pf, vf, pf);
+			    "interface %s, whose virtual function %u this is, is down: it takes MAC "
+			    "addresses and VLANs only while it is up: ip link set %s up", pf, vf, pf);
 	return netlink_set_function(nl, pf, vf, function, error);
 }
 
@@ -135,7 +135,8 @@ static int function_number(const NodeTree *tree, const char *path)
 /* The interface of the card above @path; cards with several ports say which function has which. */
 static char *function_card(const NodeTree *tree, const char *path)
 {
-	g_autofree char *above = g_strconcat(path, "/physfn/net", NULL), *own = g_strconcat(path, "/net", NULL);
+	g_autofree char *above = g_strconcat(path, "/physfn/net", NULL);
+	g_autofree char *own = g_strconcat(path, "/net", NULL);
 	g_autoptr(GPtrArray) cards = sysfs_names(tree, above, NULL), mine = sysfs_names(tree, own, NULL);
 	g_autofree char *name = mine->len ? g_strconcat(mine->pdata[0], "/phys_port_id", NULL) : NULL;
 	g_autofree char *port = name ? sysfs_text(tree, own, name) : NULL;
@@ -150,7 +151,8 @@ static char *function_card(const NodeTree *tree, const char *path)
 
 static char *mac_text(const guint8 *mac)
 {
-	return g_strdup_printf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+	return g_strdup_printf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
+			       mac[4], mac[5]);
 }
 
 /* What the function is set to now, into @loan. */
@@ -161,8 +163,8 @@ static gboolean note_function(const NodeTree *tree, const char *path, Loan *loan
 	g_autofree char *card = number < 0 ? NULL : function_card(tree, path);
 	if (number < 0)
 		return fail(error, LODGE_ERROR_UNSUPPORTED,
-			    "device %s is no virtual function of an SR-IOV card, so that no MAC address can be "
-			    "set; use <hostdev> instead of <interface type='hostdev'>", loan->address);
+			    "device %s is no virtual function of an SR-IOV card, so that no MAC address can "
+			    "be set; use <hostdev> instead of <interface type='hostdev'>", loan->address);
 	if (!card)
 		return fail(error, LODGE_ERROR_UNSUPPORTED,
 			    "device %s: the card whose virtual function it is has no interface on this host: "
@@ -265,9 +267,9 @@ static gboolean take(const NodeTree *tree, const NodeBorrower *to, const NodeDev
 {
 	if (!to->managed && !is_vfio(loan->driver))
 		return fail(error, LODGE_ERROR_STATE,
-			    "device %s is not managed (managed='no') and the host's driver %s has it: give it "
-			    "away with \"lodge nodedev-detach %s\", or let managed='yes' do that", loan->address,
-			    loan->driver ? loan->driver : "(none)", dev->name);
+			    "device %s is not managed (managed='no') and the host's driver %s has it: give "
+			    "it away with \"lodge nodedev-detach %s\", or let managed='yes' do that",
+			    loan->address, loan->driver ? loan->driver : "(none)", dev->name);
 	note_interfaces(tree, dev->path, loan->address, notes);
 	return (!to->managed || nodedev_detach(tree, dev, error)) &&
 	       (!to->mac || set_function(to, loan, error));
@@ -349,7 +351,8 @@ GPtrArray *nodedev_group_members(const NodeTree *tree, const char *group)
  * marked driver_managed_dma. */
 static gboolean is_harmless(const char *driver)
 {
-	return !driver || is_vfio(driver) || g_str_equal(driver, "pci-stub") || g_str_equal(driver, "pcieport");
+	return !driver || is_vfio(driver) || g_str_equal(driver, "pci-stub") ||
+	       g_str_equal(driver, "pcieport");
 }
 
 gboolean nodedev_group_is_free(const NodeTree *tree, const char *group, const char *what, GError **error)

@@ -67,8 +67,8 @@ typedef struct NodeBorrower {
 	OptUint vlan;	     /* the same */
 } NodeBorrower;
 
-/* Gives the PCI device @address ("0000:3a:00.1") to @to, after having written down what was. IN_USE, NOT_FOUND,
- * STATE (not managed, and still the host's), UNSUPPORTED: and then it is as it was. */
+/* Gives the PCI device @address ("0000:3a:00.1") to @to, after having written down what was. IN_USE,
+ * NOT_FOUND, STATE (not managed, and still the host's), UNSUPPORTED: and then it is as it was. */
 gboolean nodedev_lend(const NodeTree *tree, const NodeBorrower *to, const char *address, Notes *notes,
 		      GError **error);
 /* Puts all of that back; what nothing is written down of is a success. */
@@ -79,8 +79,8 @@ GPtrArray *nodedev_lent(const char *folder);
 char *nodedev_group(const NodeTree *tree, const char *address);
 /* The addresses (char *) of the devices in it, bridges too. Never NULL. */
 GPtrArray *nodedev_group_members(const NodeTree *tree, const char *group);
-/* Whether no driver of the host's has any device of @group: IN_USE, and which, and what to do. @what is for the
- * message. */
+/* Whether no driver of the host's has any device of @group: IN_USE, and which, and what to do. @what is for
+ * the message. */
 gboolean nodedev_group_is_free(const NodeTree *tree, const char *group, const char *what, GError **error);
 
 /* ---- find.c: devices by what a guest's definition says of them ---- */

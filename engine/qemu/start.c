@@ -387,7 +387,7 @@ static gboolean start_process(EngineRun *run, Guest *live, gboolean kvm, const E
 	g_autoptr(QemuCommand) command = qemu_command_new(live, &setup, notes, error);
 	if (!command)
 		return FALSE;
-	SHAPE_EACH (Hostdev, device, live->hostdevs) /* found for this start alone, and no part of a document */
+	SHAPE_EACH (Hostdev, device, live->hostdevs) /* found for this start alone: no part of a document */
 		if (device->type == HOSTDEV_SCSI)
 			g_clear_pointer(&device->block, g_free);
 	if (how->stream)

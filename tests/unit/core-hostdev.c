@@ -439,7 +439,8 @@ static void test_usb(void)
 						     "<address bus='1' device='4'/></source></hostdev>");
 	g_autoptr(CoreGuest) two = define(&world, "two", USB("", "0x0002"));
 	g_autoptr(CoreGuest) missing = define(&world, "missing", USB("", "0x0003"));
-	g_autoptr(CoreGuest) optional = define(&world, "optional", USB(" startupPolicy='optional'", "0x0003"));
+	g_autoptr(CoreGuest) optional = define(&world, "optional",
+						   USB(" startupPolicy='optional'", "0x0003"));
 	START_OK(a);
 	g_autoptr(GuestSnap) snap = core_guest_snap(a);
 	const Hostdev *device = snap->live->guest->hostdevs->pdata[0];
@@ -455,8 +456,9 @@ static void test_others(void)
 {
 	static const char mdev[] = "<hostdev mode='subsystem' type='mdev' model='vfio-pci'><source><address "
 				   "uuid='" MDEV "'/></source></hostdev>";
-	static const char scsi[] = "<hostdev mode='subsystem' type='scsi'><source><adapter name='scsi_host4'/>"
-				   "<address bus='0' target='2' unit='1'/></source><shareable/></hostdev>";
+	static const char scsi[] = "<hostdev mode='subsystem' type='scsi'><source><adapter "
+				   "name='scsi_host4'/><address bus='0' target='2' "
+				   "unit='1'/></source><shareable/></hostdev>";
 	static const char scsi_none[] = "<hostdev mode='subsystem' type='scsi'><source><adapter "
 					"name='scsi_host4'/><address bus='0' target='3' unit='1'/></source>"
 					"</hostdev>";
