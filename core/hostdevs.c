@@ -261,8 +261,7 @@ static gboolean find_usb(Hostdev *device, Notes *notes, GError **error)
 	if (!found->len)
 		return fail(error, LODGE_ERROR_NOT_FOUND,
 			    "there is no USB device %04x:%04x on this host; startupPolicy='optional' starts "
-			    "the "
-			    "guest without it", (guint)device->vendor.v, (guint)device->product.v);
+			    "the guest without it", (guint)device->vendor.v, (guint)device->product.v);
 	if (!device->usb)
 		device->usb = g_new0(HostdevAddress, 1);
 	device->usb->bus = OPT_UINT(g_array_index(found, NodeUsb, 0).bus);
@@ -280,8 +279,7 @@ static gboolean find_scsi(Hostdev *device, GError **error)
 	return device->block ||
 	       fail(error, LODGE_ERROR_NOT_FOUND,
 		    "adapter %s has no SCSI device at %s: \"lodge nodedev-list --cap scsi\" tells which "
-		    "there "
-		    "are; /dev/sg* needs the kernel's module sg", device->adapter, strchr(place, ':') + 1);
+		    "there are; /dev/sg* needs the kernel's module sg", device->adapter, strchr(place, ':') + 1);
 }
 
 static gboolean find_mdev(const Hostdev *device, GError **error)
