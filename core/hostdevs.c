@@ -279,7 +279,8 @@ static gboolean find_scsi(Hostdev *device, GError **error)
 	return device->block ||
 	       fail(error, LODGE_ERROR_NOT_FOUND,
 		    "adapter %s has no SCSI device at %s: \"lodge nodedev-list --cap scsi\" tells which "
-		    "there are; /dev/sg* needs the kernel's module sg", device->adapter, strchr(place, ':') + 1);
+		    "there are; /dev/sg* needs the kernel's module "
+		    "sg", device->adapter, strchr(place, ':') + 1);
 }
 
 static gboolean find_mdev(const Hostdev *device, GError **error)
@@ -357,13 +358,26 @@ static gboolean make(CoreGuest *guest, const Guest *live, const Want *want, Note
 	       nodedev_lend(&core_node_tree, &to, want->address, notes, error);
 }
 
-/* After all are taken: is anything of their groups still the host's? */
-static gboolean check_group(CoreGuest *guest, const Want *want, GError **error)
+static gboolean is_wanted(gconstpointer wants, const char *address)
+{
+	for (guint i = 0; i < ((const GPtrArray *)wants)->len; i++)
+		if (!g_strcmp0(((const Want *)((const GPtrArray *)wants)->pdata[i])->address, address))
+			return TRUE;
+	return FALSE;
+}
+
+/* Before anything is taken: would anything of its group still be the host's? */
+static gboolean check_group(const GPtrArray *wants, const Want *want, GError **error)
 {
 	g_autofree char *group = nodedev_group(&core_node_tree, want->address);
-	g_autofree char *what = g_strconcat("device ", want->address, NULL);
-	return !group || (nodedev_group_is_free(&core_node_tree, group, what, error) &&
-			  hand_over(guest, group, TRUE, error));
+	return !group ||
+	       nodedev_group_is_free(&core_node_tree, group, want->address, is_wanted, wants, error);
+}
+
+static gboolean give_node(CoreGuest *guest, const Want *want, GError **error)
+{
+	g_autofree char *group = nodedev_group(&core_node_tree, want->address);
+	return !group || hand_over(guest, group, TRUE, error);
 }
 
 gboolean hostdevs_make(CoreGuest *guest, const Guest *live, Notes *notes, GError **error)
@@ -372,11 +386,15 @@ gboolean hostdevs_make(CoreGuest *guest, const Guest *live, Notes *notes, GError
 	gboolean ok = TRUE;
 	for (guint i = 0; i < wants->len && ok; i++) {
 		const Want *want = wants->pdata[i];
+		ok = !want->address || check_group(wants, want, error);
+	}
+	for (guint i = 0; i < wants->len && ok; i++) {
+		const Want *want = wants->pdata[i];
 		ok = !want->address || make(guest, live, want, notes, error);
 	}
 	for (guint i = 0; i < wants->len && ok; i++) {
 		const Want *want = wants->pdata[i];
-		ok = !want->address || check_group(guest, want, error);
+		ok = !want->address || give_node(guest, want, error);
 	}
 	if (ok)
 		return TRUE;

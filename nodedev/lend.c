@@ -355,19 +355,22 @@ static gboolean is_harmless(const char *driver)
 	       g_str_equal(driver, "pcieport");
 }
 
-gboolean nodedev_group_is_free(const NodeTree *tree, const char *group, const char *what, GError **error)
+gboolean nodedev_group_is_free(const NodeTree *tree, const char *group, const char *address,
+			       gboolean (*goes_too)(gconstpointer data, const char *address),
+			       gconstpointer data, GError **error)
 {
 	g_autoptr(GPtrArray) members = nodedev_group_members(tree, group);
 	for (guint i = 0; i < members->len; i++) {
-		const char *address = members->pdata[i];
-		g_autofree char *path = path_of(tree, address);
+		const char *other = members->pdata[i];
+		g_autofree char *path = goes_too(data, other) ? NULL : path_of(tree, other);
 		g_autofree char *driver = path ? sysfs_link(tree, path, "driver") : NULL;
 		g_autoptr(NodeDev) dev = path && !is_harmless(driver) ? nodedev_look(tree, path) : NULL;
 		if (dev)
 			return fail(error, LODGE_ERROR_IN_USE,
-				    "%s: device %s, which is in the same IOMMU group %s, is used by the host "
-				    "(driver %s): give it to this guest, too, or take it from the host with "
-				    "\"lodge nodedev-detach %s\"", what, address, group, driver, dev->name);
+				    "device %s: device %s, which is in the same IOMMU group %s, is used by "
+				    "the host (driver %s): give it to this guest, too, or take it from the "
+				    "host with \"lodge nodedev-detach %s\"", address, other, group, driver,
+				    dev->name);
 	}
 	return TRUE;
 }

@@ -79,9 +79,11 @@ GPtrArray *nodedev_lent(const char *folder);
 char *nodedev_group(const NodeTree *tree, const char *address);
 /* The addresses (char *) of the devices in it, bridges too. Never NULL. */
 GPtrArray *nodedev_group_members(const NodeTree *tree, const char *group);
-/* Whether no driver of the host's has any device of @group: IN_USE, and which, and what to do. @what is for
- * the message. */
-gboolean nodedev_group_is_free(const NodeTree *tree, const char *group, const char *what, GError **error);
+/* Whether no driver of the host's has any device of @group, but for @address: IN_USE, and which, and what to
+ * do. That one is given to the guest, as may be others that @goes_too knows. */
+gboolean nodedev_group_is_free(const NodeTree *tree, const char *group, const char *address,
+			       gboolean (*goes_too)(gconstpointer data, const char *address),
+			       gconstpointer data, GError **error);
 
 /* ---- find.c: devices by what a guest's definition says of them ---- */
 
