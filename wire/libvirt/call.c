@@ -179,9 +179,44 @@ static LvCall *call_new(LvClient *client, const LvProc *proc, const LvHeader *he
 	return call;
 }
 
+static void reading_add(LvCall *call, OpCall *op)
+{
+	LvClient *client = call->client;
+	call->reads = op;
+	call->before = NULL;
+	call->next = client->reading;
+	if (call->next)
+		call->next->before = call;
+	client->reading = call;
+}
+
+static void reading_remove(LvCall *call)
+{
+	if (!call->reads)
+		return;
+	call->reads = NULL;
+	if (call->next)
+		call->next->before = call->before;
+	if (call->before)
+		call->before->next = call->next;
+	else
+		call->client->reading = call->next;
+}
+
+/* Who connects, asks for much and goes, again and again, would otherwise have the work of all its calls done. */
+void lv_calls_abandon(LvClient *client)
+{
+	for (LvCall *call; (call = client->reading);) {
+		OpCall *op = call->reads;
+		reading_remove(call);
+		g_cancellable_cancel(op->cancel); /* may end the call */
+	}
+}
+
 static void call_free(LvCall *call)
 {
 	LvClient *client = call->client;
+	reading_remove(call);
 	for (guint i = 0; i < call->n_fds; i++)
 		fd_clear(&call->fds[i]);
 	fd_clear(&call->reply_fd);
@@ -525,6 +560,8 @@ static void run_op(LvCall *call, const Plan *plan)
 	if (!error && !op->core)
 		fail(&error, LODGE_ERROR_GONE, "there are no guests behind this door");
 	else if (!error && (!call->proc->before || call->proc->before(call, op, &error))) {
+		if (plan->op->lane != OP_READ && plan->op->perm == OP_PERM_READ)
+			reading_add(call, op);
 		op_dispatch(op);
 		return;
 	}

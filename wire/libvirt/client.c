@@ -24,13 +24,18 @@ LvClient *lv_client_ref(LvClient *client)
 	return client;
 }
 
+static void drop_fds(LvClient *client)
+{
+	while (client->n_fds > 0)
+		close(client->fds[--client->n_fds]);
+}
+
 void lv_client_unref(LvClient *client)
 {
 	if (--client->refs > 0)
 		return;
 	g_free(client->in);
-	for (guint i = 0; i < client->n_fds; i++)
-		close(client->fds[i]);
+	drop_fds(client);
 	for (guint i = 0; client->out_fds && i < client->out_fds->len; i++)
 		close(g_array_index(client->out_fds, LvOutFd, i).fd);
 	g_clear_pointer(&client->out_fds, g_array_unref);
@@ -445,6 +450,8 @@ static void read_once(LvClient *client)
 		lv_close(client, NULL);
 		return;
 	}
+	if (client->in_len == 0) /* of no message: one may be the far end of this socket, which would never end */
+		drop_fds(client);
 	client->heard = lv_now(client->server);
 	client->missed = 0;
 	note_half(client);

@@ -74,6 +74,7 @@ struct LvClient {
 
 	guint calls, max_calls; /* at work; then it is not read any more */
 	gint *lent; /* atomic; NULL, or somebody else writes to it, until he sees that this is set */
+	LvCall *reading;     /* those of them that are ended with it: nobody hears what they read */
 	guint blocked;	     /* streams that wait for their far end */
 	gboolean pings;	     /* it answers them */
 	gint64 heard;	     /* monotonic: the last byte */
@@ -156,7 +157,8 @@ struct LvCall {
 	int fds[LV_MAX_FDS]; /* that came with it; closed at the end unless taken (-1) */
 	guint n_fds;
 	WireArena arena;
-	LvCall *next; /* unused ones */
+	OpCall *reads; /* the verb at work where it reads and takes its time; NULL: none that may be ended */
+	LvCall *next, *before; /* unused ones: next; with .reads: among the client's */
 };
 
 /* A row of procs_*.c. A procedure is a verb (op, take, give, and where that does not say it, before and
@@ -198,6 +200,8 @@ void lv_call_begin(LvClient *client, const LvHeader *header, XdrIn in, const int
 /* Ends a call of a row with .later: with its reply, or with an error. */
 void lv_call_reply(LvCall *call);
 void lv_call_refuse(LvCall *call, int code, int domain, const char *message);
+/* Ends what the calls of @client, which has gone, only read for it. */
+void lv_calls_abandon(LvClient *client);
 /* The argument @name; a bug where there is none. */
 const WireValue *lv_arg(const LvCall *call, const char *name);
 /* The place of the reply's field @name. */

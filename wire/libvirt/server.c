@@ -141,6 +141,7 @@ void lv_close(LvClient *client, const char *why)
 		shutdown(client->fd, SHUT_RDWR); /* its number must not be another's yet */
 	else
 		fd_clear(&client->fd);
+	lv_calls_abandon(client);
 	lv_streams_close(client);
 	lv_callbacks_free(client);
 	g_ptr_array_remove_fast(server->clients, client);
