@@ -36,7 +36,7 @@ static gboolean has_own_pages(const char *line)
 /* Where large pieces go back at once, each burst pays for their pages again: a fifth of the time of a list
  * of ten thousand. */
 #define KEPT_PIECE (8 << 20)  /* bytes; larger ones have pages of their own, which go back when freed */
-/* Heaps that the threads share: each keeps the most that it ever held, and a burst makes hundreds of threads. */
+/* Heaps that the threads share: each keeps the most that it ever held, and a burst has hundreds. */
 #define ARENAS 2
 #define KEPT_TOP (32 << 20)   /* bytes that stay at the end of the heap */
 

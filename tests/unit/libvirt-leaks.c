@@ -1,5 +1,5 @@
-/* Thousands of clients of libvirt's door that come, misbehave in each way and go: descriptors and the heap are
- * afterwards what they were before. Beside libvirt-server.c; streams are in tests/e2e/test_libvirt_leaks.py. */
+/* Thousands of clients of libvirt's door that come, misbehave in each way and go: descriptors and the heap
+ * are afterwards what they were before. Beside libvirt-server.c; streams: tests/e2e/test_libvirt_leaks.py. */
 #include "wire/libvirt/internal.h"
 
 #include <dirent.h>
@@ -95,8 +95,9 @@ static void say_descriptors(XdrOut *out)
 	xdr_add(out, 1);
 }
 
-static void (*const sayings[])(XdrOut *out) = { say_open,	  say_all, say_half_a_header, say_half_a_message,
-						say_odd_things, say_much, say_descriptors };
+static void (*const sayings[])(XdrOut *out) = {
+	say_open, say_all, say_half_a_header, say_half_a_message, say_odd_things, say_much, say_descriptors,
+};
 
 /* ---- clients ---- */
 

@@ -203,7 +203,7 @@ static void reading_remove(LvCall *call)
 		call->client->reading = call->next;
 }
 
-/* Who connects, asks for much and goes, again and again, would otherwise have the work of all its calls done. */
+/* Who connects, asks for much and goes, again and again, would otherwise have all of it done. */
 void lv_calls_abandon(LvClient *client)
 {
 	for (LvCall *call; (call = client->reading);) {

@@ -450,7 +450,7 @@ static void read_once(LvClient *client)
 		lv_close(client, NULL);
 		return;
 	}
-	if (client->in_len == 0) /* of no message: one may be the far end of this socket, which would never end */
+	if (client->in_len == 0) /* of no message; one may be this socket's far end, which would never end */
 		drop_fds(client);
 	client->heard = lv_now(client->server);
 	client->missed = 0;
