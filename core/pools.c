@@ -8,7 +8,6 @@
 #include "core/internal.h"
 #include "core/kinds.h"
 #include "host/file.h"
-#include "image/part.h"
 #include "image/trust.h"
 #include "pool/files.h"
 #include "pool/watch.h"
@@ -180,8 +179,6 @@ static gboolean become_active(CoreObject *object, Pool *live, gboolean begin, GE
 	PoolRun *run = g_new0(PoolRun, 1);
 	run->state = pool_state_ref(state);
 	begin_watch(object, run, live);
-	if (pool_has_files(live->type))
-		image_parts_clean(pool_path(live));
 	if (pool_path(live))
 		image_trust_folder(pool_path(live));
 	if (!read_all(object, run, live, error)) {

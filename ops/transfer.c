@@ -9,12 +9,13 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "image/transfer.h"
+#include "ops/upload_mark.h"
 
 struct OpTransfer {
 	CoreVolume *volume;
 	ImageTransfer *image;
 	gboolean upload;
-	guint64 begin; /* where in the volume it began */
+	UploadMark *mark; /* of an upload; or NULL */
 	Lane *lane;
 };
 
@@ -25,6 +26,13 @@ static void transfer_free(OpTransfer *transfer)
 	g_free(transfer);
 }
 
+static void begin_mark(OpTransfer *transfer, guint64 offset)
+{
+	const CoreVolume *volume = transfer->volume;
+	transfer->mark = upload_mark_new(core_paths(volume->core), volume->volume->path,
+					 image_transfer_fd(transfer->image), offset);
+}
+
 OpTransfer *op_transfer_new(CoreVolume *volume, gboolean upload, guint64 offset, guint64 length,
 			    GError **error)
 {
@@ -32,7 +40,6 @@ OpTransfer *op_transfer_new(CoreVolume *volume, gboolean upload, guint64 offset,
 	OpTransfer *transfer = g_new0(OpTransfer, 1);
 	transfer->volume = volume;
 	transfer->upload = upload;
-	transfer->begin = offset;
 	transfer->lane = lane_new();
 	if (known->type != VOLUME_FILE && known->type != VOLUME_BLOCK)
 		fail(error, LODGE_ERROR_UNSUPPORTED,
@@ -40,8 +47,11 @@ OpTransfer *op_transfer_new(CoreVolume *volume, gboolean upload, guint64 offset,
 	else if (core_volume_begin(volume, upload, error)) {
 		transfer->image = upload ? image_upload(known->path, offset, length, error) :
 					   image_download(known->path, offset, length, error);
-		if (transfer->image)
+		if (transfer->image) {
+			if (upload)
+				begin_mark(transfer, offset);
 			return transfer;
+		}
 		core_volume_end(volume, upload);
 	}
 	transfer_free(transfer);
@@ -108,60 +118,34 @@ gssize op_transfer_read_pipe(OpTransfer *transfer, gboolean holes, int pipe, gsi
 	return room ? image_transfer_read_pipe(transfer->image, pipe, room, error) : 0;
 }
 
+/* Returns @ok. */
+static gboolean reached(const OpTransfer *transfer, gboolean ok)
+{
+	if (ok)
+		upload_mark_reach(transfer->mark, image_transfer_at(transfer->image));
+	return ok;
+}
+
 gboolean op_transfer_write(OpTransfer *transfer, const guint8 *bytes, gsize n, GError **error)
 {
-	return image_transfer_write(transfer->image, bytes, n, error);
+	return reached(transfer, image_transfer_write(transfer->image, bytes, n, error));
 }
 
 gboolean op_transfer_write_pipe(OpTransfer *transfer, int pipe, gsize n, GError **error)
 {
-	return image_transfer_write_pipe(transfer->image, pipe, n, error);
+	return reached(transfer, image_transfer_write_pipe(transfer->image, pipe, n, error));
 }
 
 gboolean op_transfer_hole(OpTransfer *transfer, guint64 n, GError **error)
 {
-	return image_transfer_skip(transfer->image, n, error);
-}
-
-/* ---- uploads that broke off ---- */
-
-#define BROKEN_MAX 1024 /* more are forgotten, all of them: their clients begin anew */
-
-static GMutex broken_lock;
-static GHashTable *broken; /* path -> guint64 *; under broken_lock */
-
-guint64 op_transfer_broken_at(const char *path)
-{
-	g_mutex_lock(&broken_lock);
-	const guint64 *at = broken ? g_hash_table_lookup(broken, path) : NULL;
-	guint64 there = at ? *at : 0;
-	g_mutex_unlock(&broken_lock);
-	return there;
-}
-
-/* An upload ends: what is there of it, where it is to be gone on with. */
-static void note_end(const OpTransfer *transfer, guint64 at, gboolean abandoned)
-{
-	const char *path = transfer->volume->volume->path;
-	guint64 there = op_transfer_broken_at(path);
-	g_mutex_lock(&broken_lock);
-	if (!broken)
-		broken = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	if (g_hash_table_size(broken) >= BROKEN_MAX)
-		g_hash_table_remove_all(broken);
-	if (!abandoned)
-		g_hash_table_remove(broken, path);
-	else if (transfer->begin <= there && at > transfer->begin)
-		g_hash_table_insert(broken, g_strdup(path), g_memdup2(&at, sizeof at));
-	g_mutex_unlock(&broken_lock);
+	return reached(transfer, image_transfer_skip(transfer->image, n, error));
 }
 
 gboolean op_transfer_end(OpTransfer *transfer, gboolean abandoned, GError **error)
 {
 	guint64 at = image_transfer_at(transfer->image);
 	gboolean ok = image_transfer_end(transfer->image, abandoned, error);
-	if (transfer->upload)
-		note_end(transfer, at, abandoned || !ok);
+	upload_mark_end(transfer->mark, !abandoned && ok, at);
 	core_volume_end(transfer->volume, transfer->upload);
 	transfer_free(transfer);
 	return ok;

@@ -19,10 +19,6 @@ guint64 op_transfer_size(const OpTransfer *transfer);
 guint64 op_transfer_left(const OpTransfer *transfer);
 guint64 op_transfer_at(const OpTransfer *transfer);
 void op_transfer_limit(OpTransfer *transfer, guint64 length);
-/* How many bytes from the start of the volume at @path are there of an upload that broke off, since this
- * daemon was started; 0: none did. An upload that goes on from there, or anywhere before, adds to it. Any
- * thread. */
-guint64 op_transfer_broken_at(const char *path);
 gboolean op_transfer_is_upload(const OpTransfer *transfer);
 Lane *op_transfer_lane(OpTransfer *transfer);
 

@@ -1,6 +1,7 @@
 /* Verbs that move the bytes of volumes: upload and download. See transfer.h. */
 #include "ops/families.h"
 #include "ops/transfer.h"
+#include "ops/upload_mark.h"
 #include "ops/volume.h"
 
 typedef struct StreamArgs {
@@ -71,7 +72,7 @@ static gboolean upload_state(OpCall *call, GError **error)
 	if (free_now)
 		pool_state_release_use(volume->state, volume->volume->name, TRUE);
 	result->busy = free_now ? TRI_NO : TRI_YES;
-	result->received = OPT_UINT(op_transfer_broken_at(volume->volume->path));
+	result->received = OPT_UINT(upload_mark_at(core_paths(volume->core), volume->volume->path));
 	return TRUE;
 }
 

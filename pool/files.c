@@ -19,6 +19,7 @@
 #define FOLDER_MAX 1000000 /* entries; more are not looked at */
 #define READERS_MAX 4 /* threads */
 #define STEP 64	      /* files that one takes at a time */
+#define SLOW_US 3000  /* for so many: more threads than processors wait for a disk or server */
 
 gboolean pool_file_name_counts(const char *name)
 {
@@ -77,9 +78,10 @@ static gboolean is_iso(int fd, guint64 size)
 /* A header that lies leaves what the file itself says: a list shows all there is. */
 static void take_header(PoolVolume *volume, const char *folder, int fd)
 {
-	Bytes bytes = { .fd = fd };
+	Bytes bytes; /* its room is not cleared: that takes as long as a system call */
 	ImageSource source = { read_bytes, &bytes, volume->physical };
 	g_auto(ImageHeader) header = { 0 };
+	bytes.fd = fd;
 	gssize length = volume->physical ? image_read_at(fd, bytes.start, START, 0) : 0;
 	bytes.length = length > 0 ? (gsize)length : 0;
 	if (length < 0 || !image_header_parse(&source, 0, &header, NULL))
@@ -97,7 +99,7 @@ static void take_header(PoolVolume *volume, const char *folder, int fd)
 
 static PoolVolume *describe(int fd, const char *folder, const char *name, const struct stat *st)
 {
-	g_autofree char *path = g_build_filename(folder, name, NULL);
+	g_autofree char *path = g_strconcat(folder, g_str_has_suffix(folder, "/") ? "" : "/", name, NULL);
 	PoolVolume *volume = pool_volume_new(S_ISDIR(st->st_mode) ? VOLUME_DIR :
 					     S_ISBLK(st->st_mode) ? VOLUME_BLOCK : VOLUME_FILE,
 					     name, path);
@@ -211,19 +213,27 @@ typedef struct Reading {
 	gint next;	 /* atomic: the first that nobody reads yet */
 } Reading;
 
+static void read_entry(const Reading *reading, Entry *entry)
+{
+	g_autoptr(PoolVolume) known = pool_state_find(reading->state, entry->name);
+	entry->found = !known && entry->is_file ?
+			       read_new_file(reading->dirfd, reading->folder, entry->name) :
+			       pool_file_read(reading->dirfd, reading->folder, entry->name, known);
+}
+
+/* The next few. FALSE: there are no more. */
+static gboolean read_step(Reading *reading)
+{
+	guint n = reading->entries->len, at = (guint)g_atomic_int_add(&reading->next, STEP);
+	for (guint i = at; i < MIN(at + STEP, n); i++)
+		read_entry(reading, &g_array_index(reading->entries, Entry, i));
+	return at + STEP < n;
+}
+
 static gpointer read_entries(gpointer data)
 {
-	Reading *reading = data;
-	guint n = reading->entries->len;
-	for (guint at; (at = (guint)g_atomic_int_add(&reading->next, STEP)) < n;)
-		for (guint i = at; i < MIN(at + STEP, n); i++) {
-			Entry *entry = &g_array_index(reading->entries, Entry, i);
-			g_autoptr(PoolVolume) known = pool_state_find(reading->state, entry->name);
-			entry->found = !known && entry->is_file ?
-					       read_new_file(reading->dirfd, reading->folder, entry->name) :
-					       pool_file_read(reading->dirfd, reading->folder, entry->name,
-							      known);
-		}
+	while (read_step(data))
+		;
 	return NULL;
 }
 
@@ -231,7 +241,11 @@ static gpointer read_entries(gpointer data)
 static void read_all_entries(Reading *reading)
 {
 	GThread *helpers[READERS_MAX - 1];
-	guint n = MIN(reading->entries->len / STEP, READERS_MAX - 1), made = 0;
+	gint64 began = g_get_monotonic_time();
+	if (!read_step(reading))
+		return;
+	guint wanted = g_get_monotonic_time() - began > SLOW_US ? READERS_MAX : g_get_num_processors();
+	guint n = MIN(reading->entries->len / STEP, MIN(wanted, READERS_MAX) - 1), made = 0;
 	for (; made < n; made++)
 		if (!(helpers[made] = g_thread_try_new("pool-read", read_entries, reading, NULL)))
 			break;
@@ -248,13 +262,16 @@ static void clear_entry(gpointer data)
 		pool_volume_unref(entry->found);
 }
 
-/* Names of @dir that may be volumes; errno tells where it cannot be read. */
-static GArray *list_entries(DIR *dir)
+/* Names of @dir that may be volumes; *parts: there are also some of images that are made. errno tells where
+ * it cannot be read. */
+static GArray *list_entries(DIR *dir, gboolean *parts)
 {
 	GArray *entries = g_array_new(FALSE, FALSE, sizeof(Entry));
 	g_array_set_clear_func(entries, clear_entry);
+	*parts = FALSE;
 	errno = 0;
 	for (struct dirent *at; entries->len < FOLDER_MAX && (at = readdir(dir)); errno = 0) {
+		*parts |= image_is_part(at->d_name);
 		if (!pool_file_name_counts(at->d_name) || at->d_type == DT_FIFO ||
 		    at->d_type == DT_SOCK || at->d_type == DT_CHR)
 			continue;
@@ -270,7 +287,8 @@ gboolean pool_files_scan(const char *folder, PoolState *state, GPtrArray *volume
 	DIR *dir = open_folder(folder, error);
 	if (!dir)
 		return FALSE;
-	g_autoptr(GArray) entries = list_entries(dir);
+	gboolean parts;
+	g_autoptr(GArray) entries = list_entries(dir, &parts);
 	int errnum = errno;
 	Reading reading = { .dirfd = dirfd(dir), .folder = folder, .state = state, .entries = entries };
 	if (!errnum)
@@ -283,6 +301,8 @@ gboolean pool_files_scan(const char *folder, PoolState *state, GPtrArray *volume
 			g_ptr_array_add(volumes,
 					g_steal_pointer(&g_array_index(entries, Entry, i).found));
 	drop_records(volumes);
+	if (parts)
+		image_parts_clean(folder);
 	return pool_files_sizes(folder, sizes, error);
 }
 

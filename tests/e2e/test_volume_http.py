@@ -105,3 +105,27 @@ def test_resume(daemon):
     assert how_far(daemon) == 0
     assert json.loads(subprocess.run(["qemu-img", "info", "--output=json", path], check=True,
                                      stdout=subprocess.PIPE).stdout)["virtual-size"] == len(data)
+
+
+def test_resume_after_a_kill(daemon):
+    """The daemon was killed in the middle; a volume that was made anew is another one."""
+    path, data = volume(daemon), os.urandom(24 * MIB)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(daemon.socket))
+        client.sendall(f"POST {at('upload')} HTTP/1.1\r\nHost: l\r\nContent-Length: {len(data)}\r\n\r\n".encode())
+        client.sendall(data[:20 * MIB])
+        wait_until(lambda: path.stat().st_size >= 18 * MIB, 60, "most of it is written")
+        daemon.restart()
+    there = how_far(daemon)
+    assert 8 * MIB <= there <= 20 * MIB and path.read_bytes()[:there] == data[:there]
+    half_upload(daemon, data[there:there + 1000], len(data), there)
+    wait_until(lambda: how_far(daemon) > there, 60, "more is there")
+    there = how_far(daemon)
+    assert daemon.rest("POST", at("upload"), data[there:],
+                       {"Content-Range": f"bytes {there}-{len(data) - 1}/{len(data)}"}).status == 200
+    assert path.read_bytes() == data and how_far(daemon) == 0
+    half_upload(daemon, data[:MIB], len(data))
+    wait_until(lambda: how_far(daemon) > 0, 60, "what is there is told")
+    daemon.lodge("vol-delete", "v.img", "default")
+    volume(daemon)
+    assert how_far(daemon) == 0 and not daemon.rest("POST", at("upload"), b"").body
