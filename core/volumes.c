@@ -94,6 +94,13 @@ static gboolean is_local(const ObjectSnap *snap, const PoolVolume *volume)
 	       (pool->type == POOL_DIR || pool->type == POOL_FS);
 }
 
+gboolean core_volume_vanished(const CoreVolume *volume)
+{
+	struct stat st;
+	return is_local(volume->snap, volume->volume) && stat(volume->volume->path, &st) < 0 &&
+	       errno == ENOENT;
+}
+
 PoolVolume *core_volume_now(G_GNUC_UNUSED Core *core, const ObjectSnap *pool, PoolVolume *known)
 {
 	struct stat st;

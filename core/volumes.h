@@ -28,6 +28,8 @@ void core_volume_free(CoreVolume *volume);
 
 /* All of it: what is on the disk now. The caller owns it. */
 Volume *core_volume_document(const CoreVolume *volume, GError **error);
+/* Whether it is a file on a disk of this host that is gone, though its pool has not heard of that. */
+gboolean core_volume_vanished(const CoreVolume *volume);
 /* Sizes as they are now, without reading headers: returns a new PoolVolume. Where the disk does not
  * answer the last that was known. */
 PoolVolume *core_volume_now(Core *core, const ObjectSnap *pool, PoolVolume *known);

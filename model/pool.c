@@ -267,12 +267,27 @@ static gboolean check_words(const Pool *pool, GError **error)
 	return TRUE;
 }
 
+static gboolean check_auth(const Pool *pool, GError **error)
+{
+	const PoolAuth *auth = pool->source ? pool->source->auth : NULL;
+	if (!auth)
+		return TRUE;
+	if (auth->type && !g_str_equal(auth->type, "chap") && !g_str_equal(auth->type, "ceph"))
+		return fail(error, LODGE_ERROR_INVALID,
+			    "source/auth/@type, line %d: \"%s\" is not a type of login: it is chap or ceph",
+			    auth->head.line, auth->type);
+	if (!auth->username || !auth->secret)
+		return fail(error, LODGE_ERROR_INVALID, "source/auth, line %d, needs %s", auth->head.line,
+			    auth->username ? "a <secret>" : "a username");
+	return TRUE;
+}
+
 /* What holds also before pool_complete(). */
 static gboolean check(gconstpointer object, G_GNUC_UNUSED Notes *notes, GError **error)
 {
 	const Pool *pool = object;
 	return (!pool->name || guest_check_name(pool->name, error)) && check_format(pool, error) &&
-	       check_words(pool, error);
+	       check_auth(pool, error) && check_words(pool, error);
 }
 
 const Shape pool_shape = SHAPE("pool", Pool, rows, .check = check);

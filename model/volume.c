@@ -103,6 +103,20 @@ gboolean volume_check_name(const char *name, GError **error)
 	return TRUE;
 }
 
+static gboolean check_secrets(const VolumeEncryption *encryption, GError **error)
+{
+	SHAPE_EACH (SecretRef, secret, encryption->secrets) {
+		if (secret->type && !g_str_equal(secret->type, "passphrase"))
+			return fail(error, LODGE_ERROR_INVALID,
+				    "encryption/secret/@type, line %d: \"%s\" is not a type of secret: it is "
+				    "passphrase", secret->head.line, secret->type);
+		if (!secret->uuid && !secret->usage)
+			return fail(error, LODGE_ERROR_INVALID,
+				    "encryption/secret, line %d, needs a uuid or a usage", secret->head.line);
+	}
+	return TRUE;
+}
+
 static gboolean check(gconstpointer object, G_GNUC_UNUSED Notes *notes, GError **error)
 {
 	const Volume *volume = object;
@@ -114,6 +128,8 @@ static gboolean check(gconstpointer object, G_GNUC_UNUSED Notes *notes, GError *
 	if (volume->backing && !volume->backing->path && volume->backing->format)
 		return fail(error, LODGE_ERROR_INVALID, "backingStore, line %d, needs a path",
 			    volume->backing->head.line);
+	if (target && target->encryption)
+		return check_secrets(target->encryption, error);
 	return TRUE;
 }
 

@@ -191,6 +191,9 @@ static gboolean info(OpCall *call, GError **error)
 	g_autoptr(CoreVolume) volume = op_volume(call, error);
 	if (!volume)
 		return FALSE;
+	if (core_volume_vanished(volume))
+		return fail(error, LODGE_ERROR_NOT_FOUND, "no storage vol with matching path '%s'",
+			    volume->volume->path);
 	g_autoptr(PoolVolume) now = core_volume_now(call->core, volume->snap, volume->volume);
 	result->name = g_strdup(now->name);
 	result->type = now->type;

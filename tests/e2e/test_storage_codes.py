@@ -1,5 +1,7 @@
 """The numbers of errors that clients branch on, for pools and volumes: as libvirt 9.0 answers the same calls
 (measured there)."""
+import os
+
 import libvirt
 
 from virttest import connection
@@ -143,3 +145,53 @@ def test_volumes(daemon):
             q.info()
         except libvirt.libvirtError as error:
             assert error.get_error_domain() == FROM_STORAGE and "Storage pool not found" in str(error)
+
+
+def encrypted(secret):
+    return f"<encryption format='luks'>{secret}</encryption>"
+
+
+def source(more, kind="iscsi"):
+    return pool_xml("s", "/s", f"<source><host name='h'/><device path='iqn.a:b'/>{more}</source>", kind)
+
+
+def test_documents(daemon):
+    """What is wrong with a document is told apart."""
+    with connection(daemon) as conn:
+        (daemon.root / "a").mkdir()
+        pool = conn.storagePoolCreateXML(pool_xml("a", daemon.root / "a"))
+        v, define, make = pool.createXML(volume_xml("v")), conn.storagePoolDefineXML, pool.createXML
+        for cut in ("", "text", "<pool", "<pool/><pool/>", "<pool>\x01</pool>"):
+            as_volume = cut.replace("pool", "volume")
+            check(((35, f"define {cut!r}", lambda: define(cut)),
+                   (35, f"create {cut!r}", lambda: conn.storagePoolCreateXML(cut)),
+                   (35, f"volume {cut!r}", lambda: make(as_volume)),
+                   (35, f"clone {cut!r}", lambda: pool.createXMLFrom(as_volume, v))))
+        for name in ("x/y", "/x", "../x", ".", ".."):
+            check(((55, name, lambda: make(volume_xml(name))),
+                   (55, f"clone, {name}", lambda: pool.createXMLFrom(volume_xml(name), v))))
+        uuid = f"<secret type='passphrase' uuid='{UUID}'/>"
+        chap = "<auth type='chap' {}><secret usage='u'/></auth>".format
+        check((
+            (38, "a long name", lambda: make(volume_xml("n" * 300))),
+            (8, "unit", lambda: make(volume_xml("u").replace("<capacity>", "<capacity unit='foo'>"))),
+            (67, "type", lambda: make(volume_xml("u").replace("<volume>", "<volume type='foo'>"))),
+            (8, "no secret", lambda: make(volume_xml("e", "qcow2", target=encrypted("")))),
+            (66, "no such secret", lambda: make(volume_xml("e", "qcow2", target=encrypted(uuid)))),
+            (67, "secret's type",
+             lambda: make(volume_xml("e", "raw", target=encrypted(uuid.replace("passphrase", "x"))))),
+            (27, "secret without all",
+             lambda: make(volume_xml("e", "raw", target=encrypted("<secret type='passphrase'/>")))),
+            (3, "raw with a base", lambda: make(volume_xml("b", "raw", backing(v.path(), "raw")))),
+            (3, "sources", lambda: conn.findStoragePoolSources("fs", None)),
+            (67, "format", lambda: define(source("<dir path='/d'/><format type='x'/>", "netfs"))),
+            (67, "login", lambda: define(source(chap("username='u'").replace("chap", "x")))),
+            (27, "nobody's login", lambda: define(source(chap("")))),
+            (27, "without password", lambda: define(source("<auth type='chap' username='u'/>"))),
+        ))
+        try:
+            make(volume_xml("e", "qcow2", target=encrypted(uuid)))
+        except libvirt.libvirtError as error:
+            assert error.get_error_domain() == libvirt.VIR_FROM_SECRET and "Secret not found: " in str(error)
+        os.unlink(v.path())
+        check(((50, "info, vanished", v.info),))

@@ -1,6 +1,7 @@
 /* Our errors as libvirt's numbers, which clients branch on: the one table of that. Its words stand in
  * ops/errors.c. Neighbours: base/error.h has our codes. */
 #include "wire/libvirt/internal.h"
+#include "wire/libvirt/storage.h"
 
 #include <string.h>
 
@@ -182,7 +183,8 @@ void lv_send_gerror(LvClient *client, const LvHeader *header, const LvProc *proc
 	}
 	if (domain == LV_FROM_NETWORK && lv_tell_network_clash(code, error->message, &number, &domain))
 		words = op_error_row(LODGE_ERROR_INTERNAL)->words;
-	send_words(client, header, number, domain, words, error->message);
+	const char *begins = lv_tell_storage(error->message, &number, &domain);
+	send_words(client, header, number, domain, begins ? begins : words, error->message);
 }
 
 void lv_send_missing(LvClient *client, const LvHeader *header, const LvProc *proc, const OpCall *op,
@@ -202,5 +204,6 @@ void lv_send_missing(LvClient *client, const LvHeader *header, const LvProc *pro
 			domain = targets[i].domain;
 			words = targets[i].words;
 		}
-	send_words(client, header, number, domain, words, error->message);
+	const char *begins = lv_tell_storage(error->message, &number, &domain);
+	send_words(client, header, number, domain, begins ? begins : words, error->message);
 }
