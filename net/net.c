@@ -48,20 +48,20 @@ static void complete(Network *live)
 
 /* Without the right to make interfaces a NAT network is each guest's own, which the engine makes: the guest
  * reaches the world, and is reached by forwards. */
-static gboolean is_user_mode(const Network *live)
+static gboolean is_user_mode(const Network *live, const char **why)
 {
-	const char *why;
-	return network_mode(live) == FORWARD_NAT && !plug_possible(&why);
+	return network_mode(live) == FORWARD_NAT && !plug_possible(why);
 }
 
 static Net *begin(const NetConfig *config, Network *live, gboolean adopt, Notes *notes, GError **error)
 {
+	const char *why;
 	complete(live);
 	Net *net = net_new(config, live);
-	net->user = is_user_mode(live);
+	net->user = is_user_mode(live, &why);
 	if (net->user) {
-		notes_add(notes, "only root makes bridges: guests on it are in user mode, reach the world "
-				 "and are reached by port-forward, not by each other");
+		notes_add(notes, "%s: guests on it are in user mode, reach the world and are reached by "
+				 "port-forward, not by each other", why);
 		return net;
 	}
 	gboolean ok = (!net->kind->check || net->kind->check(live, error)) &&
@@ -108,8 +108,9 @@ void net_free(Net *net)
 
 void net_sweep(const NetConfig *config, const Network *live)
 {
+	const char *why;
 	g_autoptr(Net) net = net_new(config, live);
-	if (network_owns_bridge(live) && live->bridge && !is_user_mode(live))
+	if (network_owns_bridge(live) && live->bridge && !is_user_mode(live, &why))
 		own_stop(net, NULL);
 }
 

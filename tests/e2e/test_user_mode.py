@@ -160,7 +160,7 @@ def test_without_root():
         lodge("net-destroy", "default")
         lodge("destroy", "w1")
         assert "not active: lodge net-start default" in lodge("start", "w1")
-        assert "only root makes bridges" in lodge("net-start", "default")
+        assert "only root may make interfaces" in lodge("net-start", "default")
     finally:
         lodge("destroy", "w1")
         for lock in home.rglob("daemon.lock"):
