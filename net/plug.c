@@ -47,7 +47,7 @@ static gboolean may_administer(void)
 gboolean plug_possible(const char **why)
 {
 	*why = !may_administer()		   ? "only root may make interfaces" :
-	       access("/dev/net/tun", R_OK | W_OK) ? "/dev/net/tun cannot be opened (is the module tun loaded?)" :
+	       access("/dev/net/tun", R_OK | W_OK) ? "/dev/net/tun cannot be opened: load tun" :
 						     NULL;
 	return !*why;
 }
