@@ -54,10 +54,14 @@ static void cpus_free(gpointer cpu)
 static GPtrArray *read_cpus(const char *xml, gboolean validate, GError **error)
 {
 	g_autoptr(GPtrArray) cpus = g_ptr_array_new_with_free_func(cpus_free);
+	const char *end = xml, *close = xml; /* found once: a document may have a million of them */
 	for (const char *at = xml; (at = strstr(at, "<cpu")) && cpus->len < MAX_CPUS;) {
-		const char *end = strstr(at, "</cpu>"), *close = strchr(at, '>');
 		gboolean is_cpu = at[4] == '>' || g_ascii_isspace(at[4]);
-		if (!is_cpu || !end || !close || close[-1] == '/' || close > end) {
+		end = end <= at ? strstr(at, "</cpu>") : end;
+		close = close <= at ? strchr(at, '>') : close;
+		if (!end || !close)
+			break;
+		if (!is_cpu || close[-1] == '/' || close > end) {
 			at += 4;
 			continue;
 		}
