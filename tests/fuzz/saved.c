@@ -1,5 +1,5 @@
-/* Any bytes as the file of a saved guest: it is refused, or the definition lies within the file and the stream
- * behind it. */
+/* Any bytes as the file of a saved guest: it is refused, or the definition lies within the file and the
+ * stream behind it. */
 #include "core/saved.h"
 
 #include <stdint.h>
