@@ -470,6 +470,44 @@ gboolean netlink_change_port(Netlink *nl, const char *name, const BridgePort *ch
 	return done(talk(nl, &request, NULL, NULL), error, "changing bridge port", name);
 }
 
+/* Adds or takes away VLANs of a port: linux/if_bridge.h, AF_BRIDGE with IFLA_AF_SPEC. */
+static int talk_vlans(Netlink *nl, int index, gboolean self, guint16 type, const PortVlan *vlans, guint n)
+{
+	Request request;
+	struct ifinfomsg *ifi = begin(&request, type, 0, sizeof(*ifi));
+	ifi->ifi_family = AF_BRIDGE;
+	ifi->ifi_index = index;
+	struct nlattr *spec = mnl_attr_nest_start(request.nlh, IFLA_AF_SPEC);
+	if (self)
+		mnl_attr_put_u16(request.nlh, IFLA_BRIDGE_FLAGS, BRIDGE_FLAGS_SELF);
+	for (guint i = 0; i < n; i++) {
+		guint flags = (vlans[i].native ? BRIDGE_VLAN_INFO_PVID : 0u) |
+			      (vlans[i].untagged ? BRIDGE_VLAN_INFO_UNTAGGED : 0u);
+		struct bridge_vlan_info info = { .flags = (guint16)flags, .vid = vlans[i].tag };
+		if (!mnl_attr_put_check(request.nlh, sizeof request.room, IFLA_BRIDGE_VLAN_INFO, sizeof info,
+					&info))
+			return E2BIG;
+	}
+	mnl_attr_nest_end(request.nlh, spec);
+	return talk(nl, &request, NULL, NULL);
+}
+
+gboolean netlink_set_vlans(Netlink *nl, const char *name, gboolean self, const PortVlan *vlans, guint n,
+			   GError **error)
+{
+	static const PortVlan first = { .tag = 1 };
+	LinkInfo info;
+	if (!netlink_link(nl, name, &info, error))
+		return FALSE;
+	int code = talk_vlans(nl, info.index, self, RTM_DELLINK, &first, 1);
+	if (!code || code == ENOENT) /* it has no default */
+		code = talk_vlans(nl, info.index, self, RTM_SETLINK, vlans, n);
+	if (code == EOPNOTSUPP)
+		return fail(error, LODGE_ERROR_UNSUPPORTED, "%s: this kernel's bridges do not tell VLANs apart "
+			    "(CONFIG_BRIDGE_VLAN_FILTERING)", name);
+	return done(code, error, "VLANs of", name);
+}
+
 gboolean tap_open(char name[IFNAMSIZ], gboolean vnet_header, guint queues, int *fds, GError **error)
 {
 	struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI };

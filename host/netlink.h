@@ -95,6 +95,18 @@ typedef struct BridgePort { /* what is absent stays */
 /* Of the interface @name, which is on a bridge. */
 gboolean netlink_change_port(Netlink *nl, const char *name, const BridgePort *change, GError **error);
 
+typedef struct PortVlan {
+	guint16 tag;
+	gboolean native;   /* what comes in without a tag is in this VLAN */
+	gboolean untagged; /* goes out without its tag */
+} PortVlan;
+
+/* The port @name of a bridge that tells VLANs apart is in the @n VLANs and in no others. With @self @name is
+ * the bridge, and how the host itself is joined to it is meant. Done in one message, after one that takes away
+ * the kernel's default (1). UNSUPPORTED where the kernel has no such bridges. */
+gboolean netlink_set_vlans(Netlink *nl, const char *name, gboolean self, const PortVlan *vlans, guint n,
+			   GError **error);
+
 /* The tap @name (pattern "vnet%d" allowed; then the kernel's choice is written back), @queues of it in
  * @fds: non-blocking, close-on-exec, the caller's. It goes when the last is closed. */
 gboolean tap_open(char name[IFNAMSIZ], gboolean vnet_header, guint queues, int *fds, GError **error);

@@ -92,6 +92,25 @@ static gboolean enable_forwarding(const Net *net, GError **error)
 	       fail(error, LODGE_ERROR_SYSTEM, "the host does not forward IPv6: cannot write %s", v6);
 }
 
+/* Whether any of its ports may be in a VLAN. */
+static gboolean has_vlans(const Network *live)
+{
+	SHAPE_EACH (PortGroup, group, live->portgroups)
+		if (shape_len(group->vlan_tags))
+			return TRUE;
+	return shape_len(live->vlan_tags) > 0;
+}
+
+/* The host, with its addresses, DHCP and names, is where the network's guests are. */
+static gboolean join_own_vlan(const Network *live, Netlink *nl, GError **error)
+{
+	if (shape_len(live->vlan_tags) != 1 || !g_strcmp0(live->vlan_trunk, "yes"))
+		return TRUE;
+	const VlanTag *tag = live->vlan_tags->pdata[0];
+	PortVlan vlan = { .tag = (guint16)opt_uint_or(tag->id, 0), .native = TRUE, .untagged = TRUE };
+	return netlink_set_vlans(nl, live->bridge, TRUE, &vlan, 1, error);
+}
+
 static gboolean make_bridge(const Network *live, Netlink *nl, GError **error)
 {
 	guint8 mac[6];
@@ -99,11 +118,16 @@ static gboolean make_bridge(const Network *live, Netlink *nl, GError **error)
 				  .mtu = (guint)opt_uint_or(live->mtu, 0),
 				  .stp = live->stp == TRI_YES,
 				  .delay = (guint)opt_uint_or(live->delay, 0),
-				  .vlan_filtering = !g_strcmp0(live->mac_table_manager, "libvirt") };
+				  .vlan_filtering = has_vlans(live) ||
+						    !g_strcmp0(live->mac_table_manager, "libvirt") };
 	g_autofree char *alias = remark(live);
 	LinkChange change = { .alias = alias };
-	return netlink_add_bridge(nl, live->bridge, &options, error) &&
-	       netlink_change(nl, live->bridge, &change, error);
+	if (!netlink_add_bridge(nl, live->bridge, &options, error))
+		return FALSE;
+	if (join_own_vlan(live, nl, error) && netlink_change(nl, live->bridge, &change, error))
+		return TRUE;
+	netlink_delete(nl, live->bridge, NULL);
+	return FALSE;
 }
 
 /* The bridge is there, and ours; @adopt: one without a remark is, too (a crash came before it). */

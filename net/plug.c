@@ -184,7 +184,7 @@ static gboolean filters_vlans(const char *bridge)
 	return g_file_get_contents(path, &text, NULL, NULL) && *text == '1';
 }
 
-static gboolean join_vlans(const Interface *live, GError **error)
+static gboolean join_vlans(Netlink *nl, const Interface *live, GError **error)
 {
 	const char *bridge = live->source->bridge;
 	gboolean trunk = shape_len(live->vlan_tags) > 1 || !g_strcmp0(live->vlan_trunk, "yes");
@@ -193,17 +193,18 @@ static gboolean join_vlans(const Interface *live, GError **error)
 			    "interface %s: <vlan>: the bridge %s does not tell VLANs apart: \"ip link set %s "
 			    "type bridge vlan_filtering 1\", or use a bridge of Open vSwitch with "
 			    "<virtualport type='openvswitch'/>", live->mac, bridge, bridge);
+	g_autoptr(GArray) vlans = g_array_new(FALSE, TRUE, sizeof(PortVlan));
 	SHAPE_EACH (VlanTag, tag, live->vlan_tags) {
-		g_autofree char *id = g_strdup_printf("%" G_GUINT64_FORMAT, opt_uint_or(tag->id, 0));
-		gboolean native = !trunk || tag->native_mode;
-		gboolean untagged = !trunk || !g_strcmp0(tag->native_mode, "untagged");
-		const char *argv[] = { "bridge", "vlan", "add", "dev", live->target, "vid", id,
-				       native ? "pvid" : NULL, untagged ? "untagged" : NULL, NULL };
-		if (!run_tool(argv, error))
-			return FALSE;
+		PortVlan vlan = { .tag = (guint16)opt_uint_or(tag->id, 0),
+				  .native = !trunk || tag->native_mode,
+				  .untagged = !trunk || !g_strcmp0(tag->native_mode, "untagged") };
+		g_array_append_val(vlans, vlan);
 	}
-	const char *first[] = { "bridge", "vlan", "del", "dev", live->target, "vid", "1", NULL };
-	return !shape_len(live->vlan_tags) || run_tool(first, error);
+	if (!vlans->len || netlink_set_vlans(nl, live->target, FALSE, (const PortVlan *)(const void *)vlans->data,
+					     vlans->len, error))
+		return TRUE;
+	g_prefix_error(error, "interface %s: <vlan>: ", live->mac);
+	return FALSE;
 }
 
 static gboolean set_port(Netlink *nl, const Interface *live, GError **error)
@@ -223,15 +224,15 @@ static gboolean join_bridge(Netlink *nl, const Interface *live, GError **error)
 		g_prefix_error(error, "interface %s: source/@bridge: ", live->mac);
 		return FALSE;
 	}
-	/* before it joins: a bridge takes the lowest MTU of its ports */
+	/* before it joins: a bridge takes the lowest MTU of its ports; up comes last: until then it is in the
+	 * bridge's default VLAN */
 	LinkChange change = { .master = ovs ? NULL : bridge, .mac = mac,
-			      .mtu = (guint)opt_uint_or(live->mtu, info.mtu),
-			      .up = g_strcmp0(live->link_state, "down") ? TRI_YES : TRI_NO };
-	if (!netlink_change(nl, live->target, &change, error))
-		return FALSE;
-	if (ovs)
-		return join_ovs(live, error);
-	return set_port(nl, live, error) && (!shape_len(live->vlan_tags) || join_vlans(live, error));
+			      .mtu = (guint)opt_uint_or(live->mtu, info.mtu) };
+	LinkChange up = { .up = g_strcmp0(live->link_state, "down") ? TRI_YES : TRI_NO };
+	return netlink_change(nl, live->target, &change, error) &&
+	       (ovs ? join_ovs(live, error) : set_port(nl, live, error)) &&
+	       (ovs || !shape_len(live->vlan_tags) || join_vlans(nl, live, error)) &&
+	       netlink_change(nl, live->target, &up, error);
 }
 
 /* ---- macvtap ---- */
