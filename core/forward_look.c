@@ -226,10 +226,12 @@ static void look_at_running(Core *core, CoreGuest *guest, const GuestSnap *snap,
 	const Interface *user = interface_of(snap->live->guest, entry->mac);
 	entry->starting = FALSE;
 	if (user && in_user_mode(user)) {
-		if (entry->run != snap->id && !one->defined && !forward_is_passt(user))
+		if (entry->run != snap->id && !one->defined && forward_is_passt(user))
+			forward_serve_later(guest);
+		else if (entry->run != snap->id && !one->defined)
 			tell_qemu(guest, user, &one->spec);
 		entry->run = snap->id;
-		g_strlcpy(one->ip4, forward_is_passt(user) && !one->defined ? "" : "user", sizeof one->ip4);
+		g_strlcpy(one->ip4, "user", sizeof one->ip4);
 		return;
 	}
 	book_find(core, one->uuid, entry->mac, AF_INET, one->ip4);

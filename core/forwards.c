@@ -181,9 +181,7 @@ static gboolean check_user(const GuestSnap *snap, const Interface *user, const F
 			   GError **error)
 {
 	if (forward_is_passt(user))
-		return fail(error, LODGE_ERROR_UNSUPPORTED,
-			    "guest \"%s\": passt takes its ports when it starts: write <portForward> into "
-			    "the definition of its interface", snap->name);
+		return TRUE;
 	if (*spec->dev || strchr(spec->address, ':'))
 		return fail(error, LODGE_ERROR_UNSUPPORTED,
 			    "guest \"%s\" is in user mode: ports are forwarded from addresses of IPv4 alone",
@@ -208,6 +206,13 @@ static gboolean add_locked(Core *core, ForwardEntry *entry, GError **error)
 	return FALSE;
 }
 
+static gboolean tell_user_mode(CoreGuest *guest, const Interface *user, const ForwardSpec *spec, gboolean on,
+			       GError **error)
+{
+	return forward_is_passt(user) ? forward_serve(guest, error) :
+					forward_ask_qemu(guest, user, spec, on, error);
+}
+
 gboolean core_forward_add(CoreGuest *guest, const ForwardSpec *spec, GError **error)
 {
 	Core *core = guest->core;
@@ -221,10 +226,12 @@ gboolean core_forward_add(CoreGuest *guest, const ForwardSpec *spec, GError **er
 	entry->run = user ? snap->id : -1; /* asked below, and waited for */
 	gboolean ok = add_locked(core, entry, error);
 	g_mutex_unlock(&core->forwards->work);
-	if (!ok || !user || forward_ask_qemu(guest, user, spec, TRUE, error))
+	if (!ok || !user || tell_user_mode(guest, user, spec, TRUE, error))
 		return ok;
 	forward_drop(core, &key);
 	forwards_save(core, NULL);
+	if (forward_is_passt(user)) /* as before */
+		forward_serve(guest, NULL);
 	return FALSE;
 }
 
@@ -276,8 +283,7 @@ gboolean core_forward_remove(CoreGuest *guest, const ForwardSpec *spec, GError *
 	g_mutex_lock(&guest->core->forwards->work);
 	gboolean ok = remove_locked(guest, snap, spec, &found, error);
 	g_mutex_unlock(&guest->core->forwards->work);
-	return ok && (!user || forward_is_passt(user) ||
-		      forward_ask_qemu(guest, user, &found.spec, FALSE, error));
+	return ok && (!user || tell_user_mode(guest, user, &found.spec, FALSE, error));
 }
 
 GPtrArray *core_forwards(Core *core, const char *uuid)

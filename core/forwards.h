@@ -40,6 +40,8 @@ void forwards_unplug(CoreGuest *guest, const char *uuid);
 void forwards_load(Core *core);
 /* Puts to work what is wanted, where that changes anything. One thread at a time, not the main loop's. */
 void forwards_look(Core *core);
+/* passt of @guest has ended, or never knew its ports. Any thread. */
+void forwards_mend(CoreGuest *guest);
 /* The rules may not be what they were: the next look writes them again. Any thread. */
 void forwards_doubt(Core *core);
 /* Whether there are any. Any thread. */

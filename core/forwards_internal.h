@@ -37,6 +37,11 @@ GArray *forward_specs_of(const Interface *interface, GError **error);
 /* The interface in user mode that would take a forward; NULL: the guest is on this host's networks. */
 const Interface *forward_user_interface(const Guest *live);
 gboolean forward_is_passt(const Interface *interface);
+/* Has passt of the running @guest serve what its definition and the list say; where that means to start it
+ * again, connections are cut. On failure it goes on as it did, or is tried again later. Not on a lane. */
+gboolean forward_serve(CoreGuest *guest, GError **error);
+/* The same on its lane, by and by; what fails is logged. Any thread. */
+void forward_serve_later(CoreGuest *guest);
 /* Has QEMU listen, or stop, and returns when it does. Not on a lane. */
 gboolean forward_ask_qemu(CoreGuest *guest, const Interface *interface, const ForwardSpec *spec, gboolean on,
 			  GError **error);

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "core/connect.h"
+#include "core/forwards.h"
 #include "core/internal.h"
 #include "engine/agent.h"
 #include "model/alias.h"
@@ -141,6 +142,10 @@ static char *named(const GuestSnap *snap, const char *text)
 static void sink_event(gpointer owner, const char *name, const char *json)
 {
 	CoreGuest *guest = ((Owner *)owner)->guest;
+	if (g_str_equal(name, "helper-ended")) {
+		forwards_mend(guest);
+		return;
+	}
 	g_autoptr(GuestSnap) snap = core_guest_snap(guest);
 	CoreEvent *event = g_new0(CoreEvent, 1);
 	*event = (CoreEvent){ .kind = g_intern_string(name), .guest = g_strdup(snap->name),

@@ -126,6 +126,9 @@ typedef enum EngineAsk {
 				   where it may become smaller; says its bytes until now */
 	ENGINE_ASK_ACTIONS,	/* what its ends do from now on: three words of guest_actions, of power off,
 				   reboot and crash; says "" */
+	ENGINE_ASK_PASST,	/* have passt serve an interface: the interface as JSON of its shape, with all
+				   ports that lead to it; "started" where it was started for that (again),
+				   which cuts connections, "" where it serves so already */
 	ENGINE_ASK_PID,		/* the number of its process, for what the host counts; at once */
 } EngineAsk;
 
@@ -137,7 +140,8 @@ typedef struct EngineSink {
 	void (*state)(gpointer owner, GuestState state, GuestReason reason);
 	/* The process is gone (or paused for good after a shutdown): stop() is to be called. */
 	void (*ended)(gpointer owner, GuestReason reason, const char *detail);
-	/* Anything else a listener may want: @name as libvirt calls it ("rtc-change", "watchdog",
+	/* "helper-ended", for core/ alone: passt has to be started again (ENGINE_ASK_PASST).
+	 * Anything else a listener may want: @name as libvirt calls it ("rtc-change", "watchdog",
 	 * "io-error", "balloon-change", "reboot", "agent-lifecycle", ...), @json its details. */
 	void (*event)(gpointer owner, const char *name, const char *json);
 	/* The process is there: kill() may be called with @run from now on, start() goes on. */

@@ -150,12 +150,22 @@ static void note_isolated(OpCall *call)
 	}
 }
 
+static void note_passt(OpCall *call)
+{
+	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
+	SHAPE_EACH (Interface, interface, snap->live ? snap->live->guest->interfaces : NULL)
+		if (!g_strcmp0(interface->backend_type, "passt"))
+			notes_add(&call->notes, "passt was started again for that: open connections of guest "
+				  "\"%s\" were cut", snap->name);
+}
+
 static gboolean add(OpCall *call, GError **error)
 {
 	ForwardSpec spec;
 	if (!read_args(call, &spec, error) || !core_forward_add(call->guest, &spec, error))
 		return FALSE;
 	note_isolated(call);
+	note_passt(call);
 	return TRUE;
 }
 

@@ -54,10 +54,12 @@ static void adopt_helpers(EngineRun *run, json_t *record)
 	json_array_foreach(json_object_get(record, "helpers"), i, text) {
 		g_autoptr(GError) error = NULL;
 		QemuHelper *helper = qemu_helper_adopt(json_string_value(text), &error);
-		if (helper)
+		if (helper) {
 			g_ptr_array_add(run->helpers, helper);
-		else
+			run_watch_helper(run, helper);
+		} else {
 			log_warning(run->name, "%s", error->message);
+		}
 	}
 }
 

@@ -27,7 +27,7 @@ typedef enum QemuFdKind {
 	QEMU_FD_CONNECT, /* a connection to the unix socket at path */
 	QEMU_FD_TAP,	 /* queue .queue of the tap of interface .flags, as EngineStart.plugs has it */
 	QEMU_FD_VHOST,	 /* the same of /dev/vhost-net */
-	QEMU_FD_PASST,	 /* a connection to passt, which is started for interface .flags */
+	QEMU_FD_PASST,	 /* a listening socket where passt of interface .flags is connected */
 	QEMU_FD_SECRET,	 /* the bytes of a secret: a pipe or memfd; path is its UUID, or where .usage is
 			  * TRUE its usage */
 } QemuFdKind;

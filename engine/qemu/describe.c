@@ -222,6 +222,8 @@ char *run_ask(EngineRun *run, EngineAsk what, const char *text, GError **error)
 		return run_peek(run, text, error);
 	case ENGINE_ASK_RESIZE:
 		return run_resize(run, text, error);
+	case ENGINE_ASK_PASST:
+		return run_passt(run, text, error);
 	case ENGINE_ASK_PID:
 		return g_strdup_printf("%d", (int)run->pid);
 	default:

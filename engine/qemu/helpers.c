@@ -16,7 +16,7 @@
 #define RECORD_LIMIT 65536
 
 struct QemuHelper {
-	char *name, *socket;
+	char *name, *socket, *words;
 	pid_t pid;
 	guint64 ticks;
 	int pidfd; /* -1: an adopted one that has ended */
@@ -103,6 +103,16 @@ pid_t qemu_helper_pid(const QemuHelper *helper)
 	return helper->pid;
 }
 
+const char *qemu_helper_words(const QemuHelper *helper)
+{
+	return helper->words;
+}
+
+int qemu_helper_pidfd(const QemuHelper *helper)
+{
+	return helper->pidfd < 0 ? -1 : fcntl(helper->pidfd, F_DUPFD_CLOEXEC, 3);
+}
+
 gboolean qemu_helper_alive(const QemuHelper *helper)
 {
 	return helper->pidfd >= 0 && process_alive(helper->pidfd);
@@ -120,22 +130,27 @@ void qemu_helper_free(QemuHelper *helper)
 	fd_clear(&helper->pidfd);
 	g_free(helper->name);
 	g_free(helper->socket);
+	g_free(helper->words);
 	g_free(helper);
+}
+
+void qemu_helper_end(const QemuHelper *helper)
+{
+	g_autoptr(GError) error = NULL;
+	siginfo_t info;
+	if (helper->pidfd < 0)
+		return;
+	if (!process_kill_wait(helper->pidfd, STOP_GRACE_MS, &error))
+		log_error(NULL, "%s, process %d: %s", helper->name, (int)helper->pid, error->message);
+	/* No child of ours where an earlier daemon started it: nothing to reap. */
+	waitid(P_PIDFD, (id_t)helper->pidfd, &info, WEXITED | WNOHANG);
 }
 
 void qemu_helper_stop(QemuHelper *helper)
 {
 	if (!helper)
 		return;
-	g_autoptr(GError) error = NULL;
-	if (helper->pidfd >= 0) {
-		siginfo_t info;
-		if (!process_kill_wait(helper->pidfd, STOP_GRACE_MS, &error))
-			log_error(NULL, "%s, process %d: %s", helper->name, (int)helper->pid,
-				  error->message);
-		/* No child of ours where an earlier daemon started it: nothing to reap. */
-		waitid(P_PIDFD, (id_t)helper->pidfd, &info, WEXITED | WNOHANG);
-	}
+	qemu_helper_end(helper);
 	if (unlink(helper->socket) && errno != ENOENT)
 		log_warning(NULL, "%s: cannot remove the socket: %s", helper->socket,
 			    g_strerror(errno));
@@ -146,9 +161,9 @@ void qemu_helper_stop(QemuHelper *helper)
 
 char *qemu_helper_record(const QemuHelper *helper)
 {
-	json_t *json = json_pack("{s:s, s:s, s:I, s:I}", "name", helper->name, "socket",
+	json_t *json = json_pack("{s:s, s:s, s:I, s:I, s:s*}", "name", helper->name, "socket",
 				 helper->socket, "pid", (json_int_t)helper->pid, "ticks",
-				 (json_int_t)helper->ticks);
+				 (json_int_t)helper->ticks, "words", helper->words);
 	char *text = json_dumps(json, JSON_COMPACT);
 	json_decref(json);
 	return text;
@@ -159,11 +174,11 @@ QemuHelper *qemu_helper_adopt(const char *record, GError **error)
 	json_t *json = record && strnlen(record, RECORD_LIMIT) < RECORD_LIMIT
 			       ? json_loads(record, JSON_REJECT_DUPLICATES, NULL)
 			       : NULL;
-	const char *name = NULL, *socket = NULL;
+	const char *name = NULL, *socket = NULL, *words = NULL;
 	json_int_t pid = 0, ticks = 0;
 	if (!json ||
-	    json_unpack(json, "{s:s, s:s, s:I, s:I}", "name", &name, "socket", &socket, "pid", &pid,
-			"ticks", &ticks) ||
+	    json_unpack(json, "{s:s, s:s, s:I, s:I, s?s}", "name", &name, "socket", &socket, "pid", &pid,
+			"ticks", &ticks, "words", &words) ||
 	    pid <= 1 || pid > G_MAXINT || ticks < 0 || !g_path_is_absolute(socket)) {
 		json_decref(json);
 		fail(error, LODGE_ERROR_INVALID, "the record of a helper process is damaged");
@@ -173,6 +188,7 @@ QemuHelper *qemu_helper_adopt(const char *record, GError **error)
 			     .pidfd = process_open((pid_t)pid, (guint64)ticks, NULL) };
 	QemuHelper *helper = helper_new(name, socket, &child);
 	helper->ticks = (guint64)ticks;
+	helper->words = g_strdup(words);
 	json_decref(json);
 	return helper;
 }

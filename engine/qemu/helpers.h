@@ -41,16 +41,24 @@ QemuHelper *qemu_virtiofsd_start(const Guest *live, const Filesystem *fs, const 
 /* Whether the interface is in user mode by passt. */
 gboolean qemu_passt_wanted(const Interface *interface);
 
-/* Starts passt for @interface of @live; *qemu_end becomes QEMU's end of the connection, the caller's.
- * UNSUPPORTED where it is missing, ENGINE with what it said. Otherwise as above. */
-QemuHelper *qemu_passt_start(const Guest *live, const Interface *interface, const char *run_dir,
-			     const HostUser *user, const Cgroup *cgroup, int *qemu_end, GError **error);
+/* Starts passt for @interface of the guest @name, connected to QEMU, which listens at @socket. UNSUPPORTED
+ * where it is missing, ENGINE with what it said. Otherwise as above. */
+QemuHelper *qemu_passt_start(const char *name, const Interface *interface, const char *run_dir,
+			     const char *socket, const HostUser *user, const Cgroup *cgroup, GError **error);
+/* What it was told, in short; the caller frees it. NULL: INVALID ports. */
+char *qemu_passt_words(const Interface *interface, GError **error);
 
 /* The path of its socket, owned by @helper. */
 const char *qemu_helper_socket(const QemuHelper *helper);
 /* "swtpm", "virtiofsd"; static. */
 const char *qemu_helper_name(const QemuHelper *helper);
 pid_t qemu_helper_pid(const QemuHelper *helper);
+/* As qemu_passt_words() has it, of passt; otherwise NULL. Owned by @helper. */
+const char *qemu_helper_words(const QemuHelper *helper);
+/* A copy of its pidfd, the caller's; -1 where it has ended. */
+int qemu_helper_pidfd(const QemuHelper *helper);
+/* Ends and reaps it; its socket stays, and so does @helper. Blocks as qemu_helper_stop() does. */
+void qemu_helper_end(const QemuHelper *helper);
 /* Whether it has not ended yet. Any thread. */
 gboolean qemu_helper_alive(const QemuHelper *helper);
 

@@ -66,7 +66,7 @@ static json_t *passt_netdev(Build *build, const Interface *interface, int index)
 	g_autofree char *number = g_strdup_printf("%d", fd->number);
 	json_t *netdev = json_object(), *address = json_object();
 	put(netdev, "type", "stream");
-	put_bool(netdev, "server", FALSE);
+	put_bool(netdev, "server", TRUE); /* so that another passt may come after the first */
 	put(address, "type", "fd");
 	put(address, "str", number);
 	json_object_set_new(netdev, "addr", address);

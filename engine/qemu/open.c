@@ -138,16 +138,6 @@ static int copy_plug(EngineRun *run, const QemuFd *want, int fd, GError **error)
 	return copy;
 }
 
-static int open_passt(EngineRun *run, const QemuFd *want, const Guest *live, GError **error)
-{
-	int fd = -1;
-	QemuHelper *helper = qemu_passt_start(live, g_ptr_array_index(live->interfaces, want->flags),
-					      run->run_dir, qemu_host.user, run->cgroup, &fd, error);
-	if (helper)
-		g_ptr_array_add(run->helpers, helper);
-	return fd;
-}
-
 static int open_one(EngineRun *run, const QemuFd *want, const Guest *live, GError **error)
 {
 	switch (want->kind) {
@@ -166,7 +156,7 @@ static int open_one(EngineRun *run, const QemuFd *want, const Guest *live, GErro
 	case QEMU_FD_VHOST:
 		return copy_plug(run, want, run->plugs[want->flags].vhosts[want->queue], error);
 	case QEMU_FD_PASST:
-		return open_passt(run, want, live, error);
+		return run_open_passt(run, g_ptr_array_index(live->interfaces, want->flags), error);
 	case QEMU_FD_SECRET:
 		return open_secret(run, want, error);
 	}

@@ -3,11 +3,11 @@
  * the guest are those of the host where nothing else is said.
  *
  * It makes itself a daemon once it serves, so that its parent tells what went wrong; it ends when QEMU
- * closes its end. Options: passt(1). */
+ * closes its end. QEMU is who listens, so that another may come in its place (supervise.c). Options:
+ * passt(1). */
 #include "engine/qemu/helpers_internal.h"
 
 #include <jansson.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "host/file.h"
 #include "host/process.h"
+#include "host/socket.h"
 
 #define START_MS 20000
 #define CHILD_FD 3
@@ -83,16 +84,31 @@ static const char *complaint(char *said)
 	return said;
 }
 
+/* Whether the process is that user's: who writes the file with its number might write another. */
+static gboolean is_of(pid_t pid, const HostUser *user)
+{
+	g_autofree char *path = g_strdup_printf("/proc/%d/status", (int)pid), *status = NULL;
+	if (!user || geteuid() != 0)
+		return TRUE; /* nobody else's can be ended */
+	const char *line = g_file_get_contents(path, &status, NULL, NULL) ? strstr(status, "\nUid:") : NULL;
+	return line && g_ascii_strtoull(line + strlen("\nUid:\t"), NULL, 10) == user->uid;
+}
+
 /* As a record of a helper, which is how those are taken up that are no children of ours. */
-static QemuHelper *find_daemon(const char *name, const char *pid_file, const char *socket, GError **error)
+static QemuHelper *find_daemon(const char *pid_file, const char *socket, const char *words,
+			       const HostUser *user, GError **error)
 {
 	g_autofree char *text = file_read(pid_file, 64, NULL, error);
 	pid_t pid = text ? (pid_t)g_ascii_strtoll(text, NULL, 10) : 0;
 	guint64 ticks = 0;
 	if (!text || !process_start_time(pid, &ticks, error))
 		return NULL;
-	json_t *json = json_pack("{s:s, s:s, s:I, s:I}", "name", name, "socket", socket, "pid",
-				 (json_int_t)pid, "ticks", (json_int_t)ticks);
+	if (!is_of(pid, user)) {
+		fail(error, LODGE_ERROR_ENGINE, "passt: process %d is not its own", (int)pid);
+		return NULL;
+	}
+	json_t *json = json_pack("{s:s, s:s, s:I, s:I, s:s}", "name", "passt", "socket", socket, "pid",
+				 (json_int_t)pid, "ticks", (json_int_t)ticks, "words", words);
 	g_autofree char *record = json_dumps(json, JSON_COMPACT);
 	json_decref(json);
 	return qemu_helper_adopt(record, error);
@@ -106,10 +122,10 @@ static gboolean open_way(const char *run_dir, const HostUser *user, GError **err
 	       fail_errno(error, errno, "cannot open the folder %s to passt's user", parent);
 }
 
-static gboolean launch(const Guest *live, const Interface *interface, GPtrArray *argv, int theirs,
+static gboolean launch(const char *name, const Interface *interface, const GPtrArray *argv, int connected,
 		       const HostUser *user, const Cgroup *cgroup, GError **error)
 {
-	const SpawnFd fds[] = { { .from = theirs, .to = CHILD_FD } };
+	const SpawnFd fds[] = { { .from = connected, .to = CHILD_FD } };
 	Spawn how = { .argv = (const char *const *)argv->pdata, .fds = fds, .n_fds = 1 };
 	g_autofree char *said = NULL;
 	int status = 0;
@@ -117,23 +133,33 @@ static gboolean launch(const Guest *live, const Interface *interface, GPtrArray 
 	if (!spawn_run(&how, START_MS, &said, &status, error))
 		return FALSE;
 	return (WIFEXITED(status) && !WEXITSTATUS(status)) ||
-	       fail(error, LODGE_ERROR_ENGINE, "guest \"%s\": interface %s: passt: %s", live->name,
-		    interface->mac, complaint(said));
+	       fail(error, LODGE_ERROR_ENGINE, "guest \"%s\": interface %s: passt: %s", name, interface->mac,
+		    complaint(said));
 }
 
-QemuHelper *qemu_passt_start(const Guest *live, const Interface *interface, const char *run_dir,
-			     const HostUser *user, const Cgroup *cgroup, int *qemu_end, GError **error)
+char *qemu_passt_words(const Interface *interface, GError **error)
+{
+	g_autoptr(GPtrArray) argv = g_ptr_array_new_with_free_func(g_free);
+	if (!add_options(argv, interface, error))
+		return NULL;
+	g_ptr_array_add(argv, NULL);
+	return g_strjoinv(" ", (char **)argv->pdata);
+}
+
+QemuHelper *qemu_passt_start(const char *name, const Interface *interface, const char *run_dir,
+			     const char *socket, const HostUser *user, const Cgroup *cgroup, GError **error)
 {
 	g_autofree char *program = helper_program("passt", NULL);
 	g_autofree char *pid_file = g_strdup_printf("%s/passt-%s.pid", run_dir, interface->info.alias);
-	g_autofree char *socket = g_strdup_printf("%s/passt-%s", run_dir, interface->info.alias);
+	g_autofree char *words = qemu_passt_words(interface, error);
 	g_autoptr(GPtrArray) argv = g_ptr_array_new_with_free_func(g_free);
 	g_autofree char *number = g_strdup_printf("%d", CHILD_FD);
-	int ends[2];
+	if (!words)
+		return NULL;
 	if (!program) {
 		fail(error, LODGE_ERROR_UNSUPPORTED,
 		     "guest \"%s\": interface %s: backend/@type is passt, which is not installed: apt "
-		     "install passt, or leave <backend> out", live->name, interface->mac);
+		     "install passt, or leave <backend> out", name, interface->mac);
 		return NULL;
 	}
 	add(argv, program, NULL);
@@ -142,15 +168,9 @@ QemuHelper *qemu_passt_start(const Guest *live, const Interface *interface, cons
 	if (!add_options(argv, interface, error) || !open_way(run_dir, user, error))
 		return NULL;
 	g_ptr_array_add(argv, NULL);
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends)) {
-		fail_errno(error, errno, "guest \"%s\": socket for passt", live->name);
-		return NULL;
-	}
-	autofd int own = ends[0], theirs = ends[1];
-	QemuHelper *helper = launch(live, interface, argv, theirs, user, cgroup, error) ?
-				     find_daemon("passt", pid_file, socket, error) : NULL;
-	if (helper)
-		*qemu_end = fd_steal(&own);
+	autofd int connected = socket_connect(socket, error);
+	QemuHelper *helper = connected >= 0 && launch(name, interface, argv, connected, user, cgroup, error) ?
+				     find_daemon(pid_file, socket, words, user, error) : NULL;
 	unlink(pid_file);
 	return helper;
 }

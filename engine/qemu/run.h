@@ -43,6 +43,7 @@ typedef struct EngineRun {
 	gint reboot_wanted; /* atomic: the next shutdown is the first half of a reboot */
 	gint shut_down;	    /* atomic: the guest powered off */
 	gint ended;	    /* atomic: ended() was called */
+	gint passt_wait;    /* atomic: seconds before passt is tried again */
 	GuestReason pause_reason; /* main: why the next STOP comes */
 } EngineRun;
 
@@ -112,6 +113,13 @@ char *run_rebound(EngineRun *run, const char *text, GError **error);
 
 /* pin.c: threads where @live has them run. */
 gboolean run_pin(EngineRun *run, const Guest *live, GError **error);
+
+/* supervise.c: passt is started, and again where it ends, see ENGINE_ASK_PASST; the caller frees the answer. */
+char *run_passt(EngineRun *run, const char *text, GError **error);
+/* A listening socket, which QEMU gets and where passt of @interface is connected; -1 on failure. */
+int run_open_passt(EngineRun *run, const Interface *interface, GError **error);
+/* For helpers that an earlier daemon started: tells of their end. */
+void run_watch_helper(EngineRun *run, const QemuHelper *helper);
 
 /* resize.c: see ENGINE_ASK_RESIZE; the caller frees the answer. */
 char *run_resize(EngineRun *run, const char *text, GError **error);

@@ -34,6 +34,31 @@ def shell(daemon, name):
     return console
 
 
+def kill_passt(said):
+    os.kill(int(re.search(r"pid=(\d+)", said())[1]), 9)
+
+
+def check_passt_again(daemon, answers, passt):
+    """Ports change while the guest runs; passt comes again where it is killed, also with another daemon."""
+    def live():
+        return "HELLO" in daemon.sh("timeout 5 busybox nc -w 3 127.0.0.1 8080 < /dev/null", ok=False)
+
+    said = daemon.lodge("port-forward", "web1", "8080:80")
+    assert "connections" in said.err, said
+    wait_until(live, 60, "the new port leads to the guest")
+    assert "leads to guest" in daemon.lodge("port-forward", "web1", "8080:80", ok=False).err
+    kill_passt(passt)
+    wait_until(answers, 60, "passt is there again")
+    wait_until(live, 60, "and all its ports")
+    daemon.restart()
+    kill_passt(passt)
+    wait_until(live, 60, "a daemon that came later starts it again, too")
+    daemon.lodge("port-forward-remove", "web1", "8080")
+    assert not live()
+    wait_until(answers, 60, "the others stay")
+    assert not list((daemon.root / "run").glob("*.pid"))
+
+
 @pytest.mark.skipif(not shutil.which("passt"), reason="passt is not installed")
 def test_passt(net_daemon):
     """The guest gets its address, the host its port; passt outlives the daemon and ends with the guest."""
@@ -58,12 +83,13 @@ def test_passt(net_daemon):
     wait_until(answers, 60, "also after a kill of the daemon")
     wait_until(lambda: re.search(r"127.0.0.1:8095/tcp +web1 +80 +user +definition",
                                  net_daemon.lodge("port-forward-list").out), 60, "it is listed")
-    assert "passt takes its ports when it starts" in net_daemon.lodge("port-forward", "web1", "8080:80", ok=False).err
+    check_passt_again(net_daemon, answers, passt)
     net_daemon.define("web2", boot=False, devices=PASST.replace("09:01", "09:02"))
     assert "8095" in net_daemon.lodge("start", "web2", ok=False).err
     assert passt()
     net_daemon.lodge("destroy", "web1")
     wait_until(lambda: not passt(), 60, "passt has ended")
+    assert not list((net_daemon.root / "run").glob("passt:*"))
 
 
 TYPES = """
