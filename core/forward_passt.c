@@ -1,5 +1,5 @@
-/* Ports of guests in passt's user mode: passt takes its ports when it starts, so it is started again where they
- * change, and where it ended. See forwards.h; engine/qemu/supervise.c does it. */
+/* Ports of guests in passt's user mode: passt takes its ports when it starts, so it is started again where
+ * they change, and where it ended. See forwards.h; engine/qemu/supervise.c does it. */
 #include <jansson.h>
 
 #include "base/error.h"
@@ -10,9 +10,10 @@
 /* As a member of the list "port_forwards" of an interface in JSON. */
 static json_t *as_port_forward(const ForwardSpec *spec)
 {
-	return json_pack("{s:s, s:s*, s:s*, s:[{s:i, s:i, s:i}]}", "proto", spec->udp ? "udp" : "tcp", "address",
-			 *spec->address ? spec->address : NULL, "dev", *spec->dev ? spec->dev : NULL, "ranges",
-			 "start", spec->first, "end", spec->last, "to", spec->to);
+	return json_pack("{s:s, s:s*, s:s*, s:[{s:i, s:i, s:i}]}", "proto", spec->udp ? "udp" : "tcp",
+			 "address", *spec->address ? spec->address : NULL, "dev",
+			 *spec->dev ? spec->dev : NULL, "ranges", "start", spec->first, "end", spec->last,
+			 "to", spec->to);
 }
 
 /* The interface with all ports that lead to it: those of its definition, and of port-forward; the first

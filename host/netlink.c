@@ -484,8 +484,8 @@ static int talk_vlans(Netlink *nl, int index, gboolean self, guint16 type, const
 		guint flags = (vlans[i].native ? BRIDGE_VLAN_INFO_PVID : 0u) |
 			      (vlans[i].untagged ? BRIDGE_VLAN_INFO_UNTAGGED : 0u);
 		struct bridge_vlan_info info = { .flags = (guint16)flags, .vid = vlans[i].tag };
-		if (!mnl_attr_put_check(request.nlh, sizeof request.room, IFLA_BRIDGE_VLAN_INFO, sizeof info,
-					&info))
+		if (!mnl_attr_put_check(request.nlh, sizeof request.room, IFLA_BRIDGE_VLAN_INFO,
+					sizeof info, &info))
 			return E2BIG;
 	}
 	mnl_attr_nest_end(request.nlh, spec);
@@ -503,8 +503,8 @@ gboolean netlink_set_vlans(Netlink *nl, const char *name, gboolean self, const P
 	if (!code || code == ENOENT) /* it has no default */
 		code = talk_vlans(nl, info.index, self, RTM_SETLINK, vlans, n);
 	if (code == EOPNOTSUPP)
-		return fail(error, LODGE_ERROR_UNSUPPORTED, "%s: this kernel's bridges do not tell VLANs apart "
-			    "(CONFIG_BRIDGE_VLAN_FILTERING)", name);
+		return fail(error, LODGE_ERROR_UNSUPPORTED, "%s: this kernel's bridges do not tell VLANs "
+			    "apart (CONFIG_BRIDGE_VLAN_FILTERING)", name);
 	return done(code, error, "VLANs of", name);
 }
 

@@ -101,9 +101,9 @@ typedef struct PortVlan {
 	gboolean untagged; /* goes out without its tag */
 } PortVlan;
 
-/* The port @name of a bridge that tells VLANs apart is in the @n VLANs and in no others. With @self @name is
- * the bridge, and how the host itself is joined to it is meant. Done in one message, after one that takes away
- * the kernel's default (1). UNSUPPORTED where the kernel has no such bridges. */
+/* The port @name of a bridge that tells VLANs apart is in the @n VLANs and in no others. With @self @name
+ * is the bridge, and how the host itself is joined to it is meant. The kernel's default (1) goes
+ * first. UNSUPPORTED where the kernel has no such bridges. */
 gboolean netlink_set_vlans(Netlink *nl, const char *name, gboolean self, const PortVlan *vlans, guint n,
 			   GError **error);
 

@@ -200,8 +200,8 @@ static gboolean join_vlans(Netlink *nl, const Interface *live, GError **error)
 				  .untagged = !trunk || !g_strcmp0(tag->native_mode, "untagged") };
 		g_array_append_val(vlans, vlan);
 	}
-	if (!vlans->len || netlink_set_vlans(nl, live->target, FALSE, (const PortVlan *)(const void *)vlans->data,
-					     vlans->len, error))
+	const PortVlan *first = (const PortVlan *)(const void *)vlans->data;
+	if (!vlans->len || netlink_set_vlans(nl, live->target, FALSE, first, vlans->len, error))
 		return TRUE;
 	g_prefix_error(error, "interface %s: <vlan>: ", live->mac);
 	return FALSE;

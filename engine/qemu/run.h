@@ -114,7 +114,7 @@ char *run_rebound(EngineRun *run, const char *text, GError **error);
 /* pin.c: threads where @live has them run. */
 gboolean run_pin(EngineRun *run, const Guest *live, GError **error);
 
-/* supervise.c: passt is started, and again where it ends, see ENGINE_ASK_PASST; the caller frees the answer. */
+/* supervise.c: passt is started, and again where it ends, see ENGINE_ASK_PASST; the caller frees. */
 char *run_passt(EngineRun *run, const char *text, GError **error);
 /* A listening socket, which QEMU gets and where passt of @interface is connected; -1 on failure. */
 int run_open_passt(EngineRun *run, const Interface *interface, GError **error);

@@ -101,7 +101,8 @@ int run_open_passt(EngineRun *run, const Interface *interface, GError **error)
 static gboolean serve(EngineRun *run, const Interface *interface, QemuHelper **slot, GError **error)
 {
 	if (!qemu_helper_alive(*slot))
-		log_warning(run->name, "passt of interface %s has ended; it is started again", interface->mac);
+		log_warning(run->name, "passt of interface %s has ended; it is started again",
+			    interface->mac);
 	qemu_helper_end(*slot);
 	QemuHelper *next = start(run, interface, qemu_helper_socket(*slot), error);
 	if (!next) {
@@ -127,8 +128,8 @@ static char *serve_as(EngineRun *run, const Interface *interface, GError **error
 			return g_strdup("");
 		return serve(run, interface, slot, error) ? g_strdup("started") : NULL;
 	}
-	fail(error, LODGE_ERROR_STATE, "interface %s has no passt that could be started again: it comes with the "
-	     "guest's next start", interface->mac);
+	fail(error, LODGE_ERROR_STATE, "interface %s has no passt that could be started again: it comes with "
+	     "the guest's next start", interface->mac);
 	return NULL;
 }
 
