@@ -7,12 +7,14 @@
 
 typedef struct EngineCpuModel {
 	char *name;	      /* NULL: what guests can have here at most ("host", or "max" where emulated) */
+	const char *vendor;   /* as below */
 	GHashTable *features; /* set of char * */
 } EngineCpuModel;
 
 typedef struct EngineCpuModels {
 	gboolean kvm;
-	char *arch, *vendor; /* "Intel", "AMD" or NULL */
+	char *arch;
+	const char *vendor; /* "Intel", "AMD", "Hygon" or NULL; static */
 	GPtrArray *models;   /* EngineCpuModel; the first is the host's */
 } EngineCpuModels;
 

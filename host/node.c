@@ -127,3 +127,104 @@ guint node_mhz(void)
 	at = at ? strchr(at, ':') : NULL;
 	return at ? (guint)g_ascii_strtod(at + 1, NULL) : 0;
 }
+
+/* ---- pages, distances, caches ---- */
+
+#define HUGE "hugepages"
+
+static gint by_size(gconstpointer a, gconstpointer b)
+{
+	const NodePages *one = a, *other = b;
+	return (one->size > other->size) - (one->size < other->size);
+}
+
+GArray *node_pages(int node)
+{
+	GArray *pages = g_array_new(FALSE, FALSE, sizeof(NodePages));
+	g_autofree char *own = g_strdup_printf(NODE_FOLDER "/node%d/" HUGE, node);
+	gboolean numa = g_file_test(own, G_FILE_TEST_IS_DIR);
+	const char *folder = numa ? own : "/sys/kernel/mm/" HUGE;
+	g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+	NodeMemory memory = { 0 };
+	guint64 page = (guint64)sysconf(_SC_PAGESIZE), huge = 0;
+	node_memory(node, &memory);
+	for (const char *name; dir && (name = g_dir_read_name(dir));) {
+		NodePages one;
+		g_autofree char *text = read_text("%s/%s/nr_hugepages", folder, name);
+		if (sscanf(name, HUGE "-%" G_GUINT64_FORMAT "kB", &one.size) != 1 || !text)
+			continue;
+		one.size *= 1024;
+		one.count = g_ascii_strtoull(text, NULL, 10);
+		huge += one.size * one.count;
+		g_array_append_val(pages, one);
+	}
+	NodePages usual = { page, (memory.total - MIN(huge, memory.total)) / page };
+	g_array_append_val(pages, usual);
+	g_array_sort(pages, by_size);
+	return pages;
+}
+
+GArray *node_distances(int node)
+{
+	GArray *distances = g_array_new(FALSE, FALSE, sizeof(guint));
+	g_autofree char *text = read_text(NODE_FOLDER "/node%d/distance", node);
+	g_auto(GStrv) words = g_strsplit(text ? text : "", " ", MAX_NODES);
+	for (guint i = 0; words[i]; i++) {
+		guint distance = (guint)g_ascii_strtoull(words[i], NULL, 10);
+		if (*words[i])
+			g_array_append_val(distances, distance);
+	}
+	return distances;
+}
+
+static void cache_free(gpointer data)
+{
+	g_free(((NodeCache *)data)->cpus);
+	g_free(data);
+}
+
+static char *cache_text(guint cpu, guint index, const char *file)
+{
+	return read_text(CPU_FOLDER "/cpu%u/cache/index%u/%s", cpu, index, file);
+}
+
+/* Another processor has told of it already. */
+static gboolean is_known(const GPtrArray *caches, const NodeCache *cache)
+{
+	for (guint i = 0; i < caches->len; i++) {
+		const NodeCache *other = caches->pdata[i];
+		if (other->level == cache->level && other->id == cache->id && other->type == cache->type)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+static void add_cache(GPtrArray *caches, guint cpu, guint index, guint level)
+{
+	g_autofree char *id = cache_text(cpu, index, "id"), *size = cache_text(cpu, index, "size");
+	g_autofree char *type = cache_text(cpu, index, "type");
+	NodeCache *cache = g_new0(NodeCache, 1);
+	cache->level = level;
+	cache->id = id ? (guint)g_ascii_strtoull(id, NULL, 10) : 0;
+	cache->size = size ? g_ascii_strtoull(size, NULL, 10) * 1024 : 0; /* "266240K" */
+	cache->type = !type || *type == 'U' ? 'b' : *type == 'I' ? 'c' : 'd';
+	cache->cpus = cache_text(cpu, index, "shared_cpu_list");
+	if (size && !is_known(caches, cache))
+		g_ptr_array_add(caches, cache);
+	else
+		cache_free(cache);
+}
+
+GPtrArray *node_caches(void)
+{
+	GPtrArray *caches = g_ptr_array_new_with_free_func(cache_free);
+	long n = sysconf(_SC_NPROCESSORS_CONF);
+	for (guint cpu = 0; cpu < (guint)MAX(n, 1); cpu++)
+		for (guint index = 0; index < 8; index++) {
+			g_autofree char *text = cache_text(cpu, index, "level");
+			guint level = text ? (guint)g_ascii_strtoull(text, NULL, 10) : 0;
+			if (level >= 3)
+				add_cache(caches, cpu, index, level);
+		}
+	return caches;
+}

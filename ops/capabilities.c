@@ -2,7 +2,9 @@
  * choose by them. Facts are the host's and the binary's; names of elements and values libvirt's.
  * Neighbours: domcapabilities.c says what one guest can have. */
 #include "core/core.h"
+#include "host/cpu.h"
 #include "host/node.h"
+#include "ops/cpus.h"
 #include "ops/document.h"
 #include "ops/families.h"
 
@@ -19,10 +21,15 @@ static gboolean describe(OpCall *call, const char *emulator, EngineCaps *caps, G
 
 /* ---- capabilities: the host ---- */
 
-/* The machine's own name: /etc/machine-id, in the form of a UUID. */
+/* The machine's own name: its firmware's, as libvirt has it, where that says one; else /etc/machine-id, in
+ * the form of a UUID. */
 static char *host_uuid(void)
 {
-	g_autofree char *id = NULL;
+	g_autofree char *id = NULL, *smbios = NULL;
+	if (g_file_get_contents("/sys/class/dmi/id/product_uuid", &smbios, NULL, NULL) &&
+	    g_uuid_string_is_valid(g_strstrip(smbios)) && strspn(smbios, "0-") != 36 &&
+	    strspn(smbios, "fF-") != 36)
+		return g_ascii_strdown(smbios, -1);
 	if (!g_file_get_contents("/etc/machine-id", &id, NULL, NULL) || strlen(g_strstrip(id)) != 32)
 		return NULL;
 	return g_strdup_printf("%.8s-%.4s-%.4s-%.4s-%.12s", id, id + 8, id + 12, id + 16, id + 20);
@@ -39,25 +46,82 @@ static guint distinct(const GPtrArray *cpus, gboolean cores)
 	return MAX(g_hash_table_size(seen), 1);
 }
 
-static void put_cpu(GString *out, const GPtrArray *cpus)
+/* The processor as it is, by the name of the model that has most of it, and what it has beside that. */
+static void put_identity(OpCall *call, GString *out, const HostCpu *cpu, const EngineCpuModel **model)
+{
+	g_autoptr(GError) why = NULL;
+	const EngineCpuModels *models = core_cpus(call->core, NULL, TRUE, &why);
+	*model = models ? cpu_closest_to(models, cpu->features, cpu->vendor) : NULL;
+	if (*model)
+		put(out, "      <model>%s</model>\n", (*model)->name);
+	if (*model && cpu->vendor)
+		put(out, "      <vendor>%s</vendor>\n", cpu->vendor);
+	if (cpu->microcode)
+		put(out, "      <microcode version='%u'/>\n", cpu->microcode);
+	put(out, "      <signature family='%u' model='%u' stepping='%u'/>\n", cpu->family, cpu->model,
+	    cpu->stepping);
+	if (cpu->tsc_hz)
+		put(out, "      <counter name='tsc' frequency='%" G_GUINT64_FORMAT "' scaling='%s'/>\n",
+		    cpu->tsc_hz, cpu->tsc_scaling ? "yes" : "no");
+}
+
+static void put_features(GString *out, GHashTable *set, const EngineCpuModel *model)
+{
+	g_autoptr(GList) names = g_list_sort(g_hash_table_get_keys(set), (GCompareFunc)strcmp);
+	for (GList *name = names; name; name = name->next)
+		if (!model || !g_hash_table_contains(model->features, name->data))
+			put(out, "      <feature name='%s'/>\n", (char *)name->data);
+}
+
+static void put_cpu(OpCall *call, GString *out, const GPtrArray *cpus)
 {
 	struct utsname name;
+	const EngineCpuModel *model = NULL;
+	g_autoptr(HostCpu) cpu = host_cpu();
+	g_autoptr(GArray) pages = node_pages(0);
 	uname(&name);
 	guint sockets = distinct(cpus, FALSE), cores = distinct(cpus, TRUE);
 	put(out, "    <cpu>\n      <arch>%s</arch>\n", name.machine);
-	put(out, "      <topology sockets='%u' dies='1' cores='%u' threads='%u'/>\n    </cpu>\n", sockets,
+	if (cpu)
+		put_identity(call, out, cpu, &model);
+	put(out, "      <topology sockets='%u' dies='1' cores='%u' threads='%u'/>\n", sockets,
 	    MAX(cores / sockets, 1), MAX(cpus->len / cores, 1));
+	if (cpu && cpu->address_bits)
+		put(out, "      <maxphysaddr mode='emulate' bits='%u'/>\n", cpu->address_bits);
+	if (model) /* the schema has no features without a model */
+		put_features(out, cpu->features, model);
+	for (guint i = 0; i < pages->len; i++)
+		put(out, "      <pages unit='KiB' size='%" G_GUINT64_FORMAT "'/>\n",
+		    g_array_index(pages, NodePages, i).size / 1024);
+	g_string_append(out, "    </cpu>\n");
+}
+
+static void put_cell_memory(GString *out, int node)
+{
+	NodeMemory memory = { 0 };
+	g_autoptr(GArray) pages = node_pages(node), distances = node_distances(node);
+	node_memory(node, &memory);
+	put(out, "        <cell id='%d'>\n", node);
+	put(out, "          <memory unit='KiB'>%" G_GUINT64_FORMAT "</memory>\n", memory.total / 1024);
+	for (guint i = 0; i < pages->len; i++) {
+		const NodePages *one = &g_array_index(pages, NodePages, i);
+		put(out, "          <pages unit='KiB' size='%" G_GUINT64_FORMAT "'>%" G_GUINT64_FORMAT
+		    "</pages>\n", one->size / 1024, one->count);
+	}
+	g_string_append(out, distances->len ? "          <distances>\n" : "");
+	for (guint i = 0; i < distances->len; i++)
+		put(out, "            <sibling id='%u' value='%u'/>\n", i,
+		    g_array_index(distances, guint, i));
+	g_string_append(out, distances->len ? "          </distances>\n" : "");
 }
 
 static void put_cell(GString *out, const GPtrArray *cpus, int node)
 {
-	NodeMemory memory = { 0 };
 	guint n = 0;
 	for (guint i = 0; i < cpus->len; i++)
 		n += ((const NodeCpu *)g_ptr_array_index(cpus, i))->node == node;
-	node_memory(node, &memory);
-	put(out, "        <cell id='%d'>\n          <memory unit='KiB'>%" G_GUINT64_FORMAT
-	    "</memory>\n          <cpus num='%u'>\n", node, memory.total / 1024, n);
+	put_cell_memory(out, node);
+	put(out, "          <cpus num='%u'>\n", n);
 	for (guint i = 0; i < cpus->len; i++) {
 		const NodeCpu *cpu = g_ptr_array_index(cpus, i);
 		if (cpu->node == node)
@@ -68,7 +132,36 @@ static void put_cell(GString *out, const GPtrArray *cpus, int node)
 	g_string_append(out, "          </cpus>\n        </cell>\n");
 }
 
-static void put_host(GString *out)
+static void put_caches(GString *out)
+{
+	g_autoptr(GPtrArray) caches = node_caches();
+	g_string_append(out, caches->len ? "    <cache>\n" : "");
+	for (guint i = 0; i < caches->len; i++) {
+		const NodeCache *cache = caches->pdata[i];
+		gboolean mib = cache->size % (1024 * 1024) == 0;
+		put(out, "      <bank id='%u' level='%u' type='%s' size='%" G_GUINT64_FORMAT
+		    "' unit='%s' cpus='%s'/>\n", cache->id, cache->level,
+		    cache->type == 'b' ? "both" : cache->type == 'c' ? "code" : "data",
+		    cache->size / (mib ? 1024 * 1024 : 1024), mib ? "MiB" : "KiB", cache->cpus);
+	}
+	g_string_append(out, caches->len ? "    </cache>\n" : "");
+}
+
+/* How the host can sleep, and whether devices can be given to guests. */
+static void put_abilities(GString *out)
+{
+	g_autofree char *states = NULL;
+	g_file_get_contents("/sys/power/state", &states, NULL, NULL);
+	gboolean memory = states && strstr(states, "mem"), disk = states && strstr(states, "disk");
+	g_string_append(out, memory || disk ? "    <power_management>\n" : "    <power_management/>\n");
+	g_string_append(out, memory ? "      <suspend_mem/>\n" : "");
+	g_string_append(out, disk ? "      <suspend_disk/>\n" : "");
+	g_string_append(out, memory || disk ? "    </power_management>\n" : "");
+	g_autoptr(GDir) groups = g_dir_open("/sys/kernel/iommu_groups", 0, NULL);
+	put(out, "    <iommu support='%s'/>\n", groups && g_dir_read_name(groups) ? "yes" : "no");
+}
+
+static void put_host(OpCall *call, GString *out)
 {
 	g_autoptr(GPtrArray) cpus = node_cpus();
 	g_autofree char *uuid = host_uuid();
@@ -76,12 +169,16 @@ static void put_host(GString *out)
 	g_string_append(out, "  <host>\n");
 	if (uuid)
 		put(out, "    <uuid>%s</uuid>\n", uuid);
-	put_cpu(out, cpus);
-	g_string_append(out, "    <power_management/>\n    <iommu support='no'/>\n    <topology>\n");
-	put(out, "      <cells num='%u'>\n", nodes);
+	put_cpu(call, out, cpus);
+	put_abilities(out);
+	put(out, "    <topology>\n      <cells num='%u'>\n", nodes);
 	for (guint i = 0; i < nodes; i++)
 		put_cell(out, cpus, (int)i);
-	g_string_append(out, "      </cells>\n    </topology>\n  </host>\n");
+	g_string_append(out, "      </cells>\n    </topology>\n");
+	put_caches(out);
+	/* QEMU gets descriptors and no files: nothing is labelled */
+	g_string_append(out, "    <secmodel>\n      <model>none</model>\n      <doi>0</doi>\n"
+			     "    </secmodel>\n  </host>\n");
 }
 
 /* ---- capabilities: guests ---- */
@@ -100,21 +197,33 @@ static void put_machines(GString *out, const EngineCaps *caps)
 	}
 }
 
-static void put_guest(GString *out, const EngineCaps *caps)
+static void put_guest(GString *out, const EngineCaps *caps, const char *arch, const char *emulator)
 {
 	g_string_append(out, "  <guest>\n    <os_type>hvm</os_type>\n");
-	put(out, "    <arch name='%s'>\n      <wordsize>%d</wordsize>\n", caps->arch,
-	    strstr(caps->arch, "64") || g_str_equal(caps->arch, "s390x") ? 64 : 32);
-	put(out, "      <emulator>%s</emulator>\n", caps->emulator);
+	put(out, "    <arch name='%s'>\n      <wordsize>%d</wordsize>\n", arch,
+	    strstr(arch, "64") || g_str_equal(arch, "s390x") ? 64 : 32);
+	put(out, "      <emulator>%s</emulator>\n", emulator);
 	put_machines(out, caps);
 	g_string_append(out, "      <domain type='qemu'/>\n");
 	if (caps->kvm == TRI_YES)
 		g_string_append(out, "      <domain type='kvm'/>\n");
-	g_string_append(out, "    </arch>\n    <features>\n"
-			     "      <acpi default='on' toggle='yes'/>\n"
+	g_string_append(out, "    </arch>\n    <features>\n");
+	g_string_append(out, g_str_equal(arch, "i686") ? "      <pae/>\n      <nonpae/>\n" : "");
+	g_string_append(out, "      <acpi default='on' toggle='yes'/>\n"
 			     "      <apic default='on' toggle='no'/>\n"
-			     "      <cpuselection/>\n      <deviceboot/>\n"
-			     "    </features>\n  </guest>\n");
+			     "      <cpuselection/>\n      <deviceboot/>\n    </features>\n  </guest>\n");
+}
+
+/* The emulator of 64 bits runs guests of 32 bits, too; where there is one of their own, clients know that. */
+static void put_guests(GString *out, const EngineCaps *caps)
+{
+	if (g_str_equal(caps->arch, "x86_64")) {
+		g_autofree char *folder = g_path_get_dirname(caps->emulator);
+		g_autofree char *own = g_build_filename(folder, "qemu-system-i386", NULL);
+		gboolean there = g_file_test(own, G_FILE_TEST_IS_EXECUTABLE);
+		put_guest(out, caps, "i686", there ? own : caps->emulator);
+	}
+	put_guest(out, caps, caps->arch, caps->emulator);
 }
 
 static gboolean capabilities(OpCall *call, G_GNUC_UNUSED GError **error)
@@ -122,9 +231,9 @@ static gboolean capabilities(OpCall *call, G_GNUC_UNUSED GError **error)
 	g_autoptr(GError) why = NULL;
 	EngineCaps caps = { 0 };
 	GString *out = g_string_new("<capabilities>\n");
-	put_host(out);
+	put_host(call, out);
 	if (describe(call, NULL, &caps, &why)) /* a host without QEMU still is a host */
-		put_guest(out, &caps);
+		put_guests(out, &caps);
 	else
 		notes_add(&call->notes, "no guests: %s", why->message);
 	g_string_append(out, "</capabilities>\n");

@@ -152,18 +152,22 @@ static void intersect(GHashTable *set, GHashTable *other)
 }
 
 /* The model with most features that are all in @set; of equals the first. */
-static const EngineCpuModel *closest(const EngineCpuModels *models, GHashTable *set, const char *wanted)
+const EngineCpuModel *cpu_closest_to(const EngineCpuModels *models, GHashTable *set, const char *vendor)
 {
-	const EngineCpuModel *best = NULL, *named = wanted ? model_of(models, wanted) : NULL;
-	if (named && is_subset(named->features, set))
-		return named;
+	const EngineCpuModel *best = NULL;
 	for (guint i = 1; i < models->models->len; i++) {
 		const EngineCpuModel *model = g_ptr_array_index(models->models, i);
-		if (is_subset(model->features, set) &&
+		if ((!vendor || !g_strcmp0(model->vendor, vendor)) && is_subset(model->features, set) &&
 		    (!best || g_hash_table_size(model->features) > g_hash_table_size(best->features)))
 			best = model;
 	}
 	return best;
+}
+
+static const EngineCpuModel *closest(const EngineCpuModels *models, GHashTable *set, const char *wanted)
+{
+	const EngineCpuModel *named = wanted ? model_of(models, wanted) : NULL;
+	return named && is_subset(named->features, set) ? named : cpu_closest_to(models, set, NULL);
 }
 
 static GList *sorted(GHashTable *set)

@@ -5,5 +5,7 @@
 
 /* The named model that is nearest to what guests can have here; NULL: none is in it. Any thread. */
 const EngineCpuModel *cpu_closest(const EngineCpuModels *models);
+/* The same for what has all of @set and is @vendor's ("Intel"; NULL: anybody's). */
+const EngineCpuModel *cpu_closest_to(const EngineCpuModels *models, GHashTable *set, const char *vendor);
 /* <feature policy='require' name=.../> for each of @set that is not in @without (NULL: none), sorted. */
 void cpu_put_features(GString *out, GHashTable *set, GHashTable *without, const char *indent);

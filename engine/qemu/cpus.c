@@ -27,7 +27,7 @@ static const char *const no_features[] = {
 	"check", "enforce", "migratable", "pmu", "l3-cache", "legacy-cache", "host-cache-info", "realized",
 	"hotplugged", "hotpluggable", "fill-mtrr-mask", "full-cpuid-auto-level", "cpuid-0xb", "tcg-cpuid",
 	"kvm", "lmce", "vmware-cpuid-freq", "xen-vapic", "start-powered-off", "hypervisor", "host-phys-bits",
-	"i64", "sse4_1", "sse4_2", "ffxsr", "xd", "legacy-multi-node", NULL,
+	"i64", "sse3", "sse4_1", "sse4_2", "ffxsr", "xd", "legacy-multi-node", NULL,
 };
 
 static gboolean is_feature(const char *name)
@@ -62,7 +62,6 @@ void engine_cpu_models_free(EngineCpuModels *models)
 		return;
 	g_ptr_array_unref(models->models);
 	g_free(models->arch);
-	g_free(models->vendor);
 	g_free(models);
 }
 
@@ -78,9 +77,10 @@ static void add_model(EngineCpuModels *models, const char *name, json_t *answer)
 			g_hash_table_add(model->features, g_strdup(libvirt_name(key)));
 	g_ptr_array_add(models->models, model);
 	const char *vendor = json_string_value(json_object_get(props, "vendor"));
-	if (!name && vendor)
-		models->vendor = g_strdup(strstr(vendor, "Intel") ? "Intel"
-					  : strstr(vendor, "AMD") ? "AMD" : NULL);
+	model->vendor = !vendor ? NULL : strstr(vendor, "Intel") ? "Intel" : strstr(vendor, "AMD") ? "AMD" :
+			strstr(vendor, "Hygon") ? "Hygon" : NULL;
+	if (!name)
+		models->vendor = model->vendor;
 }
 
 static json_t *expansion_of(const char *name)
