@@ -19,6 +19,7 @@ typedef struct Image {
 	const DiskSource *source;
 	guint64 index, below; /* numbers of its node and of the one under it; below 0: none */
 	gboolean top, readonly;
+	OptUint metadata_cache_size; /* of a base image */
 } Image;
 
 /* Names of the formats as QEMU's drivers; NULL: QEMU has none. */
@@ -62,8 +63,11 @@ static const CacheRow caches[] = {
 	[DISK_CACHE_UNSAFE] = { FALSE, TRUE, TRUE },
 };
 
+/* Who shares what he writes must not have his own copy of it. */
 static const CacheRow *cache_of(const Disk *disk)
 {
+	if (disk->cache <= DISK_CACHE_DEFAULT && disk->shareable && !disk->readonly)
+		return &caches[DISK_CACHE_NONE];
 	return disk->cache > DISK_CACHE_DEFAULT ? &caches[disk->cache] : NULL;
 }
 
@@ -92,7 +96,32 @@ static char *image_what(const Image *image)
 			       image->disk->target, image->top ? "" : " (base image)");
 }
 
-static gboolean storage_file(Build *build, const Image *image, json_t *node, const char *path)
+/* Reservations of SCSI are made by a program with the rights for it. */
+static gboolean put_reservations(Build *build, const Image *image, json_t *node, GError **error)
+{
+	const DiskSource *source = image->source;
+	gboolean managed = source->reservations == TRI_YES;
+	if (source->reservations == TRI_ABSENT)
+		return TRUE;
+	if (!managed && !source->reservations_path)
+		return invalid(build, error, "disk %s: <reservations> names no helper's socket",
+			       image->disk->target);
+	g_autofree char *own = qemu_reservations_path(build->setup->run_dir);
+	g_autofree char *id = managed ? g_strdup("pr-helper0") :
+		g_strdup_printf("pr-helper-libvirt-%" G_GUINT64_FORMAT "-storage", image->index);
+	put(node, "pr-manager", id);
+	if (managed && build->reservations++)
+		return TRUE;
+	json_t *helper = json_object();
+	put(helper, "qom-type", "pr-manager-helper");
+	put(helper, "id", id);
+	put(helper, "path", managed ? own : source->reservations_path);
+	add_json(build, "-object", helper);
+	return TRUE;
+}
+
+static gboolean storage_file(Build *build, const Image *image, json_t *node, const char *path,
+			     GError **error)
 {
 	g_autofree char *what = image_what(image);
 	g_autofree char *file = add_fdset(build, path, image->readonly ? O_RDONLY : O_RDWR, what);
@@ -103,7 +132,7 @@ static gboolean storage_file(Build *build, const Image *image, json_t *node, con
 	put(node, "driver", drive ? "host_cdrom" : block ? "host_device" : "file");
 	put(node, "filename", file);
 	put(node, "aio", ios[image->disk->io]);
-	return TRUE;
+	return put_reservations(build, image, node, error);
 }
 
 static gboolean storage_dir(const Image *image, json_t *node)
@@ -139,9 +168,9 @@ static gboolean put_storage(Build *build, const Image *image, json_t *node, GErr
 	const DiskSource *source = image->source;
 	switch (image->type) {
 	case DISK_FILE:
-		return source->file && storage_file(build, image, node, source->file);
+		return source->file && storage_file(build, image, node, source->file, error);
 	case DISK_BLOCK:
-		return source->dev && storage_file(build, image, node, source->dev);
+		return source->dev && storage_file(build, image, node, source->dev, error);
 	case DISK_DIR:
 		return source->dir && storage_dir(image, node);
 	case DISK_NETWORK:
@@ -172,20 +201,67 @@ static gboolean add_storage(Build *build, const Image *image, GError **error)
 	}
 	put(node, "node-name", name);
 	put_bool(node, "read-only", image->readonly);
-	put(node, "discard", image->disk->discard ? image->disk->discard : "unmap");
+	put(node, "discard", "unmap"); /* the node above says what comes down here */
 	put_cache(node, image->disk);
 	add_json(build, "-blockdev", node);
 	return TRUE;
+}
+
+/* ---- a part of it ---- */
+
+static const char *image_driver(const Image *image)
+{
+	return (guint)image->format < G_N_ELEMENTS(drivers) && image->format != DISK_FORMAT_DIR ?
+		       drivers[image->format] : "raw";
+}
+
+static const DiskEncryption *encryption_of(const Image *image)
+{
+	const DiskEncryption *how = image->source->encryption;
+	return how || !image->top ? how : image->disk->encryption;
+}
+
+/* The driver "raw" has the part itself; any other gets one below it. */
+static gboolean slice_has_node(const Image *image)
+{
+	gboolean raw = g_str_equal(image_driver(image), "raw") && !encryption_of(image);
+	return image->source->slice_size.set && !raw;
+}
+
+static void put_slice(const Image *image, json_t *node)
+{
+	put_uint(node, "offset", image->source->slice_offset);
+	put_uint(node, "size", image->source->slice_size);
+}
+
+/* The node that the format reads; the caller frees its name. */
+static char *lower_node(const Image *image)
+{
+	return g_strdup_printf("libvirt-%" G_GUINT64_FORMAT "-%s", image->index,
+			       slice_has_node(image) ? "slice-sto" : "storage");
+}
+
+static void add_slice(Build *build, const Image *image)
+{
+	g_autofree char *name = lower_node(image);
+	g_autofree char *file = g_strdup_printf("libvirt-%" G_GUINT64_FORMAT "-storage", image->index);
+	json_t *node = json_object();
+	put(node, "driver", "raw");
+	put(node, "node-name", name);
+	put_bool(node, "read-only", image->readonly);
+	put_slice(image, node);
+	put(node, "discard", "unmap");
+	put_cache(node, image->disk);
+	put(node, "file", file);
+	add_json(build, "-blockdev", node);
 }
 
 /* ---- format ---- */
 
 static gboolean put_encryption(Build *build, const Image *image, json_t *node, GError **error)
 {
-	const DiskEncryption *how = image->source->encryption;
-	if (!how && image->top)
-		how = image->disk->encryption;
-	if (!how)
+	const DiskEncryption *how = encryption_of(image);
+	if (!how || disk_encrypted_by_ceph(image->disk, image->source))
 		return TRUE;
 	g_autofree char *id = g_strdup_printf(
 		"libvirt-%" G_GUINT64_FORMAT "-format-encryption-secret0", image->index);
@@ -219,18 +295,19 @@ static void put_below(const Image *image, json_t *node)
 	}
 }
 
-static const char *image_driver(const Image *image)
+/* QEMU gives nothing back where discards are ignored, and refuses to try. */
+static const char *detect_zeroes(const Disk *disk)
 {
-	return (guint)image->format < G_N_ELEMENTS(drivers) && image->format != DISK_FORMAT_DIR ?
-		       drivers[image->format] : "raw";
+	if (!g_strcmp0(disk->detect_zeroes, "unmap") && g_strcmp0(disk->discard, "unmap"))
+		return "on";
+	return disk->detect_zeroes;
 }
 
 static gboolean add_format(Build *build, const Image *image, GError **error)
 {
 	const Disk *disk = image->disk;
 	g_autofree char *name = g_strdup_printf("libvirt-%" G_GUINT64_FORMAT "-format", image->index);
-	g_autofree char *file = g_strdup_printf("libvirt-%" G_GUINT64_FORMAT "-storage",
-						image->index);
+	g_autofree char *file = lower_node(image);
 	const char *driver = image_driver(image);
 	if (!driver || image->format == DISK_FORMAT_COW)
 		return unsupported(build, error, "disk %s: QEMU has no image format \"%s\"; convert it "
@@ -240,14 +317,15 @@ static gboolean add_format(Build *build, const Image *image, GError **error)
 	put_bool(node, "read-only", image->readonly);
 	if (image->top) {
 		put(node, "discard", disk->discard);
-		put(node, "detect-zeroes", disk->detect_zeroes);
+		put(node, "detect-zeroes", detect_zeroes(disk));
 	}
 	put_cache(node, disk);
 	put(node, "driver", driver);
-	put_uint(node, "offset", image->source->slice_offset);
-	put_uint(node, "size", image->source->slice_size);
-	if (image->top && image->format == DISK_FORMAT_QCOW2)
-		put_uint(node, "cache-size", disk->metadata_cache_size);
+	if (!slice_has_node(image))
+		put_slice(image, node);
+	if (image->format == DISK_FORMAT_QCOW2)
+		put_uint(node, "cache-size",
+			 image->top ? disk->metadata_cache_size : image->metadata_cache_size);
 	if (!put_encryption(build, image, node, error)) {
 		json_decref(node);
 		return FALSE;
@@ -260,7 +338,11 @@ static gboolean add_format(Build *build, const Image *image, GError **error)
 
 static gboolean add_image(Build *build, const Image *image, GError **error)
 {
-	return add_storage(build, image, error) && add_format(build, image, error);
+	if (!add_storage(build, image, error))
+		return FALSE;
+	if (slice_has_node(image))
+		add_slice(build, image);
+	return add_format(build, image, error);
 }
 
 /* ---- the chain ---- */
@@ -280,7 +362,8 @@ static gboolean add_backing(Build *build, const Disk *disk, DiskBacking *backing
 	if (!backing || !backing->source)
 		return TRUE;
 	Image image = { .disk = disk, .type = backing->type, .format = backing->format,
-			.source = backing->source, .readonly = TRUE };
+			.source = backing->source, .readonly = TRUE,
+			.metadata_cache_size = backing->metadata_cache_size };
 	*index = image.index = take_number(build, &backing->index);
 	return add_backing(build, disk, backing->backing, &image.below, error) &&
 	       add_image(build, &image, error);
@@ -300,7 +383,7 @@ static gboolean add_copy_on_read(Build *build, const Disk *disk, GError **error)
 	put(json, "driver", "copy-on-read");
 	put(json, "node-name", node);
 	put(json, "file", file);
-	put(json, "discard", disk->discard);
+	put(json, "discard", disk->discard ? disk->discard : "unmap");
 	add_json(build, "-blockdev", json);
 	return TRUE;
 }

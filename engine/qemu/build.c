@@ -157,6 +157,16 @@ char *add_plain(Build *build, const char *path, const char *what)
 	return g_strdup_printf("/dev/fd/%d", fd->number);
 }
 
+static void add_secret_object(Build *build, const char *id, const QemuFd *fd)
+{
+	g_autofree char *file = g_strdup_printf("/dev/fd/%d", fd->number);
+	json_t *object = json_object();
+	put(object, "qom-type", "secret");
+	put(object, "id", id);
+	put(object, "file", file);
+	add_json(build, "-object", object);
+}
+
 gboolean add_secret(Build *build, const char *id, const SecretRef *ref, const char *what,
 		    GError **error)
 {
@@ -166,13 +176,15 @@ gboolean add_secret(Build *build, const char *id, const SecretRef *ref, const ch
 			    what);
 	fd->usage = !ref->uuid;
 	fd->type = g_strdup(ref->type);
-	g_autofree char *file = g_strdup_printf("/dev/fd/%d", fd->number);
-	json_t *object = json_object();
-	put(object, "qom-type", "secret");
-	put(object, "id", id);
-	put(object, "file", file);
-	add_json(build, "-object", object);
+	add_secret_object(build, id, fd);
 	return TRUE;
+}
+
+void add_secret_text(Build *build, const char *id, const char *text, const char *what)
+{
+	QemuFd *fd = add_fd(build, QEMU_FD_DATA, NULL, O_RDONLY, what);
+	fd->data = g_strdup(text);
+	add_secret_object(build, id, fd);
 }
 
 /* ---- errors ---- */

@@ -22,6 +22,7 @@ typedef struct Build {
 	guint64 next_node;
 	int n_sets;
 	GHashTable *boot; /* DeviceInfo * -> bootindex, from <os><boot dev> */
+	guint reservations; /* disks that use the helper of the guest's own */
 	const char *audio; /* id of the first audio backend, or NULL */
 } Build;
 
@@ -79,6 +80,8 @@ char *add_plain(Build *build, const char *path, const char *what);
 /* A secret object @id (copied) with the secret that @ref names. */
 gboolean add_secret(Build *build, const char *id, const SecretRef *ref, const char *what,
 		    GError **error);
+/* The same with @text (copied) for its content: nothing of it stands on the command line. */
+void add_secret_text(Build *build, const char *id, const char *text, const char *what);
 
 /* ---- build.c: devices ---- */
 

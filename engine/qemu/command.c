@@ -9,6 +9,9 @@ static void fd_free(gpointer data)
 {
 	QemuFd *fd = data;
 	g_free(fd->path);
+	if (fd->data)
+		explicit_bzero(fd->data, strlen(fd->data));
+	g_free(fd->data);
 	g_free(fd->type);
 	g_free(fd->what);
 	g_free(fd);
@@ -58,6 +61,11 @@ char *qemu_channel_path(const char *run_dir, const char *alias)
 char *qemu_virtiofs_path(const char *run_dir, const char *alias)
 {
 	return g_strdup_printf("%s/%s-fs.sock", run_dir, alias ? alias : "fs");
+}
+
+char *qemu_reservations_path(const char *run_dir)
+{
+	return g_build_filename(run_dir, "pr-helper0.sock", NULL);
 }
 
 /* ---- boot order from <os><boot dev> ---- */

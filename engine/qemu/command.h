@@ -30,6 +30,7 @@ typedef enum QemuFdKind {
 	QEMU_FD_PASST,	 /* a listening socket where passt of interface .flags is connected */
 	QEMU_FD_SECRET,	 /* the bytes of a secret: a pipe or memfd; path is its UUID, or where .usage is
 			  * TRUE its usage */
+	QEMU_FD_DATA,	 /* the same, of bytes that stand in the definition: .data */
 } QemuFdKind;
 
 typedef struct QemuFd {
@@ -40,6 +41,7 @@ typedef struct QemuFd {
 	int flags;  /* of open(2), O_CLOEXEC not included; FILE only */
 	guint queue;
 	gboolean usage;
+	char *data; /* DATA: what it says */
 	char *type; /* SECRET: what uses it, "passphrase" or "iscsi"; NULL: not said */
 	char *what; /* "disk vda": for messages */
 } QemuFd;
@@ -99,5 +101,7 @@ gboolean qemu_graphics_listens(const Graphics *graphics);
 char *qemu_channel_path(const char *run_dir, const char *alias);
 /* Where virtiofsd for the file system @alias listens. The caller frees it. */
 char *qemu_virtiofs_path(const char *run_dir, const char *alias);
+/* Where the guest's own helper for SCSI reservations listens. The caller frees it. */
+char *qemu_reservations_path(const char *run_dir);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(QemuCommand, qemu_command_free)

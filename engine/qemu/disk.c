@@ -14,14 +14,17 @@ static const PropRow common[] = {
 	PROP(Disk, discard_granularity, "discard_granularity", PROP_UINT),
 };
 
+static const PropRow geometry[] = {
+	PROP(Disk, cyls, "cyls", PROP_UINT),
+	PROP(Disk, heads, "heads", PROP_UINT),
+	PROP(Disk, secs, "secs", PROP_UINT),
+};
+
 static const PropRow virtio[] = {
 	PROP(Disk, ioeventfd, "ioeventfd", PROP_TRI),
 	PROP(Disk, event_idx, "event_idx", PROP_TRI),
 	PROP(Disk, queues, "num-queues", PROP_UINT),
 	PROP(Disk, queue_size, "queue-size", PROP_UINT),
-	PROP(Disk, cyls, "cyls", PROP_UINT),
-	PROP(Disk, heads, "heads", PROP_UINT),
-	PROP(Disk, secs, "secs", PROP_UINT),
 	PROP(Disk, serial, "serial", PROP_STRING),
 };
 
@@ -114,19 +117,33 @@ static gboolean virtio_disk(Build *build, Disk *disk, GError **error)
 						  disk->model), &disk->info);
 	put_virtio(device, &disk->virtio);
 	put_rows(device, virtio, G_N_ELEMENTS(virtio), disk);
+	put_rows(device, geometry, G_N_ELEMENTS(geometry), disk);
 	put_iothread(device, disk);
 	return finish(build, disk, device, error);
+}
+
+/* QEMU must find the socket by itself where it is to connect again. */
+static void add_vhost_user_socket(Build *build, const DiskSource *source, const char *id, const char *what)
+{
+	if (source->reconnect == TRI_YES) {
+		g_autofree char *path = opt_escape(source->path);
+		add_option(build, "-chardev",
+			   g_strdup_printf("socket,id=%s,path=%s,reconnect=%" G_GUINT64_FORMAT, id, path,
+					   opt_uint_or(source->reconnect_timeout, 5)));
+		return;
+	}
+	QemuFd *fd = add_fd(build, QEMU_FD_CONNECT, source->path, 0, what);
+	add_option(build, "-chardev", g_strdup_printf("socket,id=%s,fd=%d", id, fd->number));
 }
 
 /* A server that has the disk: no nodes, but a socket. */
 static gboolean vhost_user_disk(Build *build, Disk *disk, GError **error)
 {
-	g_autofree char *what = disk_what(disk), *id = g_strdup_printf("char%s", disk->info.alias);
+	g_autofree char *what = disk_what(disk), *id = g_strdup_printf("chr-vu-%s", disk->info.alias);
 	if (disk->bus != DISK_BUS_VIRTIO || !disk->source->path)
 		return invalid(build, error, "disk %s: type vhostuser needs bus virtio and a path",
 			       disk->target);
-	QemuFd *fd = add_fd(build, QEMU_FD_CONNECT, disk->source->path, 0, what);
-	add_option(build, "-chardev", g_strdup_printf("socket,id=%s,fd=%d", id, fd->number));
+	add_vhost_user_socket(build, disk->source, id, what);
 	json_t *device = device_new(virtio_driver("vhost-user-blk", disk->model), &disk->info);
 	put(device, "chardev", id);
 	put_virtio(device, &disk->virtio);
@@ -160,8 +177,11 @@ static gboolean ata_disk(Build *build, Disk *disk, GError **error)
 	put_int(device, "unit", sata ? 0 : (gint64)drive_unit(disk));
 	put_wwn(device, disk);
 	put_rows(device, ide, G_N_ELEMENTS(ide), disk);
-	if (!cdrom)
+	if (!cdrom) {
 		put_uint(device, "rotation_rate", disk->rotation_rate);
+		put_rows(device, geometry, G_N_ELEMENTS(geometry), disk);
+		put(device, "bios-chs-trans", disk->trans);
+	}
 	return finish(build, disk, device, error);
 }
 
@@ -208,8 +228,10 @@ static gboolean scsi_disk(Build *build, Disk *disk, GError **error)
 		put(device, "device_id", disk->serial ? disk->serial : id);
 		put_wwn(device, disk);
 		put_rows(device, scsi, G_N_ELEMENTS(scsi), disk);
-		if (disk->device == DISK_DEVICE_DISK)
+		if (disk->device == DISK_DEVICE_DISK) {
 			put_tri(device, "removable", disk->removable);
+			put_rows(device, geometry, G_N_ELEMENTS(geometry), disk);
+		}
 	}
 	return finish(build, disk, device, error);
 }

@@ -1,6 +1,7 @@
 /* Processes beside QEMU that belong to one guest: swtpm for an emulated TPM, virtiofsd for a shared
- * folder, passt for a network in user mode. The first two get a listening unix socket, so that QEMU can
- * connect from the first moment; all end when QEMU closes its connection.
+ * folder, passt for a network in user mode, qemu-pr-helper for SCSI reservations. All but passt get a listening
+ * unix socket, so that QEMU can connect from the first moment; all but the last end when QEMU closes its
+ * connection.
  *
  * Neighbours: host/spawn.h and host/process.h start and end them; start.c and run.c are the users;
  * command.h puts the sockets on QEMU's command line. */
@@ -37,6 +38,13 @@ QemuHelper *qemu_swtpm_start(const Guest *live, const Tpm *tpm, const char *run_
 QemuHelper *qemu_virtiofsd_start(const Guest *live, const Filesystem *fs, const char *run_dir,
 				 const HostUser *user, const Cgroup *cgroup, int log_fd,
 				 GError **error);
+
+/* Whether a disk wants the guest's own helper for SCSI reservations (<reservations managed='yes'>). */
+gboolean qemu_reservations_wanted(const Guest *live);
+/* Starts it, to listen at qemu_reservations_path(@run_dir). It runs as the daemon, for reserving takes
+ * root; @user is who may connect. UNSUPPORTED where it is missing. Otherwise as above. */
+QemuHelper *qemu_reservations_start(const Guest *live, const char *run_dir, const HostUser *user,
+				    const Cgroup *cgroup, int log_fd, GError **error);
 
 /* Whether the interface is in user mode by passt. */
 gboolean qemu_passt_wanted(const Interface *interface);

@@ -2,6 +2,8 @@
  * Neighbours: block.c makes the node around them. */
 #include "engine/qemu/block.h"
 
+#include <grp.h>
+#include <pwd.h>
 #include <string.h>
 
 typedef struct Remote {
@@ -61,12 +63,35 @@ static gboolean put_password(const Remote *r, const char *key, GError **error)
 	return TRUE;
 }
 
+gboolean disk_source_has_tls(const DiskSource *source)
+{
+	return source && !g_strcmp0(source->protocol, "nbd") && !g_strcmp0(source->tls, "yes");
+}
+
+/* The runner puts copies of the host's certificates into the guest's own folder, for QEMU's user to read. */
+static void put_tls(const Remote *r)
+{
+	g_autofree char *id = g_strdup_printf("objlibvirt-%" G_GUINT64_FORMAT "-storage_tls0", r->index);
+	json_t *credentials = json_object();
+	put(credentials, "qom-type", "tls-creds-x509");
+	put(credentials, "id", id);
+	put(credentials, "dir", r->build->setup->run_dir);
+	put(credentials, "endpoint", "client");
+	put_bool(credentials, "verify-peer", TRUE);
+	add_json(r->build, "-object", credentials);
+	put(r->node, "tls-creds", id);
+	put(r->node, "tls-hostname", r->source->tls_hostname);
+}
+
 static gboolean put_nbd(const Remote *r, GError **error)
 {
 	if (!need_host(r, error))
 		return FALSE;
 	json_object_set_new(r->node, "server", address_of(r->host, "10809", TRUE));
 	put(r->node, "export", r->source->name);
+	put_uint(r->node, "reconnect-delay", r->source->reconnect_delay);
+	if (disk_source_has_tls(r->source))
+		put_tls(r);
 	return TRUE;
 }
 
@@ -87,6 +112,34 @@ static gboolean put_iscsi(const Remote *r, GError **error)
 	if (auth_of(r))
 		put(r->node, "user", auth_of(r)->username);
 	return put_password(r, "password-secret", error);
+}
+
+gboolean disk_encrypted_by_ceph(const Disk *disk, const DiskSource *source)
+{
+	const DiskEncryption *how = source->encryption;
+	if (!how && source == disk->source)
+		how = disk->encryption;
+	return how && !g_strcmp0(how->engine, "librbd");
+}
+
+/* Ceph's own encryption: QEMU sees what it means. */
+static gboolean put_rbd_encryption(const Remote *r, GError **error)
+{
+	const DiskEncryption *how =
+		r->source->encryption ? r->source->encryption : r->disk->encryption;
+	if (!disk_encrypted_by_ceph(r->disk, r->source))
+		return TRUE;
+	g_autofree char *what = g_strdup_printf("disk %s", r->disk->target);
+	g_autofree char *id = g_strdup_printf(
+		"libvirt-%" G_GUINT64_FORMAT "-format-encryption-secret0", r->index);
+	if (g_strcmp0(how->format, "luks") && g_strcmp0(how->format, "luks2"))
+		return unsupported(r->build, error, "disk %s: encryption/@format \"%s\": Ceph has luks and "
+				   "luks2", r->disk->target, how->format ? how->format : "");
+	if (!add_secret(r->build, id, shape_len(how->secrets) ? how->secrets->pdata[0] : NULL, what, error))
+		return FALSE;
+	json_object_set_new(r->node, "encrypt",
+			    json_pack("{s:s, s:s}", "format", how->format, "key-secret", id));
+	return TRUE;
 }
 
 /* The name is "pool/image" or "pool/namespace/image". */
@@ -110,9 +163,27 @@ static gboolean put_rbd(const Remote *r, GError **error)
 	if (json_array_size(servers))
 		json_object_set(r->node, "server", servers);
 	json_decref(servers);
-	if (auth_of(r))
+	if (auth_of(r)) {
 		put(r->node, "user", auth_of(r)->username);
-	return put_password(r, "key-secret", error);
+		json_object_set_new(r->node, "auth-client-required", json_pack("[s, s]", "cephx", "none"));
+	}
+	return put_password(r, "key-secret", error) && put_rbd_encryption(r, error);
+}
+
+/* They may log somebody in: not on the command line. */
+static void put_cookies(const Remote *r)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+	SHAPE_EACH (DiskCookie, cookie, r->source->cookies)
+		g_string_append_printf(text, "%s%s=%s", text->len ? "; " : "", cookie->name,
+				       cookie->value ? cookie->value : "");
+	if (!text->len)
+		return;
+	g_autofree char *what = g_strdup_printf("disk %s", r->disk->target);
+	g_autofree char *id = g_strdup_printf("libvirt-%" G_GUINT64_FORMAT "-storage-httpcookie-secret0",
+					      r->index);
+	add_secret_text(r->build, id, text->str, what);
+	put(r->node, "cookie-secret", id);
 }
 
 static gboolean put_url(const Remote *r, GError **error)
@@ -130,6 +201,8 @@ static gboolean put_url(const Remote *r, GError **error)
 	put(r->node, "url", url);
 	put_uint(r->node, "readahead", r->source->readahead);
 	put_uint(r->node, "timeout", r->source->timeout);
+	put_tri(r->node, "sslverify", r->source->ssl_verify);
+	put_cookies(r);
 	if (auth_of(r))
 		put(r->node, "username", auth_of(r)->username);
 	return put_password(r, "password-secret", error);
@@ -164,6 +237,37 @@ static gboolean put_gluster(const Remote *r, GError **error)
 	return TRUE;
 }
 
+/* The number of an account or group of this host. */
+static gboolean account_number(gboolean is_user, const char *name, guint64 *id)
+{
+	char buffer[16384];
+	struct passwd user, *found_user = NULL;
+	struct group group, *found_group = NULL;
+	if (is_user)
+		getpwnam_r(name, &user, buffer, sizeof(buffer), &found_user);
+	else
+		getgrnam_r(name, &group, buffer, sizeof(buffer), &found_group);
+	if (found_user)
+		*id = user.pw_uid;
+	if (found_group)
+		*id = group.gr_gid;
+	return found_user || found_group;
+}
+
+/* A name of this host, or a number, which may have '+' in front. */
+static gboolean put_account(const Remote *r, const char *key, const char *name, GError **error)
+{
+	guint64 id;
+	if (!name)
+		return TRUE;
+	if (!g_ascii_string_to_unsigned(name + (*name == '+'), 10, 0, G_MAXUINT32 - 1, &id, NULL) &&
+	    !account_number(g_str_equal(key, "user"), name, &id))
+		return invalid(r->build, error, "disk %s: identity/@%s: this host has no %s \"%s\": give its "
+			       "number on the server", r->disk->target, key, key, name);
+	put_int(r->node, key, (gint64)id);
+	return TRUE;
+}
+
 static gboolean put_nfs(const Remote *r, GError **error)
 {
 	if (!need_host(r, error) || !need_name(r, error))
@@ -173,7 +277,8 @@ static gboolean put_nfs(const Remote *r, GError **error)
 	put(server, "host", r->host->name);
 	json_object_set_new(r->node, "server", server);
 	put(r->node, "path", r->source->name);
-	return TRUE;
+	return put_account(r, "user", r->source->user, error) &&
+	       put_account(r, "group", r->source->group, error);
 }
 
 static const struct {
@@ -194,10 +299,8 @@ gboolean put_network(Build *build, const Disk *disk, const DiskSource *source, g
 			  .node = node };
 	if (shape_len(source->hosts))
 		remote.host = source->hosts->pdata[0];
-	if (source->tls && g_str_equal(source->tls, "yes"))
-		return unsupported(build, error,
-				   "disk %s: source/@tls is not supported for images on servers",
-				   disk->target);
+	if (!g_strcmp0(source->tls, "yes") && !disk_source_has_tls(source))
+		return unsupported(build, error, "disk %s: source/@tls is for protocol nbd", disk->target);
 	for (guint i = 0; i < G_N_ELEMENTS(protocols); i++)
 		if (!g_strcmp0(source->protocol, protocols[i].protocol)) {
 			put(node, "driver", protocols[i].driver);

@@ -159,6 +159,8 @@ static int open_one(EngineRun *run, const QemuFd *want, const Guest *live, GErro
 		return run_open_passt(run, g_ptr_array_index(live->interfaces, want->flags), error);
 	case QEMU_FD_SECRET:
 		return open_secret(run, want, error);
+	case QEMU_FD_DATA:
+		return secret_fd(want->data, strlen(want->data), error);
 	}
 	return -1;
 }

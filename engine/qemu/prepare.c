@@ -2,11 +2,13 @@
  * free ports. Fills it in in the live definition, as libvirt shows it. See run.h. */
 #include "base/error.h"
 #include "base/fd.h"
+#include "engine/qemu/block.h"
 #include "engine/qemu/firmware.h"
 #include "engine/qemu/run.h"
 #include "image/chain.h"
 
 #include <netinet/in.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #define SPICE_PORT_FIRST 5900 /* as libvirt's remote_display_port_min */
@@ -71,6 +73,67 @@ static gboolean prepare_disk(EngineRun *run, Disk *disk, Notes *notes, GError **
 		return TRUE;
 	}
 	return disk->backing || fill_chain(run, disk, error);
+}
+
+/* ---- certificates ---- */
+
+static gboolean wants_tls(const Guest *live)
+{
+	SHAPE_EACH (Disk, disk, live->disks) {
+		if (disk_source_has_tls(disk->source))
+			return TRUE;
+		for (const DiskBacking *b = disk->backing; b; b = b->backing)
+			if (disk_source_has_tls(b->source))
+				return TRUE;
+	}
+	return FALSE;
+}
+
+/* Lodge's own folder, then libvirt's for NBD and for all of QEMU's. */
+static char *find_certificates(void)
+{
+	static const char *const places[] = { "/etc/pki/libvirt-nbd", "/etc/pki/qemu" };
+	g_autofree char *own = g_build_filename(qemu_host.config.paths->etc, "pki", "nbd", NULL);
+	g_autofree char *authority = g_build_filename(own, "ca-cert.pem", NULL);
+	gboolean found = g_file_test(authority, G_FILE_TEST_EXISTS);
+	for (guint i = 0; !found && i < G_N_ELEMENTS(places); i++) {
+		g_autofree char *there = g_build_filename(places[i], "ca-cert.pem", NULL);
+		if (g_file_test(there, G_FILE_TEST_EXISTS))
+			return g_strdup(places[i]);
+	}
+	return g_steal_pointer(&own);
+}
+
+static gboolean copy_certificate(const char *from, const char *to, const char *name, GError **error)
+{
+	g_autofree char *source = g_build_filename(from, name, NULL), *copy = g_build_filename(to, name, NULL);
+	g_autofree char *text = NULL;
+	g_autoptr(GError) why = NULL;
+	const HostUser *user = qemu_host.user;
+	gsize length;
+	if (!g_file_get_contents(source, &text, &length, &why))
+		return g_error_matches(why, G_FILE_ERROR, G_FILE_ERROR_NOENT) && !g_str_equal(name, "ca-cert.pem")
+			       ? TRUE /* a server may not ask for the client's */
+			       : fail(error, LODGE_ERROR_NOT_FOUND, "source/@tls: %s: put ca-cert.pem, "
+				      "client-cert.pem and client-key.pem there", why->message);
+	gboolean done = g_file_set_contents_full(copy, text, (gssize)length, G_FILE_SET_CONTENTS_NONE, 0600,
+						 error);
+	explicit_bzero(text, length);
+	return done && (!user || getuid() != 0 || chown(copy, user->uid, user->gid) == 0 ||
+			fail_errno(error, errno, "cannot give %s to %s", copy, user->name));
+}
+
+/* QEMU's user may not read the host's keys, and need not. */
+static gboolean give_certificates(EngineRun *run, const Guest *live, GError **error)
+{
+	static const char *const names[] = { "ca-cert.pem", "ca-crl.pem", "client-cert.pem", "client-key.pem" };
+	if (!wants_tls(live))
+		return TRUE;
+	g_autofree char *from = find_certificates();
+	for (guint i = 0; i < G_N_ELEMENTS(names); i++)
+		if (!copy_certificate(from, run->run_dir, names[i], error))
+			return FALSE;
+	return TRUE;
 }
 
 /* ---- ports ---- */
@@ -162,6 +225,8 @@ gboolean run_prepare(EngineRun *run, Guest *live, const EngineStart *how, Notes 
 	SHAPE_EACH (Disk, disk, live->disks)
 		if (!prepare_disk(run, disk, notes, error))
 			return FALSE;
+	if (!give_certificates(run, live, error))
+		return FALSE;
 	SHAPE_EACH (Graphics, graphics, live->graphics) {
 		fill_address(graphics);
 		if (!choose_port(run, graphics, error))

@@ -71,7 +71,7 @@ static void log_command(int log, const QemuCommand *command)
 		log_warning(NULL, "cannot write a guest's log");
 }
 
-/* A program beside QEMU for each TPM and each shared folder of virtiofs. */
+/* A program beside QEMU for each TPM and each shared folder of virtiofs, and one for reservations. */
 static gboolean start_helpers(EngineRun *run, const Guest *live, int log, GError **error)
 {
 	g_autofree char *state = engine_tpm_folder(qemu_host.config.paths, live->uuid);
@@ -94,7 +94,12 @@ static gboolean start_helpers(EngineRun *run, const Guest *live, int log, GError
 			return FALSE;
 		g_ptr_array_add(run->helpers, helper);
 	}
-	return TRUE;
+	if (!qemu_reservations_wanted(live))
+		return TRUE;
+	QemuHelper *helper = qemu_reservations_start(live, run->run_dir, qemu_host.user, run->cgroup, log, error);
+	if (helper)
+		g_ptr_array_add(run->helpers, helper);
+	return helper != NULL;
 }
 
 static const QemuHelper *find_swtpm(const EngineRun *run)

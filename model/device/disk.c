@@ -44,6 +44,12 @@ static const Row encryption_rows[] = {
 };
 static const Shape encryption_shape = SHAPE("disk-encryption", DiskEncryption, encryption_rows);
 
+static const Row cookie_rows[] = {
+	STRING(DiskCookie, name, "@name", .flags = ROW_REQUIRED, .doc = "its name"),
+	STRING(DiskCookie, value, ".", .doc = "its value"),
+};
+static const Shape cookie_shape = SHAPE("disk-cookie", DiskCookie, cookie_rows);
+
 static const Row source_rows[] = {
 	STRING(DiskSource, protocol, "@protocol", .doc = "network protocol of the image"),
 	STRING(DiskSource, name, "@name", .doc = "image on the server"),
@@ -69,6 +75,18 @@ static const Row source_rows[] = {
 	STRING(DiskSource, config, "config/@file", .doc = "configuration of the Ceph client"),
 	UINT(DiskSource, readahead, "readahead/@size", .doc = "bytes read ahead"),
 	UINT(DiskSource, timeout, "timeout/@seconds", .doc = "time limit of the server"),
+	TRI(DiskSource, reconnect, "reconnect/@enabled", .doc = "connect again (vhostuser)"),
+	UINT(DiskSource, reconnect_timeout, "reconnect/@timeout", .doc = "seconds between (vhostuser)"),
+	UINT(DiskSource, reconnect_delay, "reconnect/@delay", .doc = "seconds that requests wait (nbd)"),
+	STRING(DiskSource, user, "identity/@user", .doc = "account on the server (nfs)"),
+	STRING(DiskSource, group, "identity/@group", .doc = "group on the server (nfs)"),
+	TRI(DiskSource, ssl_verify, "ssl/@verify", .doc = "whether the server's certificate counts"),
+	LIST(DiskSource, cookies, "cookies/cookie", cookie_shape, .doc = "cookies (http, https)"),
+	TRI(DiskSource, reservations, "reservations/@managed",
+	    .doc = "SCSI reservations; whether their helper is started with the guest"),
+	STRING(DiskSource, reservations_type, "reservations/source/@type", .doc = "unix"),
+	STRING(DiskSource, reservations_path, "reservations/source/@path", .doc = "the helper's socket"),
+	STRING(DiskSource, reservations_mode, "reservations/source/@mode", .doc = "client"),
 	UINT(DiskSource, slice_offset, "slices/slice/@offset", .doc = "first byte used"),
 	UINT(DiskSource, slice_size, "slices/slice/@size", .doc = "count of bytes used"),
 	STRUCT(DiskSource, auth, "auth", DiskAuth, disk_auth_shape, .doc = "login at the server"),
@@ -83,6 +101,8 @@ static const Row backing_rows[] = {
 	ENUM(DiskBacking, type, "@type", disk_types, .doc = "where the base image is"),
 	UINT(DiskBacking, index, "@index", .flags = ROW_LIVE, .doc = "number of the block node"),
 	ENUM(DiskBacking, format, "format/@type", disk_formats, .doc = "its format"),
+	SIZE(DiskBacking, metadata_cache_size, "format/metadata_cache/max_size", .words = "bytes",
+	     .doc = "qcow2 metadata kept in memory"),
 	STRUCT(DiskBacking, source, "source", DiskSource, source_shape, .doc = "the base image"),
 	STRUCT(DiskBacking, backing, "backingStore", DiskBacking, backing_shape,
 	       .doc = "the base of the base"),
@@ -229,7 +249,7 @@ const char *disk_source_name(const Disk *disk)
 	for (guint i = 0; i < G_N_ELEMENTS(names); i++)
 		if (names[i])
 			return names[i];
-	return s->protocol;
+	return s->protocol ? s->protocol : s->address ? "nvme" : NULL;
 }
 
 int disk_index(const char *target)

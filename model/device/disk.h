@@ -88,6 +88,11 @@ typedef struct DiskEncryption {
 	GPtrArray *secrets; /* SecretRef */
 } DiskEncryption;
 
+typedef struct DiskCookie {
+	ShapeHead head;
+	char *name, *value;
+} DiskCookie;
+
 typedef struct DiskSource {
 	ShapeHead head;
 	char *file, *dev, *dir, *protocol, *name, *query, *tls, *tls_hostname;
@@ -99,6 +104,13 @@ typedef struct DiskSource {
 	GPtrArray *hosts; /* DiskHost */
 	char *snapshot, *config, *initiator_iqn;
 	OptUint readahead, timeout;
+	Tri reconnect; /* vhost-user */
+	OptUint reconnect_timeout, reconnect_delay; /* vhost-user; nbd */
+	char *user, *group; /* nfs: names, or numbers, which may have '+' in front */
+	Tri ssl_verify;
+	GPtrArray *cookies; /* DiskCookie */
+	Tri reservations; /* of SCSI: whether their helper is started with the guest */
+	char *reservations_type, *reservations_path, *reservations_mode;
 	DiskAuth *auth;
 	DiskEncryption *encryption;
 	HostPci *address; /* nvme */
@@ -110,6 +122,7 @@ struct DiskBacking {
 	DiskType type;
 	OptUint index;
 	DiskFormat format;
+	OptUint metadata_cache_size;
 	DiskSource *source;
 	DiskBacking *backing;
 };

@@ -29,8 +29,8 @@
 #define TIMEOUT_MS 20000
 
 /* What cannot run on a machine that builds: hardware, servers, QEMU's optional block drivers. */
-static const char *const not_run[] = { "cpu-hyperv", "disks-network", "disks-vhost-user", "hostdevs",
-				       "hugepages", "vsock", NULL };
+static const char *const not_run[] = { "cpu-hyperv", "disks-network", "disks-sources", "disks-vhost-user",
+				       "hostdevs", "hugepages", "vsock", NULL };
 
 static char *scratch; /* a folder of this run */
 static volatile pid_t running[2]; /* QEMU and swtpm: not to be left behind by a test that aborts */
@@ -84,7 +84,7 @@ static QemuCommand *build(Guest *guest, const QemuCaps *caps, gboolean kvm, cons
 /* ---- golden ---- */
 
 static const char *const kinds[] = { "monitor", "file", "plain", "listen", "connect", "tap", "vhost",
-				     "passt", "secret" };
+				     "passt", "secret", "data" };
 
 static void describe_fd(GString *text, const QemuFd *fd)
 {
@@ -269,6 +269,7 @@ static int open_fd(const Guest *guest, const QemuFd *fd, const char *monitor)
 	case QEMU_FD_CONNECT:
 		return connect_to(fd->path);
 	case QEMU_FD_SECRET:
+	case QEMU_FD_DATA:
 		return memory_file("secret", 6);
 	case QEMU_FD_PASST:
 	case QEMU_FD_TAP: /* those of an EnginePlug: none here */
