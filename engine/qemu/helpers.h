@@ -1,7 +1,7 @@
 /* Processes beside QEMU that belong to one guest: swtpm for an emulated TPM, virtiofsd for a shared
- * folder, passt for a network in user mode, qemu-pr-helper for SCSI reservations. All but passt get a listening
- * unix socket, so that QEMU can connect from the first moment; all but the last end when QEMU closes its
- * connection.
+ * folder, passt for a network in user mode, qemu-pr-helper for SCSI reservations. All but passt get a
+ * listening unix socket, so that QEMU can connect from the first moment; all but the last end when QEMU
+ * closes its connection.
  *
  * Neighbours: host/spawn.h and host/process.h start and end them; start.c and run.c are the users;
  * command.h puts the sockets on QEMU's command line. */

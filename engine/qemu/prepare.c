@@ -72,6 +72,8 @@ static gboolean prepare_disk(EngineRun *run, Disk *disk, Notes *notes, GError **
 		g_clear_pointer(&disk->source->file, g_free);
 		return TRUE;
 	}
+	if (!disk->backing && disk->source->slice_size.set)
+		disk->backing = g_new0(DiskBacking, 1); /* its header is not at the file's beginning */
 	return disk->backing || fill_chain(run, disk, error);
 }
 
@@ -106,16 +108,19 @@ static char *find_certificates(void)
 
 static gboolean copy_certificate(const char *from, const char *to, const char *name, GError **error)
 {
-	g_autofree char *source = g_build_filename(from, name, NULL), *copy = g_build_filename(to, name, NULL);
-	g_autofree char *text = NULL;
+	g_autofree char *source = g_build_filename(from, name, NULL), *text = NULL;
+	g_autofree char *copy = g_build_filename(to, name, NULL);
 	g_autoptr(GError) why = NULL;
 	const HostUser *user = qemu_host.user;
 	gsize length;
-	if (!g_file_get_contents(source, &text, &length, &why))
-		return g_error_matches(why, G_FILE_ERROR, G_FILE_ERROR_NOENT) && !g_str_equal(name, "ca-cert.pem")
-			       ? TRUE /* a server may not ask for the client's */
-			       : fail(error, LODGE_ERROR_NOT_FOUND, "source/@tls: %s: put ca-cert.pem, "
-				      "client-cert.pem and client-key.pem there", why->message);
+	if (!g_file_get_contents(source, &text, &length, &why)) {
+		gboolean absent = g_error_matches(why, G_FILE_ERROR, G_FILE_ERROR_NOENT);
+		if (absent && !g_str_equal(name, "ca-cert.pem"))
+			return TRUE; /* not every server asks for the client's */
+		return fail(error, absent ? LODGE_ERROR_NOT_FOUND : LODGE_ERROR_SYSTEM,
+			    "source/@tls: %s: put ca-cert.pem, client-cert.pem and client-key.pem there",
+			    why->message);
+	}
 	gboolean done = g_file_set_contents_full(copy, text, (gssize)length, G_FILE_SET_CONTENTS_NONE, 0600,
 						 error);
 	explicit_bzero(text, length);
@@ -126,7 +131,8 @@ static gboolean copy_certificate(const char *from, const char *to, const char *n
 /* QEMU's user may not read the host's keys, and need not. */
 static gboolean give_certificates(EngineRun *run, const Guest *live, GError **error)
 {
-	static const char *const names[] = { "ca-cert.pem", "ca-crl.pem", "client-cert.pem", "client-key.pem" };
+	static const char *const names[] = { "ca-cert.pem", "ca-crl.pem", "client-cert.pem",
+					     "client-key.pem" };
 	if (!wants_tls(live))
 		return TRUE;
 	g_autofree char *from = find_certificates();

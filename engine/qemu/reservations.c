@@ -34,8 +34,9 @@ QemuHelper *qemu_reservations_start(const Guest *live, const char *run_dir, cons
 	autofd int listener = helper_listen(socket, user, error);
 	if (listener < 0)
 		return NULL;
-	/* it takes a listening socket as systemd hands it over: descriptor 3, for the process of that number */
-	const char *const argv[] = { "/bin/sh", "-c", "LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\"", program, NULL };
+	/* it takes a listening socket as systemd hands it over: descriptor 3, and its own number */
+	const char *const argv[] = { "/bin/sh", "-c", "LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\"", program,
+				     NULL };
 	const SpawnFd fds[] = { { .from = listener, .to = 3 } };
 	Spawn how = { .argv = argv, .fds = fds, .n_fds = 1 };
 	helper_world(&how, NULL, cgroup, log_fd);

@@ -103,7 +103,8 @@ static void end_process(EngineRun *run)
 		log_error(run->name, "%s", error->message);
 }
 
-/* The folder belongs to QEMU's user, but holds only sockets and certificates: one level, no links followed. */
+/* The folder belongs to QEMU's user, but holds only sockets and certificates: one level, no links
+ * followed. */
 static void remove_run_dir(EngineRun *run)
 {
 	g_autoptr(GDir) dir = g_dir_open(run->run_dir, 0, NULL);

@@ -20,7 +20,10 @@
 
 static gboolean make_run_dir(EngineRun *run, GError **error)
 {
-	if (g_mkdir_with_parents(run->run_dir, 0700) < 0)
+	g_autofree char *above = g_path_get_dirname(run->run_dir);
+	/* QEMU's user passes through to its own */
+	if (g_mkdir_with_parents(above, 0711) < 0 || chmod(above, 0711) < 0 ||
+	    (mkdir(run->run_dir, 0700) < 0 && errno != EEXIST))
 		return fail_errno(error, errno, "cannot create the folder %s", run->run_dir);
 	const HostUser *user = qemu_host.user;
 	if (user && getuid() == 0 && chown(run->run_dir, user->uid, user->gid) < 0)
@@ -96,7 +99,8 @@ static gboolean start_helpers(EngineRun *run, const Guest *live, int log, GError
 	}
 	if (!qemu_reservations_wanted(live))
 		return TRUE;
-	QemuHelper *helper = qemu_reservations_start(live, run->run_dir, qemu_host.user, run->cgroup, log, error);
+	QemuHelper *helper = qemu_reservations_start(live, run->run_dir, qemu_host.user, run->cgroup, log,
+						     error);
 	if (helper)
 		g_ptr_array_add(run->helpers, helper);
 	return helper != NULL;
