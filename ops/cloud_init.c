@@ -136,6 +136,26 @@ static gboolean is_taken(const Guest *guest, const char *target)
 	return FALSE;
 }
 
+/* A virtio-scsi controller that is there, or may be made: the first of its kind, in a guest that has a driver
+ * for virtio. Cloud images may have no other (Debian's kernel for them knows no AHCI). */
+static gboolean may_use_virtio(Guest *guest)
+{
+	gboolean virtio = FALSE;
+	SHAPE_EACH (Disk, disk, guest->disks)
+		virtio = virtio || disk->bus == DISK_BUS_VIRTIO;
+	SHAPE_EACH (Controller, controller, guest->controllers)
+		if (controller->type == CONTROLLER_SCSI)
+			return !g_strcmp0(controller->model, "virtio-scsi");
+	if (!virtio)
+		return FALSE;
+	Controller *controller = shape_new(&controller_shape);
+	controller->type = CONTROLLER_SCSI;
+	controller->index = OPT_UINT(0);
+	controller->model = g_strdup("virtio-scsi");
+	shape_append(&guest->controllers, &controller_shape, controller);
+	return TRUE;
+}
+
 static gboolean put_in(Guest *guest, gpointer data, GError **error)
 {
 	static const char *const targets[] = { "sda", "sdb", "sdc", "sdd", "sde", "sdf" };
@@ -156,7 +176,7 @@ static gboolean put_in(Guest *guest, gpointer data, GError **error)
 	disk->source = g_new0(DiskSource, 1);
 	disk->source->file = g_strdup(path);
 	disk->target = g_strdup(free_target);
-	disk->bus = DISK_BUS_SATA;
+	disk->bus = may_use_virtio(guest) ? DISK_BUS_SCSI : DISK_BUS_SATA;
 	disk->readonly = TRUE;
 	shape_append(&guest->disks, &disk_shape, disk);
 	return TRUE;
@@ -178,7 +198,11 @@ static gboolean set(OpCall *call, GError **error)
 	const CloudInitArgs *args = call->args;
 	if (!cloud_init_said(args))
 		return fail(error, LODGE_ERROR_INVALID, "say what is to change, such as --cloud-init FILE");
+	g_autofree char *path = image_seed_path(lib_of(call), snap->uuid);
+	gboolean first = !g_file_test(path, G_FILE_TEST_EXISTS);
 	if (!cloud_init_write(lib_of(call), snap->uuid, snap->name, args, error))
+		return FALSE;
+	if (first && !core_guest_edit(call->guest, FALSE, TRUE, put_in, path, error))
 		return FALSE;
 	if (snap->live)
 		notes_add(&call->notes, "guest \"%s\" is told at its next start", snap->name);

@@ -64,7 +64,8 @@ static CloudInitArgs cloud_init_of(const RunArgs *args)
 				.user = args->user, .ssh_key = args->ssh_key };
 }
 
-/* Its CD of cloud-init as a device, or nothing; the caller frees it. */
+/* Its CD of cloud-init as a device, or nothing; the caller frees it. Kernels of cloud images may know no
+ * controllers but virtio's: Debian's has no AHCI. */
 static char *seed_drive(const RunArgs *args, const char *seed)
 {
 	const CloudInitArgs said = cloud_init_of(args);
@@ -73,9 +74,10 @@ static char *seed_drive(const RunArgs *args, const char *seed)
 	return g_markup_printf_escaped("    <disk type='file' device='cdrom'>\n"
 				       "      <driver name='qemu' type='raw'/>\n"
 				       "      <source file='%s'/>\n"
-				       "      <target dev='sda' bus='sata'/>\n"
+				       "      <target dev='sda' bus='scsi'/>\n"
 				       "      <readonly/>\n"
-				       "    </disk>\n", seed);
+				       "    </disk>\n"
+				       "    <controller type='scsi' model='virtio-scsi'/>\n", seed);
 }
 
 /* The document of a guest with @disk and the devices @drives; the caller frees it. */

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from lodgetest import ROOT, guest_files
+from lodgetest import READY, ROOT, guest_files
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0d0b3u1c0cX5q1bqv5m3V9Q0X5k1o3u7d8e9f0a1b2 me@here\n"
 
@@ -59,6 +59,36 @@ def test_cloud_init(daemon, tmp_path):
     assert daemon.lodge("run", "bad", "--image", str(image), "--user", "no good", ok=False).code != 0
     assert list((daemon.root / "lib" / "seed").iterdir()) == []
     assert not list((daemon.root / "images").glob("bad*"))
+
+
+@pytest.mark.timeout(400)  # the first run fetches packages
+def test_guest_with_cloud_init(daemon, tmp_path):
+    """A real guest finds the CD and does what it says."""
+    (tmp_path / "key.pub").write_text(KEY)
+    (tmp_path / "user-data").write_text("#cloud-config\nbootcmd:\n- echo ran > /run/lodge-was-here\n")
+    (tmp_path / "net").write_text("version: 2\nethernets:\n  eth0:\n    addresses: [192.0.2.7/24]\n")
+    (tmp_path / "disk.img").write_bytes(bytes(1 << 20))
+    daemon.define("web1", memory=512, flavour=("seeded",),
+                  devices=f"<disk type='file' device='disk'><source file='{tmp_path}/disk.img'/>"
+                          "<target dev='vda' bus='virtio'/></disk>"
+                          "<interface type='user'><model type='virtio'/></interface>")
+    daemon.lodge("cloud-init", "set", "web1", "--cloud-init", tmp_path / "user-data", "--hostname", "db7", "--user",
+                 "lodger", "--ssh-key", tmp_path / "key.pub", "--network-config", tmp_path / "net")
+    daemon.lodge("start", "web1")
+    console = daemon.console("web1")
+    console.expect(READY)
+    text = console.run("seeded", 240).replace("\r", "")
+    said = dict(line.split(": ", 1) for line in text.splitlines() if line.startswith("RESULT-"))
+    assert said["RESULT-hostname"] == "db7", text
+    assert said["RESULT-keys"] == KEY.strip() and "/home/lodger:/bin/bash" in said["RESULT-user"]
+    assert said["RESULT-sudo"] == "lodger ALL=(ALL) NOPASSWD:ALL"
+    assert "192.0.2.7/24" in said["RESULT-address"] and said["RESULT-ran"] == "ran"
+    daemon.lodge("destroy", "web1")
+    daemon.lodge("cloud-init", "detach", "web1")
+    assert "cdrom" not in daemon.lodge("dumpxml", "web1").out
+    assert daemon.lodge("cloud-init", "detach", "web1", ok=False).code
+    daemon.lodge("cloud-init", "attach", "web1")
+    assert "cdrom" in daemon.lodge("dumpxml", "web1").out
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
