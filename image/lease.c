@@ -63,6 +63,11 @@ gboolean image_is_lease(const char *name)
 		(end[strlen(".lease")] == '.' && g_uuid_string_is_valid(end + strlen(".lease."))));
 }
 
+gboolean image_is_lease_candidate(const char *name)
+{
+	return image_is_lease(name) && !g_str_has_suffix(name, ".lease");
+}
+
 /* ---- what stands in it ---- */
 
 /* This boot of this host, and the set of process numbers that ours is of; the caller frees it. */

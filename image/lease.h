@@ -40,7 +40,9 @@ void image_lease_drop(ImageLease *lease);
 /* Whether nobody has the lease of @image; IN_USE as above. Asks only. Any thread; blocks on the disk. */
 gboolean image_lease_check(const char *image, GError **error);
 
-/* Whether a file of that name is a lease, or one that is being taken. */
+/* Whether a file of that name is a lease, or one that is being taken; or only the latter, which is there for
+ * moments, unless its maker was killed. */
 gboolean image_is_lease(const char *name);
+gboolean image_is_lease_candidate(const char *name);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ImageLease, image_lease_drop)

@@ -16,6 +16,7 @@
 #include "host/flush.h"
 #include "host/process.h"
 #include "host/why.h"
+#include "image/lease.h"
 
 #define FOREIGN_AGE (24 * 3600) /* seconds */
 #define SMALL (1u << 20)	/* bytes of an image that are written in no time */
@@ -45,6 +46,13 @@ gboolean image_is_part(const char *name)
 	return g_str_has_prefix(name, IMAGE_PART_PREFIX);
 }
 
+static gboolean is_old(const char *folder, const char *name)
+{
+	g_autofree char *path = g_build_filename(folder, name, NULL);
+	struct stat st;
+	return lstat(path, &st) == 0 && time(NULL) - st.st_mtime > FOREIGN_AGE;
+}
+
 /* Whether the maker of the part @name in @folder is gone. */
 static gboolean is_left_over(const char *folder, const char *name)
 {
@@ -56,9 +64,13 @@ static gboolean is_left_over(const char *folder, const char *name)
 	guint64 now = 0;
 	if (host == host_hash())
 		return !process_start_time(pid, &now, NULL) || now != start;
-	g_autofree char *path = g_build_filename(folder, name, NULL);
-	struct stat st;
-	return lstat(path, &st) == 0 && time(NULL) - st.st_mtime > FOREIGN_AGE;
+	return is_old(folder, name);
+}
+
+static gboolean goes(const char *folder, const char *name)
+{
+	return image_is_part(name) ? is_left_over(folder, name) :
+				     image_is_lease_candidate(name) && is_old(folder, name);
 }
 
 guint image_parts_clean(const char *folder)
@@ -66,7 +78,7 @@ guint image_parts_clean(const char *folder)
 	DIR *dir = opendir(folder);
 	guint n = 0;
 	for (struct dirent *entry; dir && (entry = readdir(dir));) {
-		if (!image_is_part(entry->d_name) || !is_left_over(folder, entry->d_name))
+		if (!goes(folder, entry->d_name))
 			continue;
 		g_autofree char *path = g_build_filename(folder, entry->d_name, NULL);
 		n += file_remove_tree(path, NULL) ? 1 : 0;

@@ -39,8 +39,8 @@ gboolean image_part_finish(ImagePart *part, gboolean replace, ImageFlush flush, 
 /* Drops what was made, if anything is. */
 void image_part_clear(ImagePart *part);
 
-/* Removes the parts in @folder whose maker is gone; those of other hosts once nothing was written
- * into them for a day. Returns how many went. For the start of a pool or daemon. Any thread. */
+/* Removes the parts in @folder whose maker is gone; those of other hosts, and leases that were never taken,
+ * once nothing was written into them for a day. Returns how many went. Any thread. */
 guint image_parts_clean(const char *folder);
 
 /* Whether @name (without its folder) is a part: lists leave it out. */

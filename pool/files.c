@@ -271,7 +271,7 @@ static GArray *list_entries(DIR *dir, gboolean *parts)
 	*parts = FALSE;
 	errno = 0;
 	for (struct dirent *at; entries->len < FOLDER_MAX && (at = readdir(dir)); errno = 0) {
-		*parts |= image_is_part(at->d_name);
+		*parts |= image_is_part(at->d_name) || image_is_lease_candidate(at->d_name);
 		if (!pool_file_name_counts(at->d_name) || at->d_type == DT_FIFO ||
 		    at->d_type == DT_SOCK || at->d_type == DT_CHR)
 			continue;
