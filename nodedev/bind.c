@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "host/spawn.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define VFIO "vfio-pci"
@@ -21,6 +22,18 @@ static gboolean is_pci(const NodeDev *dev, GError **error)
 
 /* ---- what may not be taken from the host ---- */
 
+/* btrfs has no device numbers of disks in mountinfo, and disks that are named nowhere but here. */
+static gboolean is_btrfs(const NodeTree *tree, const char *name)
+{
+	g_autoptr(GPtrArray) systems = sysfs_names(tree, "/sys/fs/btrfs", NULL);
+	for (guint i = 0; i < systems->len; i++) {
+		g_autofree char *devices = g_strconcat("/sys/fs/btrfs/", systems->pdata[i], "/devices", NULL);
+		if (sysfs_exists(tree, devices, name))
+			return TRUE;
+	}
+	return FALSE;
+}
+
 /* Whether the block device @name, or one made of it, is mounted or swapped to. @mounts: what
  * /proc/self/mountinfo says; @swaps: /proc/swaps. */
 static gboolean is_used(const NodeTree *tree, const char *name, const char *mounts, const char *swaps)
@@ -30,7 +43,28 @@ static gboolean is_used(const NodeTree *tree, const char *name, const char *moun
 	g_autofree char *word = number ? g_strconcat(" ", number, " ", NULL) : NULL;
 	g_autoptr(GPtrArray) holders = sysfs_names(tree, class, "holders");
 	g_autofree char *swap = g_strconcat("/dev/", name, " ", NULL);
-	return holders->len > 0 || (word && mounts && strstr(mounts, word)) || (swaps && strstr(swaps, swap));
+	return holders->len > 0 || (word && mounts && strstr(mounts, word)) ||
+	       (swaps && strstr(swaps, swap)) || is_btrfs(tree, name);
+}
+
+static gboolean hangs_on(const NodeTree *tree, const char *name, const char *below)
+{
+	g_autofree char *link = g_strconcat("/sys/class/block/", name, NULL);
+	g_autofree char *at = sysfs_resolve(tree, link);
+	return at && g_str_has_prefix(at, below);
+}
+
+/* NVMe with several ways: the disk nvme0n1 hangs on nothing, and nvme0c1n1 is its way by a controller. */
+static gboolean has_way_on(const NodeTree *tree, const GPtrArray *names, const char *name, const char *below)
+{
+	guint disk, space, controller, of, n;
+	if (sscanf(name, "nvme%un%u", &disk, &space) != 2)
+		return FALSE;
+	for (guint i = 0; i < names->len; i++)
+		if (sscanf(names->pdata[i], "nvme%uc%un%u", &of, &controller, &n) == 3 && of == disk &&
+		    n == space && hangs_on(tree, names->pdata[i], below))
+			return TRUE;
+	return FALSE;
 }
 
 /* A disk that hangs on @path and that the host uses; NULL: none. The caller frees it. */
@@ -44,10 +78,10 @@ static char *disk_in_use(const NodeTree *tree, const char *path)
 	g_file_get_contents(file, &mounts, NULL, NULL);
 	g_file_get_contents(swap_file, &swaps, NULL, NULL);
 	for (guint i = 0; i < names->len && !found; i++) {
-		g_autofree char *link = g_strconcat("/sys/class/block/", names->pdata[i], NULL);
-		g_autofree char *at = sysfs_resolve(tree, link);
-		if (at && g_str_has_prefix(at, below) && is_used(tree, names->pdata[i], mounts, swaps))
-			found = g_strdup(names->pdata[i]);
+		const char *name = names->pdata[i];
+		if ((hangs_on(tree, name, below) || has_way_on(tree, names, name, below)) &&
+		    is_used(tree, name, mounts, swaps))
+			found = g_strdup(name);
 	}
 	g_free(mounts);
 	g_free(swaps);

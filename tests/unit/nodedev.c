@@ -425,6 +425,17 @@ static void test_refusals(void)
 	put("/proc", "swaps", "Filename Type Size Used Priority\n/dev/nvme0n1p1 partition 8 0 -2\n");
 	refuse_detach("pci_0000_00_03_0", LODGE_ERROR_IN_USE, "nvme0n1p1");
 	put("/proc", "swaps", "");
+	put("/sys/fs/btrfs/0f5e/devices/nvme0n1p1", "dev", "259:1\n");
+	refuse_detach("pci_0000_00_03_0", LODGE_ERROR_IN_USE, "nvme0n1p1");
+	g_autofree char *btrfs = at("/sys/fs/btrfs/0f5e"), *gone = g_strconcat(root, "/gone", NULL);
+	g_assert_cmpint(rename(btrfs, gone), ==, 0);
+	/* a disk that several controllers lead to */
+	put_link("/sys/class/block", "nvme1c0n2",
+		 "../../devices/pci0000:00/0000:00:03.0/nvme/nvme1/nvme1c0n2");
+	put("/sys/class/block/nvme1n2", "dev", "259:7\n");
+	put("/proc/self", "mountinfo", "22 1 259:7 / /srv rw - xfs /dev/nvme1n2 rw\n");
+	refuse_detach("pci_0000_00_03_0", LODGE_ERROR_IN_USE, "nvme1n2");
+	put("/proc/self", "mountinfo", "");
 	g_autofree char *group = at(P "0000:00:03.0/iommu_group");
 	unlink(group);
 	g_autoptr(NodeDev) dev = find("pci_0000_01_00_0");
