@@ -174,6 +174,10 @@ static const struct {
 	{ "iothread_quota", offsetof(CpuTune, iothread_quota), TRUE, -1 },
 };
 
+/* Microseconds, where there is a limit: the kernel's cpu.cfs_quota_us. */
+#define QUOTA_LEAST 1000
+#define QUOTA_MOST ((G_GINT64_CONSTANT(1) << 44) - 1)
+
 static gboolean set_sched(CpuTune *tune, const char *pair, GError **error)
 {
 	gsize n = strcspn(pair, "=");
@@ -188,6 +192,9 @@ static gboolean set_sched(CpuTune *tune, const char *pair, GError **error)
 					      &value, NULL))
 			return fail(error, LODGE_ERROR_INVALID, "%s: \"%s\" is no number that it can have",
 				    name, pair + n + 1);
+		if (is_signed && value > 0 && (value < QUOTA_LEAST || value > QUOTA_MOST))
+			return fail(error, LODGE_ERROR_INVALID, "value of '%s' is out of range [%d, %"
+				    G_GINT64_FORMAT "]; -1 is for no limit", name, QUOTA_LEAST, QUOTA_MOST);
 		if (is_signed)
 			*(OptInt *)member = OPT_INT(value);
 		else

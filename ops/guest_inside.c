@@ -636,6 +636,11 @@ static gboolean net_addresses(OpCall *call, GError **error)
 {
 	const NetAddresses *result = call->result;
 	AddressSource source = (AddressSource)((const AddressArgs *)call->args)->source;
+	gboolean may_ask = !call->caller.read_only; /* as libvirt: leases and neighbours are for all */
+	if (source == BY_AGENT && !may_ask)
+		return fail(error, LODGE_ERROR_DENIED,
+			    "a read-only connection does not ask the guest agent: --source lease and arp "
+			    "do without it");
 	if (!is_running(call, error))
 		return FALSE;
 	if (source == BY_AGENT)
@@ -644,7 +649,7 @@ static gboolean net_addresses(OpCall *call, GError **error)
 		host_addresses(call, CORE_ADDRESS_LEASE);
 	if (source == BY_ARP || (!source && !shape_len(result->addresses)))
 		host_addresses(call, CORE_ADDRESS_ARP);
-	if (!source && !shape_len(result->addresses))
+	if (!source && may_ask && !shape_len(result->addresses))
 		agent_addresses(call, NULL); /* there may be none: that is no error here */
 	return TRUE;
 }
@@ -676,7 +681,7 @@ static const Op ops[] = {
 	  ON_GUEST("GET", OP_PERM_SECRET), .result = &fs_list_shape, .show = OP_SHOW_TABLE,
 	  .doc = "Show what is mounted in a guest", .fn = fs_info },
 	{ .name = "domifaddr", .route = "/v1/guests/{guest}/addresses",
-	  ON_GUEST("GET", OP_PERM_SECRET), .args = &address_args, .result = &addresses_shape,
+	  ON_GUEST("GET", OP_PERM_READ), .args = &address_args, .result = &addresses_shape,
 	  .show = OP_SHOW_TABLE, .doc = "Show a guest's network addresses", .fn = net_addresses },
 };
 

@@ -92,6 +92,15 @@ CASES = [
     ("off lifecycle live", 55, 20, lambda c, d: d.setLifecycleAction(0, 0, LIVE)),
     ("off threshold", 55, 20, lambda c, d: d.setBlockThreshold("vda", 5)),
     ("off memoryStatsPeriod live", 55, 20, lambda c, d: d.setMemoryStatsPeriod(5, LIVE)),
+    ("off setMemory", 55, 20, lambda c, d: d.setMemory(32768)),
+    ("off pinVcpu", 55, 20, lambda c, d: d.pinVcpu(0, (True,))),
+    ("off blockStatsFlags", 55, 20, lambda c, d: d.blockStatsFlags("vda")),
+    # ---- gone ----
+    ("gone metadata", 42, 10, lambda c, d: gone(c).metadata(2, "http://nope/")),
+    ("gone delIOThread", 42, 10, lambda c, d: gone(c).delIOThread(7, CONFIG)),
+    ("gone interfaceParameters", 42, 10, lambda c, d: gone(c).interfaceParameters("nope", 0)),
+    ("gone autostart", 42, 10, lambda c, d: gone(c).autostart()),
+    ("gone managedSaveRemove", 42, 10, lambda c, d: gone(c).managedSaveRemove()),
     # ---- clashes ----
     ("define name clash", 9, 20, lambda c, d: c.defineXML(xml("e1", 2))),
     ("define uuid clash", 9, 20, lambda c, d: c.defineXML(xml("other", 1))),
@@ -162,9 +171,68 @@ CASES = [
     ("managed xml none", 55, 10, lambda c, d: d.managedSaveGetXMLDesc()),
     ("managed define none", 55, 10, lambda c, d: d.managedSaveDefineXML(xml())),
     ("sendkey none", 8, 20, lambda c, d: d.sendKey(0, 0, [], 0, 0)),
+    ("quota", 8, 10, lambda c, d: d.setSchedulerParametersFlags({"vcpu_quota": 5}, CONFIG)),
+    ("dirty rate", 67, 10, lambda c, d: d.startDirtyRateCalc(0, 0)),
+    ("guest info", 8, 10, lambda c, d: d.guestInfo(1 << 20, 0)),
+    ("stats", 74, 10, lambda c, d: c.getAllDomainStats(1 << 20, 1 << 31)),
     ("native format", 8, 10, lambda c, d: c.domainXMLToNative("vmx", xml())),
     ("screenshot stream", 55, 20, lambda c, d: d.openChannel(None, c.newStream())),
 ]
+
+
+# of a running guest without screen, channel and agent
+RUNNING = [
+    ("create", 55, 10, lambda d, s: d.create()),
+    ("agent time", 74, 10, lambda d, s: d.getTime()),
+    ("agent set time", 74, 10, lambda d, s: d.setTime({"seconds": 1, "nseconds": 0})),
+    ("agent freeze", 74, 10, lambda d, s: d.fsFreeze()),
+    ("agent shutdown", 74, 10, lambda d, s: d.shutdownFlags(2)),
+    ("agent reboot", 74, 10, lambda d, s: d.reboot(2)),
+    ("agent hostname", 74, 10, lambda d, s: d.hostname()),
+    ("agent password", 74, 10, lambda d, s: d.setUserPassword("root", "x")),
+    ("agent addresses", 74, 10, lambda d, s: d.interfaceAddresses(1)),
+    ("agent info", 74, 10, lambda d, s: d.guestInfo(0, 0)),
+    ("source of addresses", 74, 10, lambda d, s: d.interfaceAddresses(9)),
+    ("console", 1, 10, lambda d, s: d.openConsole("nope", s())),
+    ("channel", 1, 10, lambda d, s: d.openChannel("nope", s())),
+    ("graphics", 1, 10, lambda d, s: d.openGraphicsFD(7)),
+    ("abortJob", 55, 20, lambda d, s: d.abortJob()),
+    ("memory", 8, 10, lambda d, s: d.setMemory(1 << 40)),
+    ("block info", 8, 10, lambda d, s: d.blockInfo("vdq")),
+    ("memory peek", 8, 20, lambda d, s: d.memoryPeek(0, 16, 3)),
+]
+# what libvirt lets those do who may only read, and what not
+READ_ONLY = [
+    ("leases", 0, 0, lambda d, s: d.interfaceAddresses(0)),
+    ("neighbours", 0, 0, lambda d, s: d.interfaceAddresses(2)),
+    ("agent addresses", 29, 0, lambda d, s: d.interfaceAddresses(1)),
+    ("agent hostname", 29, 0, lambda d, s: d.hostname()),
+    ("set memory", 29, 0, lambda d, s: d.setMemory(32768)),
+    ("secrets", 29, 0, lambda d, s: d.XMLDesc(1)),
+]
+
+
+def wrong_answers(cases, d, stream, whose_domain=True):
+    wrong = []
+    for what, code, domain, call in cases:
+        try:
+            call(d, stream)
+            found = (0, 0)
+        except lv.libvirtError as e:
+            found = (e.get_error_code(), e.get_error_domain() if whose_domain else domain)
+        if found != (code, domain):
+            wrong.append(f"{what}: {found}, not {(code, domain)}")
+    return wrong
+
+
+def test_wrong_calls_of_a_running_guest(daemon):
+    disk = XML[XML.index("    <disk"):XML.index("    <interface")]
+    with connection(daemon) as c, connection(daemon, read_only=True) as reader:
+        d = c.createXML(xml().replace(disk, ""))
+        wrong = wrong_answers(RUNNING, d, c.newStream)
+        wrong += wrong_answers(READ_ONLY, reader.lookupByName("e1"), reader.newStream, whose_domain=False)
+        d.destroy()
+    assert not wrong, "\n".join(wrong)
 
 
 def test_wrong_calls_have_libvirts_numbers(daemon):

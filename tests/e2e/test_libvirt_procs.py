@@ -192,7 +192,7 @@ def test_screens_and_channels(daemon):
         first, second = conn.newStream(0), conn.newStream(0)
         domain.openChannel("org.example.0", first, 0)
         refused(lambda: domain.openChannel("org.example.0", second, 0), libvirt.VIR_ERR_OPERATION_FAILED)
-        refused(lambda: domain.openChannel("nosuch", conn.newStream(0), 0), libvirt.VIR_ERR_INVALID_ARG)
+        refused(lambda: domain.openChannel("nosuch", conn.newStream(0), 0), libvirt.VIR_ERR_INTERNAL_ERROR)
         first.abort()
         wait_until(lambda: "disconnected" in domain_chardevs(domain), 60, "the channel is free again")
 
@@ -277,7 +277,7 @@ def test_dirty_rate(daemon, guest):
     virsh(daemon, "start", guest)
     with connection(daemon) as conn:
         domain = conn.lookupByName(guest)
-        refused(lambda: domain.startDirtyRateCalc(61, 0), libvirt.VIR_ERR_INVALID_ARG)
+        refused(lambda: domain.startDirtyRateCalc(61, 0), libvirt.VIR_ERR_CONFIG_UNSUPPORTED)
         refused(lambda: domain.startDirtyRateCalc(1, 3), libvirt.VIR_ERR_INVALID_ARG)
         domain.startDirtyRateCalc(1, libvirt.VIR_DOMAIN_DIRTYRATE_MODE_PAGE_SAMPLING)
         wait_until(lambda: "dirtyrate.calc_status=2" in virsh(daemon, "domstats", guest, "--dirtyrate").stdout, 60,

@@ -163,7 +163,7 @@ def test_screen_as_a_descriptor(daemon):
             vnc.settimeout(10)
             assert vnc.recv(12) == b"RFB 003.008\n"
         assert conn.getLibVersion() == 9000000
-        refused(lambda: guest.openGraphicsFD(3, 0), libvirt.VIR_ERR_INVALID_ARG)
+        refused(lambda: guest.openGraphicsFD(3, 0), libvirt.VIR_ERR_INTERNAL_ERROR)
 
 
 def test_console_of_a_guest_that_is_off(daemon):

@@ -67,7 +67,8 @@ gboolean lv_before_agent_source(LvCall *call, OpCall *op, GError **error)
 {
 	guint64 source = lv_arg(call, "source")->u; /* virDomainInterfaceAddressesSource */
 	if (source > 2)
-		return lv_fail(error, LV_ERR_INVALID_ARG, "unknown source of addresses: %u", (guint)source);
+		return lv_fail(error, LV_ERR_ARGUMENT_UNSUPPORTED, "Unknown IP address data source %u",
+			       (guint)source);
 	LV_ARG(int, op, "source") = (int)source + 1;
 	return TRUE;
 }
@@ -172,13 +173,17 @@ gboolean lv_before_guest_vcpus(LvCall *call, OpCall *op, GError **error)
 	return TRUE;
 }
 
-gboolean lv_before_guest_info(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+gboolean lv_before_guest_info(LvCall *call, OpCall *op, GError **error)
 {
 	static const char *const types[] = { /* in the order of virDomainGuestInfoTypes; 0 asks for all */
 		"user", "os", "timezone", "hostname", "filesystem", "disk", "interface",
 	};
+	guint64 asked = lv_arg(call, "types")->u;
+	if (asked >> G_N_ELEMENTS(types))
+		return lv_fail(error, LV_ERR_INVALID_ARG, "unsupported guest information types '0x%x'",
+			       (guint)asked);
 	for (guint i = 0; i < G_N_ELEMENTS(types); i++)
-		if (lv_arg(call, "types")->u & 1u << i)
+		if (asked & 1u << i)
 			LV_ARG(gboolean, op, types[i]) = TRUE;
 	return TRUE;
 }

@@ -147,6 +147,28 @@ static void tell_document(const LvProc *proc, const char *message, int *number, 
 		}
 }
 
+/* The guest agent, by our words: clients ask whether it is there. NULL: this is not about it; otherwise what
+ * the message begins with. */
+static const char *tell_agent(const char *message, int *number, int *domain)
+{
+	static const struct {
+		const char *words;
+		int number;
+		const char *begins;
+	} agents[] = {
+		{ "QEMU guest agent is not configured", LV_ERR_ARGUMENT_UNSUPPORTED,
+		  "argument unsupported: " },
+		{ "Guest agent is not responding", LV_ERR_AGENT_UNRESPONSIVE, "" },
+	};
+	for (guint i = 0; i < G_N_ELEMENTS(agents); i++)
+		if (g_str_has_prefix(message, agents[i].words)) {
+			*number = agents[i].number;
+			*domain = LV_FROM_QEMU;
+			return agents[i].begins;
+		}
+	return NULL;
+}
+
 static void send_words(LvClient *client, const LvHeader *header, int number, int domain, const char *words,
 		       const char *message)
 {
@@ -170,6 +192,8 @@ void lv_send_gerror(LvClient *client, const LvHeader *header, const LvProc *proc
 	if (code == LODGE_ERROR_NOT_FOUND) {
 		number = targets[target].missing;
 		words = targets[target].words;
+		if (target == OP_ON_GUEST)
+			domain = targets[target].domain;
 	}
 	if (code == LODGE_ERROR_IN_USE && proc && proc->several)
 		number = proc->several;
@@ -183,7 +207,9 @@ void lv_send_gerror(LvClient *client, const LvHeader *header, const LvProc *proc
 	}
 	if (domain == LV_FROM_NETWORK && lv_tell_network_clash(code, error->message, &number, &domain))
 		words = op_error_row(LODGE_ERROR_INTERNAL)->words;
-	const char *begins = lv_tell_storage(error->message, &number, &domain);
+	const char *begins = tell_agent(error->message, &number, &domain);
+	if (!begins)
+		begins = lv_tell_storage(error->message, &number, &domain);
 	send_words(client, header, number, domain, begins ? begins : words, error->message);
 }
 

@@ -87,7 +87,7 @@ static const LvProc rows[] = {
 	  .after = lv_after_messages },
 
 	/* ---- the life of a guest ---- */
-	{ 9, "domain_create", DOM, "", .op = "start" },
+	{ 9, "domain_create", DOM, "", .op = "start", .refuses.domain = LV_FROM_QEMU },
 	{ 10, "domain_create_xml", "xml_desc:str flags:u32", "dom:domain", .op = "create", .flags = 0x33,
 	  .take = "xml=xml_desc paused=flags&1 autodestroy=flags&2 validate=flags&16 "
 		  "reset_nvram=flags&32", .before = lv_before_define, .after = lv_after_start,
@@ -103,7 +103,7 @@ static const LvProc rows[] = {
 	{ 34, "domain_suspend", DOM, "", .op = "suspend" },
 	{ 35, "domain_undefine", DOM, "", .op = "undefine" },
 	{ 196, "domain_create_with_flags", DOM_FLAGS, "dom:domain", .op = "start", .flags = 0x2f,
-	  .after = lv_after_start, .unheard = lv_unheard_start,
+	  .after = lv_after_start, .unheard = lv_unheard_start, .refuses.domain = LV_FROM_QEMU,
 	  .take = "paused=flags&1 autodestroy=flags&2 bypass_cache=flags&4"
 		  " force_boot=flags&8 reset_nvram=flags&32" },
 	{ 210, "domain_inject_nmi", DOM_FLAGS, "", .op = "inject-nmi" },
@@ -193,19 +193,19 @@ static const LvProc rows[] = {
 	/* ---- streams ---- */
 	{ 201, "domain_open_console", "dom:domain dev_name:str? flags:u32", "", .op = "console",
 	  .flags = 3, .take = "devname=dev_name force=flags&1", .after = lv_after_stream,
-	  .missing = LV_ERR_INVALID_ARG },
+	  .missing = LV_ERR_INTERNAL, .refuses.invalid = LV_ERR_INTERNAL },
 	{ 211, "domain_screenshot", "dom:domain screen:u32 flags:u32", "mime:str?", .op = "screenshot",
 	  .give = "mime=type", .after = lv_after_screenshot },
 
 	{ 249, "domain_open_graphics", "dom:domain idx:u32 flags:u32", "", .op = "open-graphics",
 	  .flags = 1, .take = "index=idx no_password=flags&1", .before = lv_before_graphics,
-	  .missing = LV_ERR_INVALID_ARG },
+	  .missing = LV_ERR_INTERNAL, .refuses.invalid = LV_ERR_INTERNAL },
 	{ 296, "domain_open_channel", "dom:domain name:str? flags:u32", "", .op = "open-channel",
 	  .flags = 1, .take = "name=name force=flags&1", .after = lv_after_stream,
-	  .missing = LV_ERR_INVALID_ARG },
+	  .missing = LV_ERR_INTERNAL, .refuses.invalid = LV_ERR_INTERNAL },
 	{ 343, "domain_open_graphics_fd", "dom:domain idx:u32 flags:u32", "", .op = "open-graphics",
 	  .flags = 1, .take = "index=idx no_password=flags&1", .after = lv_after_fd,
-	  .missing = LV_ERR_INVALID_ARG },
+	  .missing = LV_ERR_INTERNAL, .refuses.invalid = LV_ERR_INTERNAL },
 };
 /* clang-format on */
 

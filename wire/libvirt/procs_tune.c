@@ -9,13 +9,25 @@
 #define GET_FLAGS .flags = 7, .take = "live=flags&1 config=flags&2", .after = lv_after_params
 
 /* virDomainDirtyRateCalcFlags: of the two other modes at most one. */
+/* The forms without flags are about the running guest alone. */
+static gboolean before_live(G_GNUC_UNUSED LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	LV_ARG(gboolean, op, "live") = TRUE;
+	return TRUE;
+}
+
+static gboolean before_live_pin(LvCall *call, OpCall *op, GError **error)
+{
+	return before_live(call, op, error) && lv_before_pin(call, op, error);
+}
+
 static gboolean before_dirty(LvCall *call, OpCall *op, GError **error)
 {
 	guint64 flags = lv_arg(call, "flags")->u;
 	gint64 seconds = lv_arg(call, "seconds")->i;
 	if (seconds < 1 || seconds > 60)
-		return lv_fail(error, LV_ERR_INVALID_ARG, "seconds=%d is invalid, please choose value within "
-			       "[1, 60].", (int)seconds);
+		return lv_fail(error, LV_ERR_CONFIG_UNSUPPORTED,
+			       "seconds=%d is invalid, please choose value within [1, 60].", (int)seconds);
 	if (flags == 3)
 		return lv_fail(error, LV_ERR_INVALID_ARG,
 			       "the modes dirty-bitmap and dirty-ring exclude each other");
@@ -35,7 +47,7 @@ static const LvProc rows[] = {
 	{ 30, "domain_set_max_memory", "dom:domain memory:u64", "", .op = "setmaxmem",
 	  .take = "size=memory*1024" },
 	{ 31, "domain_set_memory", "dom:domain memory:u64", "", .op = "setmem",
-	  .take = "size=memory*1024" },
+	  .take = "size=memory*1024", .before = before_live },
 	{ 32, "domain_set_vcpus", "dom:domain nvcpus:u32", "", .op = "setvcpus", .take = "count=nvcpus" },
 	{ 199, "domain_set_vcpus_flags", "dom:domain nvcpus:u32 flags:u32", "", .op = "setvcpus",
 	  .flags = 6, .take = "count=nvcpus config=flags&2 maximum=flags&4" },
@@ -103,7 +115,7 @@ static const LvProc rows[] = {
 
 	/* ---- where it may run ---- */
 	{ 26, "domain_pin_vcpu", "dom:domain vcpu:u32 cpumap:opaque<2048>", "", .op = "vcpupin",
-	  .take = "vcpu=vcpu", .before = lv_before_pin },
+	  .take = "vcpu=vcpu", .before = before_live_pin },
 	{ 225, "domain_pin_vcpu_flags", "dom:domain vcpu:u32 cpumap:opaque<2048> flags:u32", "",
 	  .op = "vcpupin", .flags = 3, .take = "vcpu=vcpu live=flags&1 config=flags&2",
 	  .before = lv_before_pin },

@@ -30,7 +30,7 @@ gboolean lv_before_stats(LvCall *call, OpCall *op, GError **error)
 	guint64 flags = lv_arg(call, "flags")->u, stats = lv_arg(call, "stats")->u;
 	const WireValue *doms = lv_arg(call, "doms");
 	if ((flags & ENFORCE) && (stats & ~(guint64)STATS_KNOWN))
-		return lv_fail(error, LV_ERR_CONFIG_UNSUPPORTED, "stats types 0x%x are not supported",
+		return lv_fail(error, LV_ERR_ARGUMENT_UNSUPPORTED, "stats types 0x%x are not supported",
 			       (guint)(stats & ~(guint64)STATS_KNOWN));
 	for (guint i = 0; i < G_N_ELEMENTS(groups); i++)
 		if (stats & 1u << i)
