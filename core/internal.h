@@ -53,6 +53,7 @@ struct CoreGuest {
 	gint serial;	    /* atomic: counts starts, so that late news of an old run is known */
 	gint killed;	    /* atomic: destroy was asked for */
 	gint agent_ms;	    /* atomic: its agent's time for an answer; 0: the usual. See agent.h */
+	GHashTable *fd_groups; /* under lock; NULL: none. See fd_groups.h */
 	Job *job;	    /* made under lock, stays; NULL: none yet */
 	Agent *agent;	    /* made under lock, stays; NULL: never asked */
 
@@ -134,6 +135,9 @@ void guest_drop_used_save(CoreGuest *guest);
 /* Before its processors run, @path is renamed to @used. */
 gboolean guest_run_saved(CoreGuest *guest, const char *path, const char *used, guint flags, Notes *notes,
 			 GError **error);
+
+/* fd_groups.c: a copy of what the guest was given, to be unreferenced; NULL: nothing. */
+GHashTable *guest_fd_groups(CoreGuest *guest);
 
 /* job.c */
 void job_free(CoreGuest *guest);

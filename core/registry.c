@@ -69,6 +69,7 @@ void core_guest_unref(CoreGuest *guest)
 	agent_free(guest->agent);
 	meter_free(guest);
 	job_free(guest);
+	g_clear_pointer(&guest->fd_groups, g_hash_table_unref);
 	lane_unref(guest->lane);
 	g_cond_clear(&guest->off);
 	g_mutex_clear(&guest->lock);

@@ -285,6 +285,7 @@ static gboolean start(CoreGuest *guest, Guest *live, const EngineStart *how, Not
 		recover_forget(guest);
 		return FALSE;
 	}
+	g_autoptr(GHashTable) given = plugged.fd_groups = guest_fd_groups(guest);
 	gboolean runs = start_plugged(guest, live, &plugged, notes, error) != NULL;
 	plugs_free(&plugged);
 	return runs;

@@ -158,6 +158,21 @@ static gboolean on_limit(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
+static void make_stale(gpointer data)
+{
+	g_autoptr(CoreGuest) guest = data;
+	Meter *meter = guest->meter;
+	if (meter && meter->last)
+		meter->last->time = 0;
+	if (meter && meter->full)
+		meter->full->time = 0;
+}
+
+void core_guest_use_stale(CoreGuest *guest)
+{
+	lane_to_main(make_stale, core_guest_ref(guest));
+}
+
 /* ---- asking ---- */
 
 static void on_measured(EngineStats *stats, const GError *error, gpointer data);

@@ -2,7 +2,8 @@
  * longer for when the engine does not answer. One question per guest is under way at a time; whoever asks
  * meanwhile gets the same answer. Nobody waits longer than CORE_STATS_LIMIT_MS.
  *
- * Neighbours: core.h; engine/stats.h counts; ops/ shows. Main loop's thread only. */
+ * Neighbours: core.h; engine/stats.h counts; ops/ shows. Main loop's thread only, where
+ * nothing else is said. */
 #pragma once
 
 #include "core/core.h"
@@ -35,6 +36,8 @@ typedef void (*GuestUseFn)(const GuestUse *use, const GError *error, gpointer da
 /* Calls @fn once with what the guest uses; @what (EngineStatsWhat) says what must be in it. At once where
  * that is fresh, otherwise within the limit. */
 void core_guest_use(CoreGuest *guest, guint what, GuestUseFn fn, gpointer data);
+/* What is known is old: something else is counted from now on. Any thread; before what is posted later. */
+void core_guest_use_stale(CoreGuest *guest);
 /* What is known without asking; .engine may be NULL. NULL where the guest does not run. The caller's. */
 GuestUse *core_guest_use_now(CoreGuest *guest);
 void guest_use_unref(GuestUse *use);

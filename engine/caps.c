@@ -27,6 +27,17 @@ static const Row firmware_rows[] = {
 };
 static const Shape firmware_shape = SHAPE("engine-firmware", EngineFirmware, firmware_rows);
 
+static const Row sev_rows[] = {
+	STRING(EngineSev, pdh, NULL, .doc = "Key of the host"),
+	STRING(EngineSev, cert_chain, NULL, .doc = "Its certificates"),
+	STRING(EngineSev, cpu0_id, NULL, .doc = "Processor"),
+	UINT(EngineSev, cbitpos, NULL, .doc = "Bit that says encrypted"),
+	UINT(EngineSev, reduced_phys_bits, NULL, .doc = "Bits of addresses that it costs"),
+	UINT(EngineSev, max_guests, NULL, .doc = "Guests at most"),
+	UINT(EngineSev, max_es_guests, NULL, .doc = "With encrypted registers"),
+};
+const Shape engine_sev_shape = SHAPE("engine-sev", EngineSev, sev_rows);
+
 static const Row rows[] = {
 	STRING(EngineCaps, emulator, NULL, .doc = "Emulator"),
 	STRING(EngineCaps, arch, NULL, .doc = "Architecture"),
@@ -37,6 +48,7 @@ static const Row rows[] = {
 	LIST(EngineCaps, machines, NULL, machine_shape),
 	LIST(EngineCaps, cpus, NULL, cpu_shape),
 	STRINGS(EngineCaps, devices, NULL),
+	STRUCT(EngineCaps, sev, NULL, EngineSev, engine_sev_shape),
 	LIST(EngineCaps, firmwares, NULL, firmware_shape),
 };
 const Shape engine_caps_shape = SHAPE("engine-caps", EngineCaps, rows);

@@ -24,6 +24,12 @@ typedef struct EngineFirmware { /* that definitions may name, or get by <os firm
 	Tri secure;	     /* it checks what it boots, with the machine's help */
 } EngineFirmware;
 
+typedef struct EngineSev { /* encrypted guests by AMD's SEV */
+	ShapeHead head;
+	char *pdh, *cert_chain, *cpu0_id; /* base64; cpu0_id may be NULL */
+	OptUint cbitpos, reduced_phys_bits, max_guests, max_es_guests;
+} EngineSev;
+
 typedef struct EngineCaps {
 	ShapeHead head;
 	char *emulator, *arch, *package;
@@ -33,10 +39,11 @@ typedef struct EngineCaps {
 	GPtrArray *machines; /* EngineMachine */
 	GPtrArray *cpus;     /* EngineCpu: with KVM where it works, else emulated */
 	GPtrArray *devices;  /* char *: types of devices and objects, sorted */
+	EngineSev *sev;	      /* NULL: the host or the emulator has none */
 	GPtrArray *firmwares; /* EngineFirmware, in the order in which they are tried */
 } EngineCaps;
 
-extern const Shape engine_caps_shape;
+extern const Shape engine_caps_shape, engine_sev_shape;
 
 /* Whether @caps has the type of device or object @name. Any thread. */
 gboolean engine_caps_has(const EngineCaps *caps, const char *name);

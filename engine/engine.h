@@ -102,7 +102,15 @@ typedef struct EnginePlug {
 	guint n_taps, n_vhosts; /* no taps: the engine connects it itself */
 } EnginePlug;
 
+/* Descriptors that a client has given for a disk, by the name that <source fdgroup=> says. */
+typedef struct EngineFdGroup {
+	int *fds;
+	guint n;
+	gboolean writable; /* it may be written through the only one */
+} EngineFdGroup;
+
 typedef struct EngineStart {
+	GHashTable *fd_groups; /* EngineFdGroup by name, the caller's; NULL: none */
 	EnginePlug *plugs; /* one for each interface of the guest; NULL: none */
 	guint n_plugs;
 	gboolean paused; /* leave the CPUs stopped */
@@ -129,6 +137,8 @@ typedef enum EngineAsk {
 	ENGINE_ASK_PASST,	/* have passt serve an interface: the interface as JSON of its shape, with all
 				   ports that lead to it; "started" where it was started for that (again),
 				   which cuts connections, "" where it serves so already */
+	ENGINE_ASK_PERF,	/* count, or not any more: "+NAME -NAME ..." of host/perf.h's; says those that
+				   are counted then, "NAME NAME" */
 	ENGINE_ASK_PID,		/* the number of its process, for what the host counts; at once */
 } EngineAsk;
 

@@ -23,7 +23,9 @@ EngineStats *engine_stats_new(void)
 	stats->iothreads = g_array_new(FALSE, FALSE, sizeof(EngineIothread));
 	stats->counters = g_array_new(FALSE, FALSE, sizeof(EngineCounter));
 	stats->dirty_vcpus = g_array_new(FALSE, FALSE, sizeof(guint64));
+	stats->perf = g_array_new(FALSE, FALSE, sizeof(EngineCounter));
 	g_array_set_clear_func(stats->counters, counter_clear);
+	g_array_set_clear_func(stats->perf, counter_clear);
 	return stats;
 }
 
@@ -41,6 +43,7 @@ void engine_stats_unref(EngineStats *stats)
 	g_array_unref(stats->vcpus);
 	g_array_unref(stats->iothreads);
 	g_array_unref(stats->counters);
+	g_array_unref(stats->perf);
 	g_array_unref(stats->dirty_vcpus);
 	g_free(stats);
 }

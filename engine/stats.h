@@ -16,7 +16,8 @@ typedef enum EngineStatsWhat {
 	ENGINE_STATS_IOTHREADS = 1 << 3,
 	ENGINE_STATS_DIRTY = 1 << 4,	 /* how fast the guest writes its memory, where that was asked for */
 	ENGINE_STATS_COUNTERS = 1 << 5,	 /* the accelerator's own */
-	ENGINE_STATS_ALL = (1 << 6) - 1,
+	ENGINE_STATS_PERF = 1 << 6,	 /* events that are counted for it */
+	ENGINE_STATS_ALL = (1 << 7) - 1,
 } EngineStatsWhat;
 
 typedef enum EngineBlockCounter {
@@ -86,6 +87,7 @@ typedef struct EngineStats {
 	GArray *vcpus;	     /* EngineVcpu */
 	GArray *iothreads;   /* EngineIothread */
 	GArray *counters;    /* EngineCounter */
+	GArray *perf;	     /* EngineCounter, by names of host/perf.h; .kind NULL */
 	OptUint balloon[BALLOON_VALUES];
 	/* of the dirty rate */
 	const char *dirty_status, *dirty_mode; /* "unstarted", "measuring", "measured"; "page-sampling" ... */

@@ -106,7 +106,7 @@ static const Row rows[] = {
 	STRING(Guest, on_lockfailure, "on_lockfailure", .doc = "when a lease is lost"),
 	TRI(Guest, suspend_to_mem, "pm/suspend-to-mem/@enabled", .doc = "sleep (S3)"),
 	TRI(Guest, suspend_to_disk, "pm/suspend-to-disk/@enabled", .doc = "hibernation (S4)"),
-	RAWXML(Guest, perf, "perf", .doc = "performance events"),
+	STRUCT(Guest, perf, "perf", Perf, perf_shape, .doc = "performance events"),
 	STRING(Guest, emulator, "devices/emulator", .doc = "QEMU"),
 	DEVICES(disks, "disk", disk_shape, "disks"),
 	DEVICES(controllers, "controller", controller_shape, "controllers"),
@@ -142,7 +142,8 @@ static const Row rows[] = {
 	DEVICES(cryptos, "crypto", crypto_shape, "crypto devices"),
 	LIST(Guest, seclabels, "seclabel", seclabel_shape, .doc = "security labels"),
 	RAWXML(Guest, keywrap, "keywrap", .doc = "key wrapping (s390)"),
-	RAWXML(Guest, launch_security, "launchSecurity", .doc = "SEV, s390-pv"),
+	STRUCT(Guest, launch_security, "launchSecurity", LaunchSecurity, launch_security_shape,
+	       .doc = "encrypted memory"),
 	STRUCT(Guest, qemu_commandline, "qemu:commandline", QemuCommandline,
 	       qemu_commandline_shape, .doc = "QEMU's own words"),
 };
@@ -205,7 +206,10 @@ gboolean guest_each_device(Guest *guest, GuestDeviceFn fn, gpointer data)
 
 guint guest_vcpus_online(const Guest *guest)
 {
-	return (guint)opt_uint_or(guest->vcpus_current, opt_uint_or(guest->vcpus, 1));
+	guint online = 0;
+	SHAPE_EACH (Vcpu, vcpu, guest->vcpu_list)
+		online += vcpu->enabled == TRI_YES;
+	return online ? online : (guint)opt_uint_or(guest->vcpus_current, opt_uint_or(guest->vcpus, 1));
 }
 
 /* ---- checks across fields ---- */

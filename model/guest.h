@@ -209,6 +209,28 @@ typedef struct BlkioTune {
 	GPtrArray *devices; /* BlkioDevice */
 } BlkioTune;
 
+typedef struct PerfEvent {
+	ShapeHead head;
+	char *name; /* see host/perf.h */
+	Tri enabled;
+} PerfEvent;
+
+typedef struct Perf {
+	ShapeHead head;
+	GPtrArray *events; /* PerfEvent */
+} Perf;
+
+typedef enum LaunchSecurityType { LAUNCH_SEV = 1, LAUNCH_S390_PV } LaunchSecurityType;
+
+/* What keeps the host from reading the guest's memory. All but the type is of SEV. */
+typedef struct LaunchSecurity {
+	ShapeHead head;
+	LaunchSecurityType type;
+	Tri kernel_hashes;
+	OptUint cbitpos, reduced_phys_bits, policy;
+	char *dh_cert, *session; /* base64 */
+} LaunchSecurity;
+
 typedef struct SysinfoEntry {
 	ShapeHead head;
 	char *name, *file, *value;
@@ -272,7 +294,7 @@ typedef struct Guest {
 	GuestAction on_poweroff, on_reboot, on_crash;
 	char *on_lockfailure;
 	Tri suspend_to_mem, suspend_to_disk;
-	char *perf;
+	Perf *perf;
 
 	char *emulator;
 	GPtrArray *disks;	/* Disk */
@@ -304,7 +326,8 @@ typedef struct Guest {
 	GPtrArray *cryptos;	/* Crypto */
 
 	GPtrArray *seclabels; /* SecLabel */
-	char *keywrap, *launch_security;
+	char *keywrap;
+	LaunchSecurity *launch_security;
 	QemuCommandline *qemu_commandline;
 } Guest;
 

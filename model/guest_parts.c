@@ -283,6 +283,35 @@ static const Row blkio_rows[] = {
 };
 const Shape blkio_tune_shape = SHAPE("blkio-tune", BlkioTune, blkio_rows);
 
+/* ---- performance events, encrypted memory ---- */
+
+static const Row perf_event_rows[] = {
+	STRING(PerfEvent, name, "@name", .flags = ROW_REQUIRED, .doc = "event, such as page_faults"),
+	TRI(PerfEvent, enabled, "@enabled", .flags = ROW_REQUIRED, .doc = "whether it is counted"),
+};
+const Shape perf_event_shape = SHAPE("perf-event", PerfEvent, perf_event_rows);
+
+static const Row perf_rows[] = {
+	LIST(Perf, events, "event", perf_event_shape, .doc = "events"),
+};
+const Shape perf_shape = SHAPE("perf", Perf, perf_rows);
+
+static const EnumTable launch_types = ENUM_TABLE("launch security type", "sev", "s390-pv");
+static const Row launch_rows[] = {
+	ENUM(LaunchSecurity, type, "@type", launch_types, .flags = ROW_REQUIRED, .doc = "of which kind"),
+	TRI(LaunchSecurity, kernel_hashes, "@kernelHashes", .doc = "the kernel is measured, too"),
+	UINT(LaunchSecurity, cbitpos, "cbitpos", .max = 63,
+	     .doc = "bit of an address that says encrypted; none: the host's"),
+	UINT(LaunchSecurity, reduced_phys_bits, "reducedPhysBits", .max = 63,
+	     .doc = "bits of an address that this costs; none: the host's"),
+	UINT(LaunchSecurity, policy, "policy", .max = G_MAXUINT32, .flags = ROW_HEX, .digits = 4,
+	     .doc = "what the guest's owner allows"),
+	STRING(LaunchSecurity, dh_cert, "dhCert", .doc = "key of the guest's owner, base64"),
+	STRING(LaunchSecurity, session, "session", .doc = "session of the guest's owner, base64"),
+};
+const Shape launch_security_shape = SHAPE("launch-security", LaunchSecurity, launch_rows,
+					  .discriminator = &launch_rows[0]);
+
 /* ---- firmware tables ---- */
 
 static const Row entry_rows[] = {

@@ -261,6 +261,21 @@ static void put_hyperv(GString *out, gboolean kvm)
 	g_string_append(out, "    </hyperv>\n");
 }
 
+static void put_sev(GString *out, const EngineSev *sev)
+{
+	if (!sev) {
+		g_string_append(out, "    <sev supported='no'/>\n");
+		return;
+	}
+	put(out, "    <sev supported='yes'>\n      <cbitpos>%u</cbitpos>\n      <reducedPhysBits>%u"
+	    "</reducedPhysBits>\n      <maxGuests>%u</maxGuests>\n      <maxESGuests>%u</maxESGuests>\n",
+	    (guint)sev->cbitpos.v, (guint)sev->reduced_phys_bits.v, (guint)sev->max_guests.v,
+	    (guint)sev->max_es_guests.v);
+	if (sev->cpu0_id)
+		put(out, "      <cpu0Id>%s</cpu0Id>\n", sev->cpu0_id);
+	g_string_append(out, "    </sev>\n");
+}
+
 static char *document(const EngineCaps *caps, const EngineMachine *machine,
 		      const EngineCpuModels *models, gboolean kvm)
 {
@@ -276,9 +291,11 @@ static char *document(const EngineCaps *caps, const EngineMachine *machine,
 	put_devices(out, caps, machine);
 	put(out, "  <features>\n    <gic supported='no'/>\n    <vmcoreinfo supported='%s'/>\n"
 	    "    <genid supported='%s'/>\n    <backingStoreInput supported='yes'/>\n"
-	    "    <backup supported='no'/>\n    <sev supported='no'/>\n    <sgx supported='no'/>\n",
+	    "    <backup supported='no'/>\n",
 	    engine_caps_has(caps, "vmcoreinfo") ? "yes" : "no",
 	    engine_caps_has(caps, "vmgenid") ? "yes" : "no");
+	put_sev(out, caps->sev);
+	g_string_append(out, "    <sgx supported='no'/>\n");
 	put_hyperv(out, kvm);
 	g_string_append(out, "  </features>\n</domainCapabilities>\n");
 	return g_string_free(out, FALSE);

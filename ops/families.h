@@ -30,6 +30,9 @@ extern const OpFamily op_family_guest_bounds;  /* guest_bounds.c: memtune, sched
 extern const OpFamily op_family_guest_tune;    /* guest_tune.c: setmem, memtune, ... */
 extern const OpFamily op_family_guest_disk_limits; /* guest_disk_limits.c: blkdeviotune */
 extern const OpFamily op_family_guest_disk_size; /* guest_disk_size.c: blockresize */
+extern const OpFamily op_family_guest_perf;  /* guest_perf.c: perf */
+extern const OpFamily op_family_guest_security; /* guest_security.c: domlaunchsecinfo, ... */
+extern const OpFamily op_family_guest_fds;   /* guest_fds.c: dom-fd-associate */
 extern const OpFamily op_family_node;	     /* node.c: host node, host cpustats, ... */
 extern const OpFamily op_family_node_more;    /* node_more.c: sysinfo, freepages, ... */
 extern const OpFamily op_family_cpus;	     /* cpus.c: cpu-compare, cpu-baseline, ... */

@@ -310,7 +310,15 @@ static void put_vm(GPtrArray **out, const Source *source)
 	put_counters(out, source, -1);
 }
 
-/* A host without resctrl counts no bandwidth, and events are counted where perf asked for them. */
+static void put_perf(GPtrArray **out, const Source *source)
+{
+	for (guint i = 0; source->engine && i < source->engine->perf->len; i++) {
+		const EngineCounter *counter = &g_array_index(source->engine->perf, EngineCounter, i);
+		param_addf(out, PARAM_ULLONG, (gint64)counter->value, "perf.%s", counter->name);
+	}
+}
+
+/* A host without resctrl counts no bandwidth. */
 static void put_nothing(G_GNUC_UNUSED GPtrArray **out, G_GNUC_UNUSED const Source *source)
 {
 }
@@ -326,7 +334,7 @@ static const struct {
 	{ offsetof(StatsArgs, vcpu), ENGINE_STATS_VCPUS | ENGINE_STATS_COUNTERS, put_vcpu },
 	{ offsetof(StatsArgs, interface), 0, put_nets },
 	{ offsetof(StatsArgs, block), ENGINE_STATS_BLOCKS, put_blocks },
-	{ offsetof(StatsArgs, perf), 0, put_nothing },
+	{ offsetof(StatsArgs, perf), ENGINE_STATS_PERF, put_perf },
 	{ offsetof(StatsArgs, iothread), ENGINE_STATS_IOTHREADS, put_iothreads },
 	{ offsetof(StatsArgs, memory), 0, put_nothing },
 	{ offsetof(StatsArgs, dirtyrate), ENGINE_STATS_DIRTY, put_dirty },

@@ -246,6 +246,117 @@ static gboolean setvcpus(OpCall *call, GError **error)
 	return edit_config(call, ((const VcpuArgs *)call->args)->config, edit_vcpus, error);
 }
 
+/* ---- setvcpu ---- */
+
+typedef struct OneVcpuArgs {
+	ShapeHead head;
+	char *vcpulist;
+	gboolean enable, disable, config, live, current;
+} OneVcpuArgs;
+
+static gboolean check_onevcpu(gconstpointer object, G_GNUC_UNUSED Notes *notes, GError **error)
+{
+	const OneVcpuArgs *args = object;
+	return args->enable != args->disable ||
+	       fail(error, LODGE_ERROR_INVALID, "one of --enable, --disable is required");
+}
+
+static const Row onevcpu_rows[] = {
+	CPUSET(OneVcpuArgs, vcpulist, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED,
+	       .doc = "numbers of CPUs: 1-2,^3"),
+	FLAG(OneVcpuArgs, enable, NULL, .doc = "the guest has them"),
+	FLAG(OneVcpuArgs, disable, NULL, .doc = "it can have them, and has them not"),
+	CONFIG_ROW(OneVcpuArgs), LIVE_ROW(OneVcpuArgs),
+	FLAG(OneVcpuArgs, current, NULL, .doc = "of what runs, or of what the next start will use"),
+};
+static const Shape onevcpu_args = SHAPE("setvcpu-args", OneVcpuArgs, onevcpu_rows, .check = check_onevcpu);
+
+static Vcpu *vcpu_of(const Guest *guest, guint64 id)
+{
+	SHAPE_EACH (Vcpu, vcpu, guest->vcpu_list)
+		if (vcpu->id.v == id)
+			return vcpu;
+	return NULL;
+}
+
+/* A row for each CPU, in order; a count alone means the first ones. */
+static void name_vcpus(Guest *guest)
+{
+	guint64 most = opt_uint_or(guest->vcpus, 1), online = opt_uint_or(guest->vcpus_current, most);
+	GPtrArray *rows = NULL;
+	gboolean named = shape_len(guest->vcpu_list) > 0;
+	for (guint64 id = 0; id < most; id++) {
+		Vcpu *own = vcpu_of(guest, id), *vcpu = own ? shape_copy(&vcpu_shape, own)
+							      : shape_new(&vcpu_shape);
+		vcpu->id = OPT_UINT(id);
+		vcpu->order = (OptUint){ 0 }; /* it may not be right any more */
+		if (!named)
+			vcpu->enabled = id < online ? TRI_YES : TRI_NO;
+		if (vcpu->enabled == TRI_ABSENT)
+			vcpu->enabled = TRI_NO;
+		if (vcpu->hotpluggable == TRI_ABSENT)
+			vcpu->hotpluggable = vcpu->enabled == TRI_YES ? TRI_NO : TRI_YES;
+		shape_append(&rows, &vcpu_shape, vcpu);
+	}
+	SHAPE_EACH (Vcpu, old, guest->vcpu_list)
+		shape_free(&vcpu_shape, old);
+	g_clear_pointer(&guest->vcpu_list, g_ptr_array_unref);
+	guest->vcpu_list = rows;
+}
+
+/* Those that stay for good come first. */
+static gboolean may_change(const Guest *guest, const cpu_set_t *set, GError **error)
+{
+	guint first = 0;
+	if (CPU_ISSET(0, set))
+		return fail(error, LODGE_ERROR_INVALID, "vCPU '0' can't be modified");
+	while (!CPU_ISSET(first, set))
+		first++;
+	SHAPE_EACH (Vcpu, vcpu, guest->vcpu_list)
+		if (vcpu->id.v > first && !CPU_ISSET(vcpu->id.v, set) && vcpu->enabled == TRI_YES &&
+		    vcpu->hotpluggable == TRI_NO)
+			return fail(error, LODGE_ERROR_INVALID,
+				    "vcpu '%u' can't be modified as it is followed by non-hotpluggable "
+				    "online vcpus", first);
+	return TRUE;
+}
+
+static gboolean edit_onevcpu(Guest *guest, gpointer data, GError **error)
+{
+	const OneVcpuArgs *args = data;
+	guint64 most = opt_uint_or(guest->vcpus, 1), online = 0;
+	cpu_set_t set;
+	if (!tune_cpuset(args->vcpulist, &set, error))
+		return FALSE;
+	for (guint i = CPU_SETSIZE; i-- > most;)
+		if (CPU_ISSET(i, &set))
+			return fail(error, LODGE_ERROR_INVALID,
+				    "vcpu %u is not present in persistent config", i);
+	name_vcpus(guest);
+	if (!may_change(guest, &set, error))
+		return FALSE;
+	SHAPE_EACH (Vcpu, vcpu, guest->vcpu_list) {
+		if (CPU_ISSET(vcpu->id.v, &set)) {
+			vcpu->enabled = args->enable ? TRI_YES : TRI_NO;
+			vcpu->hotpluggable = TRI_YES;
+		}
+		online += vcpu->enabled == TRI_YES;
+	}
+	guest->vcpus_current = online == most ? (OptUint){ 0 } : OPT_UINT(online);
+	return TRUE;
+}
+
+static gboolean setvcpu(OpCall *call, GError **error)
+{
+	const OneVcpuArgs *args = call->args;
+	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
+	if (args->live || (snap->live && !args->config))
+		return fail(error, LODGE_ERROR_UNSUPPORTED,
+			    "guest \"%s\": CPUs are not plugged while it runs; --config changes what its "
+			    "next start will use", snap->name);
+	return tune_edit(call, FALSE, TRUE, edit_onevcpu, call->args, error);
+}
+
 /* ---- memstat-period ---- */
 
 typedef struct PeriodArgs {
@@ -297,6 +408,9 @@ static const Op ops[] = {
 	{ .name = "setvcpus", .route = "/v1/guests/{guest}/vcpus", ON_GUEST(OP_PERM_WRITE, OP_LANE),
 	  .args = &vcpus_args, .show = OP_SHOW_MESSAGE, .said = "",
 	  .doc = "Change how many CPUs a guest has", .fn = setvcpus },
+	{ .name = "setvcpu", .route = "/v1/guests/{guest}/vcpu", ON_GUEST(OP_PERM_WRITE, OP_LANE),
+	  .args = &onevcpu_args, .show = OP_SHOW_MESSAGE, .said = "",
+	  .doc = "Choose which of its CPUs a guest has", .fn = setvcpu },
 	{ .name = "memstat-period", .route = "/v1/guests/{guest}/memory/period",
 	  ON_GUEST(OP_PERM_WRITE, OP_LANE), .args = &period_args, .show = OP_SHOW_MESSAGE, .said = "",
 	  .doc = "Change how often a guest tells what memory it uses", .fn = memstat_period },

@@ -13,6 +13,7 @@ static const OpFamily *const families[] = {
 	&op_family_guest_devices, &op_family_guest_cpus, &op_family_guest_tune, &op_family_guest_bounds,
 	&op_family_guest_disk_limits,
 	&op_family_guest_disk_size,
+	&op_family_guest_perf, &op_family_guest_security, &op_family_guest_fds,
 	&op_family_node, &op_family_capabilities,
 	&op_family_network, &op_family_network_show, &op_family_network_port,
 	&op_family_secret, &op_family_adopt,

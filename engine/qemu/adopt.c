@@ -75,7 +75,7 @@ static void adopt_claims(EngineRun *run, const Guest *live)
 {
 	SHAPE_EACH (Disk, disk, live->disks) {
 		const DiskSource *source = disk->source;
-		if (source)
+		if (source && !source->fdgroup)
 			claim_again(run, source->file ? source->file : source->dev,
 				    !disk->readonly && disk->device == DISK_DEVICE_DISK,
 				    disk->shareable);
@@ -83,6 +83,15 @@ static void adopt_claims(EngineRun *run, const Guest *live)
 			if (b->source)
 				claim_again(run, b->source->file, FALSE, FALSE);
 	}
+}
+
+/* Counts begin anew: what was counted ended with the daemon that held it. */
+static void adopt_counts(EngineRun *run, const Guest *live)
+{
+	g_auto(Notes) notes = { 0 };
+	run_count(run, live, &notes, NULL);
+	for (guint i = 0; i < notes_count(&notes); i++)
+		log_warning(run->name, "%s", notes_get(&notes, i));
 }
 
 /* TRUE where the guest goes on; a QEMU that does not answer (*hangs) counts as going on. */
@@ -127,6 +136,7 @@ static gboolean take_up(EngineRun *run, Guest *live, json_t *record, GuestState 
 	if (!hangs && *state == GUEST_PAUSED)
 		run_save_cancel(run); /* of a daemon that died over it */
 	adopt_claims(run, live);
+	adopt_counts(run, live);
 	run->sink.spawned(run->sink.owner, run);
 	run_open_consoles(run, live);
 	g_atomic_int_set(&run->quiet, FALSE);

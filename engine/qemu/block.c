@@ -120,11 +120,37 @@ static gboolean put_reservations(Build *build, const Image *image, json_t *node,
 	return TRUE;
 }
 
+/* The fdset with the image, by its file or by what a client has given; the caller frees. */
+static char *image_set(Build *build, const Image *image, const char *path, GError **error)
+{
+	const char *group = image->source->fdgroup;
+	GHashTable *groups = build->setup->fd_groups;
+	const EngineFdGroup *given = group && groups ? g_hash_table_lookup(groups, group) : NULL;
+	g_autofree char *what = image_what(image);
+	if (given)
+		return add_given(build, group, given, what);
+	if (!group)
+		return add_fdset(build, path, image->readonly ? O_RDONLY : O_RDWR, what);
+	invalid(build, error, "%s: file descriptor group '%s' was not associated with the domain", what,
+		group);
+	return NULL;
+}
+
+/* QEMU takes a descriptor of a set only where it was opened just so. */
+static gboolean given_for_writing(const Build *build, const Image *image)
+{
+	const char *group = image->source->fdgroup;
+	GHashTable *groups = build->setup->fd_groups;
+	const EngineFdGroup *given = group && groups ? g_hash_table_lookup(groups, group) : NULL;
+	return given && given->n == 1 && given->writable;
+}
+
 static gboolean storage_file(Build *build, const Image *image, json_t *node, const char *path,
 			     GError **error)
 {
-	g_autofree char *what = image_what(image);
-	g_autofree char *file = add_fdset(build, path, image->readonly ? O_RDONLY : O_RDWR, what);
+	g_autofree char *file = image_set(build, image, path, error);
+	if (!file)
+		return FALSE;
 	static const char *const ios[] = { NULL, "native", "threads", "io_uring" };
 	gboolean block = image->type == DISK_BLOCK;
 	gboolean drive = block && image->disk->device == DISK_DEVICE_CDROM &&
@@ -200,7 +226,7 @@ static gboolean add_storage(Build *build, const Image *image, GError **error)
 		return FALSE;
 	}
 	put(node, "node-name", name);
-	put_bool(node, "read-only", image->readonly);
+	put_bool(node, "read-only", image->readonly && !given_for_writing(build, image));
 	put(node, "discard", "unmap"); /* the node above says what comes down here */
 	put_cache(node, image->disk);
 	add_json(build, "-blockdev", node);

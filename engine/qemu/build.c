@@ -140,15 +140,31 @@ QemuFd *add_fd(Build *build, QemuFdKind kind, const char *path, int flags, const
 	return fd;
 }
 
+static void put_in_set(Build *build, QemuFd *fd, int set)
+{
+	g_autoptr(GString) option = g_string_new(NULL);
+	fd->set = set;
+	g_string_printf(option, "fd=%d,set=%d", fd->number, set);
+	opt_put(option, "opaque", fd->what);
+	add_option(build, "-add-fd", g_strdup(option->str));
+}
+
 char *add_fdset(Build *build, const char *path, int flags, const char *what)
 {
-	QemuFd *fd = add_fd(build, QEMU_FD_FILE, path, flags, what);
-	g_autoptr(GString) option = g_string_new(NULL);
-	fd->set = build->n_sets++;
-	g_string_printf(option, "fd=%d,set=%d", fd->number, fd->set);
-	opt_put(option, "opaque", what);
-	add_option(build, "-add-fd", g_strdup(option->str));
-	return g_strdup_printf("/dev/fdset/%d", fd->set);
+	int set = build->n_sets++;
+	put_in_set(build, add_fd(build, QEMU_FD_FILE, path, flags, what), set);
+	return g_strdup_printf("/dev/fdset/%d", set);
+}
+
+char *add_given(Build *build, const char *group, const EngineFdGroup *given, const char *what)
+{
+	int set = build->n_sets++;
+	for (guint i = 0; i < given->n; i++) {
+		QemuFd *fd = add_fd(build, QEMU_FD_GIVEN, group, 0, what);
+		fd->queue = i;
+		put_in_set(build, fd, set);
+	}
+	return g_strdup_printf("/dev/fdset/%d", set);
 }
 
 char *add_plain(Build *build, const char *path, const char *what)

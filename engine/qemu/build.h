@@ -75,6 +75,8 @@ const char *name_lookup(const NameRow *rows, guint n, const char *name);
 QemuFd *add_fd(Build *build, QemuFdKind kind, const char *path, int flags, const char *what);
 /* A fd that QEMU finds as "/dev/fdset/N", which is returned; the caller frees it. */
 char *add_fdset(Build *build, const char *path, int flags, const char *what);
+/* The same of the descriptors of @group, in one set: QEMU takes the one that it may write or read. */
+char *add_given(Build *build, const char *group, const EngineFdGroup *given, const char *what);
 /* A fd that QEMU opens again as "/dev/fd/N"; the caller frees it. */
 char *add_plain(Build *build, const char *path, const char *what);
 /* A secret object @id (copied) with the secret that @ref names. */
@@ -110,6 +112,8 @@ gboolean invalid(const Build *build, GError **error, const char *format, ...) G_
 
 /* ---- parts, in the order of the command line ---- */
 
+#define LAUNCH_OBJECT "lsec0"
+gboolean build_launch(Build *build, GError **error);	 /* sev.c: the object that protects memory */
 gboolean build_machine(Build *build, GError **error);	 /* machine.c: -machine, -accel, globals */
 gboolean build_cpu(Build *build, GError **error);	 /* cpu.c */
 gboolean build_memory(Build *build, GError **error);	 /* memory.c: -m, objects, -numa, -smp */

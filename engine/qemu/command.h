@@ -28,6 +28,7 @@ typedef enum QemuFdKind {
 	QEMU_FD_TAP,	 /* queue .queue of the tap of interface .flags, as EngineStart.plugs has it */
 	QEMU_FD_VHOST,	 /* the same of /dev/vhost-net */
 	QEMU_FD_PASST,	 /* a listening socket where passt of interface .flags is connected */
+	QEMU_FD_GIVEN,	 /* number .queue of the group that path names: EngineStart.fd_groups */
 	QEMU_FD_SECRET,	 /* the bytes of a secret: a pipe or memfd; path is its UUID, or where .usage is
 			  * TRUE its usage */
 	QEMU_FD_DATA,	 /* the same, of bytes that stand in the definition: .data */
@@ -54,6 +55,8 @@ typedef struct QemuSetup {
 	const char *tpm_socket; /* swtpm's control socket; needed where the guest has an emulated TPM */
 	const EnginePlug *plugs; /* of the guest's interfaces, see EngineStart; descriptors are not used */
 	guint n_plugs;
+	GHashTable *fd_groups;	/* as EngineStart has them; NULL: none */
+	const EngineSev *sev;	/* what the host has of it; NULL: nothing */
 	gint64 now;		/* seconds since 1970, for <clock offset='variable'> */
 } QemuSetup;
 
@@ -77,6 +80,10 @@ typedef struct QemuCommand {
  * The caller owns the result (qemu_command_free). Any thread; never blocks. */
 QemuCommand *qemu_command_new(Guest *live, const QemuSetup *setup, Notes *notes, GError **error);
 void qemu_command_free(QemuCommand *command);
+
+/* What @binary tells of SEV on this host, asked once; NULL: nothing. May ask it: some 100 ms, once. Any
+ * thread but the main loop's. */
+const EngineSev *qemu_sev(const char *binary);
 
 /* The name of the block node that the device of @disk uses; the caller frees it. */
 char *qemu_disk_node(const Disk *disk);

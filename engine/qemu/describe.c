@@ -122,6 +122,8 @@ gboolean run_describe(const char *path, EngineCaps *caps, GError **error)
 	add_names(caps, known->devices);
 	add_names(caps, known->objects);
 	add_firmwares(caps, known->arch);
+	const EngineSev *sev = qemu_sev(binary);
+	caps->sev = sev ? shape_copy(&engine_sev_shape, sev) : NULL;
 	return TRUE;
 }
 
@@ -224,6 +226,8 @@ char *run_ask(EngineRun *run, EngineAsk what, const char *text, GError **error)
 		return run_resize(run, text, error);
 	case ENGINE_ASK_PASST:
 		return run_passt(run, text, error);
+	case ENGINE_ASK_PERF:
+		return run_recount(run, text, error);
 	case ENGINE_ASK_PID:
 		return g_strdup_printf("%d", (int)run->pid);
 	default:

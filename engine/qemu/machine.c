@@ -83,6 +83,8 @@ static void add_machine(Build *build)
 		opt_put(option, "pcspk-audiodev", "audio1");
 	if (!guest_has_cells(guest))
 		opt_put(option, "memory-backend", "pc.ram");
+	if (guest->launch_security)
+		opt_put(option, "confidential-guest-support", LAUNCH_OBJECT);
 	add_option(build, "-machine", g_strdup(option->str));
 }
 
@@ -128,9 +130,6 @@ static void add_pci_hole(Build *build)
 static gboolean check_features(const Build *build, GError **error)
 {
 	const GuestFeatures *features = build->guest->features;
-	if (build->guest->launch_security)
-		return unsupported(build, error,
-				   "launchSecurity: encrypted guests are not supported; remove it");
 	if (features && features->smm == TRI_YES && !build->q35)
 		return unsupported(build, error, "features/smm needs machine type q35");
 	if (build->guest->os.loader_secure == TRI_YES && !build->q35)
@@ -143,7 +142,7 @@ gboolean build_machine(Build *build, GError **error)
 {
 	const Guest *guest = build->guest;
 	const GuestFeatures *features = guest->features;
-	if (!check_features(build, error))
+	if (!check_features(build, error) || !build_launch(build, error))
 		return FALSE;
 	add_machine(build);
 	add_accel(build);

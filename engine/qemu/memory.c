@@ -219,6 +219,15 @@ static gboolean add_size(Build *build, guint64 size, GError **error)
 	return TRUE;
 }
 
+/* Those of the board: others are plugged (vcpus.c). */
+static guint boot_vcpus(const Guest *guest)
+{
+	guint plugged = 0, online = guest_vcpus_online(guest);
+	SHAPE_EACH (Vcpu, vcpu, guest->vcpu_list)
+		plugged += vcpu->enabled == TRI_YES && vcpu->hotpluggable == TRI_YES;
+	return online > plugged ? online - plugged : 1;
+}
+
 static gboolean add_topology(Build *build, GError **error)
 {
 	const Guest *guest = build->guest;
@@ -241,8 +250,9 @@ static gboolean add_topology(Build *build, GError **error)
 				       G_GUINT64_FORMAT ", but there are %" G_GUINT64_FORMAT
 				       " vCPUs", sockets * dies * cores * threads, max);
 	}
-	g_string_printf(option, "%u", guest_vcpus_online(guest));
-	if (guest_vcpus_online(guest) != max)
+	guint boots = boot_vcpus(guest);
+	g_string_printf(option, "%u", boots);
+	if (boots != max)
 		g_string_append_printf(option, ",maxcpus=%" G_GUINT64_FORMAT, max);
 	g_string_append_printf(option, ",sockets=%" G_GUINT64_FORMAT, sockets);
 	if (cpu && cpu->dies.set)

@@ -71,6 +71,7 @@ char *run_native(Guest *guest, Notes *notes, GError **error)
 	g_autofree char *folder = g_build_filename(qemu_host.config.paths->run, "guests", guest->name, NULL);
 	g_autofree char *tpm = g_build_filename(folder, "swtpm.sock", NULL);
 	QemuSetup setup = { .caps = caps, .kvm = guest->type == GUEST_KVM, .binary = binary,
+			    .sev = guest->launch_security ? qemu_sev(binary) : NULL,
 			    .run_dir = folder, .tpm_socket = tpm, .now = time(NULL) };
 	guest_assign_aliases(guest);
 	QemuCommand *command = qemu_command_new(guest, &setup, notes, error);

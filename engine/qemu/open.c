@@ -138,6 +138,12 @@ static int copy_plug(EngineRun *run, const QemuFd *want, int fd, GError **error)
 	return copy;
 }
 
+static int copy_given(EngineRun *run, const QemuFd *want, GError **error)
+{
+	const EngineFdGroup *group = g_hash_table_lookup(run->how->fd_groups, want->path);
+	return copy_plug(run, want, group->fds[want->queue], error);
+}
+
 static int open_one(EngineRun *run, const QemuFd *want, const Guest *live, GError **error)
 {
 	switch (want->kind) {
@@ -152,11 +158,13 @@ static int open_one(EngineRun *run, const QemuFd *want, const Guest *live, GErro
 	case QEMU_FD_CONNECT:
 		return socket_connect(want->path, error);
 	case QEMU_FD_TAP:
-		return copy_plug(run, want, run->plugs[want->flags].taps[want->queue], error);
+		return copy_plug(run, want, run->how->plugs[want->flags].taps[want->queue], error);
 	case QEMU_FD_VHOST:
-		return copy_plug(run, want, run->plugs[want->flags].vhosts[want->queue], error);
+		return copy_plug(run, want, run->how->plugs[want->flags].vhosts[want->queue], error);
 	case QEMU_FD_PASST:
 		return run_open_passt(run, g_ptr_array_index(live->interfaces, want->flags), error);
+	case QEMU_FD_GIVEN:
+		return copy_given(run, want, error);
 	case QEMU_FD_SECRET:
 		return open_secret(run, want, error);
 	case QEMU_FD_DATA:

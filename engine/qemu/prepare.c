@@ -66,6 +66,11 @@ static gboolean prepare_disk(EngineRun *run, Disk *disk, Notes *notes, GError **
 {
 	if (!disk->source || (!disk->source->file && !disk->source->dev))
 		return TRUE;
+	if (disk->source->fdgroup) { /* its file may not be there at all; <backingStore> says what is below */
+		if (!disk->backing)
+			disk->backing = g_new0(DiskBacking, 1);
+		return TRUE;
+	}
 	if (disk->source->file && disk->device != DISK_DEVICE_DISK && may_drop(disk)) {
 		notes_add(notes, "disk %s: %s is not there: the drive is empty", disk->target,
 			  disk->source->file);

@@ -16,6 +16,7 @@ EngineRun *run_new(const Guest *live, const EngineSink *sink)
 	const Paths *paths = qemu_host.config.paths;
 	EngineRun *run = g_new0(EngineRun, 1);
 	run->refs = 1;
+	g_mutex_init(&run->perf_lock);
 	run->name = g_strdup(live->name);
 	run->sink = *sink;
 	run->pidfd = -1;
@@ -45,6 +46,8 @@ void run_unref(EngineRun *run)
 	run->sink.done(run->sink.owner);
 	fd_clear(&run->pidfd);
 	cgroup_free(run->cgroup);
+	run_count_end(run);
+	g_mutex_clear(&run->perf_lock);
 	g_ptr_array_unref(run->helpers);
 	g_ptr_array_unref(run->claims);
 	g_ptr_array_unref(run->writes);
@@ -127,6 +130,7 @@ void run_clean(EngineRun *run)
 		qemu_helper_stop(g_ptr_array_index(run->helpers, i));
 	g_ptr_array_set_size(run->helpers, 0);
 	claims_release(run);
+	run_count_end(run);
 	g_autoptr(GError) error = NULL;
 	if (run->cgroup && !cgroup_remove(run->cgroup, &error))
 		log_debug(run->name, "%s", error->message);

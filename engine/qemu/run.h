@@ -7,6 +7,7 @@
 #include "engine/qemu/command.h"
 #include "engine/qemu/helpers.h"
 #include "host/cgroup.h"
+#include "host/perf.h"
 #include "host/qmp.h"
 #include "host/user.h"
 
@@ -35,7 +36,9 @@ typedef struct EngineRun {
 	char *run_dir, *monitor_path, *log_path;
 	Cgroup *cgroup;
 	GPtrArray *helpers; /* QemuHelper * */
-	const EnginePlug *plugs; /* while it starts: of its interfaces, the caller's */
+	const EngineStart *how; /* while it starts; the caller's */
+	GMutex perf_lock;
+	GArray *perf[PERF_EVENTS]; /* of host/perf.h; NULL: not counted; under perf_lock */
 	GPtrArray *claims;  /* char *: keys in claims.c */
 	GPtrArray *writes;  /* char *: images that it writes, while it starts */
 	GuestAction on_poweroff, on_reboot, on_crash;
@@ -111,6 +114,9 @@ gboolean run_load(EngineRun *run, int fd, GError **error);
 gboolean run_bound(EngineRun *run, const Guest *before, const Guest *live, GError **error);
 char *run_rebound(EngineRun *run, const char *text, GError **error);
 
+/* vcpus.c: the CPUs that are plugged. */
+gboolean run_plug_vcpus(EngineRun *run, const Guest *live, GError **error);
+
 /* pin.c: threads where @live has them run. */
 gboolean run_pin(EngineRun *run, const Guest *live, GError **error);
 
@@ -120,6 +126,14 @@ char *run_passt(EngineRun *run, const char *text, GError **error);
 int run_open_passt(EngineRun *run, const Interface *interface, GError **error);
 /* For helpers that an earlier daemon started: tells of their end. */
 void run_watch_helper(EngineRun *run, const QemuHelper *helper);
+
+/* count.c: what the kernel counts of it. run_count() begins with what @live says; what the host has not is
+ * refused where @notes is NULL, else noted. run_recount(): see ENGINE_ASK_PERF; the caller frees. */
+gboolean run_count(EngineRun *run, const Guest *live, Notes *notes, GError **error);
+char *run_recount(EngineRun *run, const char *text, GError **error);
+/* Adds what was counted. Any thread. */
+void run_counted(EngineRun *run, EngineStats *stats);
+void run_count_end(EngineRun *run);
 
 /* resize.c: see ENGINE_ASK_RESIZE; the caller frees the answer. */
 char *run_resize(EngineRun *run, const char *text, GError **error);

@@ -391,7 +391,8 @@ static gboolean start_process(EngineRun *run, Guest *live, gboolean kvm, const E
 	QemuSetup setup = { .caps = caps, .kvm = kvm, .binary = caps->binary,
 			    .run_dir = run->run_dir,
 			    .tpm_socket = tpm ? qemu_helper_socket(tpm) : NULL,
-			    .plugs = how->plugs, .n_plugs = how->n_plugs,
+			    .plugs = how->plugs, .n_plugs = how->n_plugs, .fd_groups = how->fd_groups,
+			    .sev = live->launch_security ? qemu_sev(caps->binary) : NULL,
 			    .now = g_get_real_time() / G_USEC_PER_SEC };
 	g_autoptr(QemuCommand) command = qemu_command_new(live, &setup, notes, error);
 	if (!command)
@@ -408,7 +409,8 @@ static gboolean start_process(EngineRun *run, Guest *live, gboolean kvm, const E
 		run->sink.spawned(run->sink.owner, run);
 		if (configure(run, command, live, &why)) {
 			run_open_consoles(run, live);
-			if (run_pin(run, live, &why) && go(run, live, how, &why))
+			if (run_plug_vcpus(run, live, &why) && run_pin(run, live, &why) &&
+			    run_count(run, live, NULL, &why) && go(run, live, how, &why))
 				return TRUE;
 		}
 	}
@@ -422,7 +424,7 @@ EngineRun *run_start(Guest *live, const EngineStart *how, const EngineSink *sink
 {
 	EngineRun *run = run_new(live, sink);
 	gboolean kvm = FALSE;
-	run->plugs = how->plugs;
+	run->how = how;
 	run_clean(run); /* what an earlier run may have left */
 	run->cgroup = cgroup_make(qemu_host.cgroups, live->uuid, NULL);
 	g_autoptr(GError) unbounded = NULL;

@@ -318,6 +318,8 @@ void run_measure(EngineRun *run, const Guest *live, guint what, int timeout_ms, 
 	guint n = 0;
 	*measuring = (Measuring){ .stats = engine_stats_new(), .fn = fn, .data = data };
 	measuring->stats->have = what;
+	if (what & ENGINE_STATS_PERF)
+		run_counted(run, measuring->stats);
 	for (guint i = 0; i < G_N_ELEMENTS(questions); i++) {
 		if (!is_asked(i, live, what))
 			continue;

@@ -57,6 +57,7 @@ static const Row source_rows[] = {
 	STRING(DiskSource, tls, "@tls", .doc = "whether TLS is used"),
 	STRING(DiskSource, tls_hostname, "@tlsHostname", .doc = "name in the server's certificate"),
 	STRING(DiskSource, file, "@file", .doc = "image file"),
+	STRING(DiskSource, fdgroup, "@fdgroup", .doc = "descriptors to use instead, by dom-fd-associate"),
 	STRING(DiskSource, dev, "@dev", .doc = "block device"),
 	STRING(DiskSource, dir, "@dir", .doc = "folder shown as a FAT disk"),
 	STRING(DiskSource, pool, "@pool", .doc = "storage pool"),

@@ -97,6 +97,7 @@ typedef struct DiskSource {
 	ShapeHead head;
 	char *file, *dev, *dir, *protocol, *name, *query, *tls, *tls_hostname;
 	char *pool, *volume, *mode, *startup_policy;
+	char *fdgroup; /* descriptors that a client has given: see EngineFdGroup */
 	char *type, *path; /* vhost-user */
 	char *managed, *namespace_id; /* nvme */
 	OptUint index; /* live */

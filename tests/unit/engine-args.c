@@ -29,8 +29,9 @@
 #define TIMEOUT_MS 20000
 
 /* What cannot run on a machine that builds: hardware, servers, QEMU's optional block drivers. */
-static const char *const not_run[] = { "cpu-hyperv", "disks-network", "disks-sources", "disks-vhost-user",
-				       "hostdevs", "hugepages", "vsock", NULL };
+static const char *const not_run[] = { "cpu-hyperv", "disks-fdgroup", "disks-network", "disks-sources",
+				       "disks-vhost-user", "hostdevs", "hugepages", "launch-security",
+				       "vsock", NULL };
 
 static char *scratch; /* a folder of this run */
 static volatile pid_t running[2]; /* QEMU and swtpm: not to be left behind by a test that aborts */
@@ -68,13 +69,26 @@ static Guest *read_guest(const char *name)
 	return g_steal_pointer(&guest);
 }
 
+/* What a client gave: "both" for reading and writing, "one" for writing. */
+static GHashTable *given_groups(void)
+{
+	static int fds[] = { 0, 1 };
+	static EngineFdGroup both = { fds, 2, FALSE }, one = { fds, 1, TRUE };
+	GHashTable *groups = g_hash_table_new(g_str_hash, g_str_equal);
+	g_hash_table_insert(groups, (gpointer) "both", &both);
+	g_hash_table_insert(groups, (gpointer) "one", &one);
+	return groups;
+}
+
 static QemuCommand *build(Guest *guest, const QemuCaps *caps, gboolean kvm, const char *tpm)
 {
+	static const EngineSev sev = { .cbitpos = { 51, TRUE }, .reduced_phys_bits = { 1, TRUE } };
+	g_autoptr(GHashTable) groups = given_groups();
 	g_autoptr(GError) error = NULL;
 	g_auto(Notes) notes = { 0 };
 	QemuSetup setup = { .caps = caps, .kvm = kvm, .binary = QEMU,
 			    .run_dir = caps ? scratch : "/run/lodge/guest", .tpm_socket = tpm,
-			    .now = 1700000000 };
+			    .fd_groups = groups, .sev = &sev, .now = 1700000000 };
 	QemuCommand *command = qemu_command_new(guest, &setup, &notes, &error);
 	g_assert_no_error(error);
 	g_assert_nonnull(command);
@@ -84,7 +98,7 @@ static QemuCommand *build(Guest *guest, const QemuCaps *caps, gboolean kvm, cons
 /* ---- golden ---- */
 
 static const char *const kinds[] = { "monitor", "file", "plain", "listen", "connect", "tap", "vhost",
-				     "passt", "secret", "data" };
+				     "passt", "given", "secret", "data" };
 
 static void describe_fd(GString *text, const QemuFd *fd)
 {
@@ -274,6 +288,7 @@ static int open_fd(const Guest *guest, const QemuFd *fd, const char *monitor)
 	case QEMU_FD_PASST:
 	case QEMU_FD_TAP: /* those of an EnginePlug: none here */
 	case QEMU_FD_VHOST:
+	case QEMU_FD_GIVEN: /* not run */
 		break;
 	}
 	return -1;

@@ -191,6 +191,31 @@ gboolean lv_before_lifecycle(LvCall *call, OpCall *op, GError **error)
 
 enum { START_AUTODESTROY = 2 }; /* virDomainCreateFlags */
 
+static void tie(LvClient *client, LvTied *tied, const char *uuid)
+{
+	g_strlcpy(tied->uuid, uuid, sizeof tied->uuid);
+	if (!client->tied)
+		client->tied = g_array_new(FALSE, FALSE, sizeof *tied);
+	g_array_append_val(client->tied, *tied);
+}
+
+/* The verb copies them while the call holds them. */
+gboolean lv_before_fds(LvCall *call, OpCall *op, GError **error)
+{
+	GString *numbers = g_string_new(NULL);
+	for (guint i = 0; i < call->n_fds; i++)
+		g_string_append_printf(numbers, "%s%d", i ? "," : "", call->fds[i]);
+	LV_ARG(char *, op, "pass_fds") = g_string_free(numbers, FALSE);
+	return call->n_fds > 0 || lv_fail(error, LV_ERR_INVALID_ARG, "there are no file descriptors");
+}
+
+gboolean lv_after_fds(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+{
+	LvTied tied = { .id = -1, .fds = (guint)LV_RESULT(OptUint, op, "number").v };
+	tie(call->client, &tied, LV_RESULT(char *, op, "uuid"));
+	return TRUE;
+}
+
 gboolean lv_after_start(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
 {
 	LvTied tied = { .id = (int)opt_int_or(LV_RESULT(OptInt, op, "id"), -1) };
@@ -198,10 +223,7 @@ gboolean lv_after_start(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
 	lv_put_domain(&call->arena, lv_put(call, "dom"), LV_RESULT(char *, op, "name"), uuid, tied.id);
 	if (!(lv_arg(call, "flags")->u & START_AUTODESTROY))
 		return TRUE;
-	g_strlcpy(tied.uuid, uuid, sizeof tied.uuid);
-	if (!call->client->tied)
-		call->client->tied = g_array_new(FALSE, FALSE, sizeof tied);
-	g_array_append_val(call->client->tied, tied);
+	tie(call->client, &tied, uuid);
 	return TRUE;
 }
 
@@ -216,7 +238,10 @@ void lv_tied_end(LvClient *client)
 {
 	for (guint i = 0; client->tied && i < client->tied->len; i++) {
 		const LvTied *tied = &g_array_index(client->tied, LvTied, i);
-		op_end_run(lv_core(client), tied->uuid, tied->id);
+		if (tied->fds)
+			op_forget_fds(lv_core(client), tied->uuid, tied->fds);
+		else
+			op_end_run(lv_core(client), tied->uuid, tied->id);
 	}
 	g_clear_pointer(&client->tied, g_array_unref);
 }

@@ -88,6 +88,7 @@ struct LvClient {
 typedef struct LvTied {
 	char uuid[37];
 	int id;
+	guint fds; /* 0: the guest's run ends; else this group of descriptors alone goes */
 } LvTied;
 
 /* ---- server.c ---- */
@@ -427,6 +428,9 @@ gboolean lv_after_cpumap(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_models(LvCall *call, OpCall *op, GError **error);
 
 /* tune.c */
+gboolean lv_before_perf(LvCall *call, OpCall *op, GError **error);
+gboolean lv_before_vcpu(LvCall *call, OpCall *op, GError **error);
+gboolean lv_before_launch(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_scheduler(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_numa(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_disk_size(LvCall *call, OpCall *op, GError **error);
@@ -450,6 +454,8 @@ gboolean lv_after_block(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_undefine(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_lifecycle(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_start(LvCall *call, OpCall *op, GError **error);
+gboolean lv_before_fds(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_fds(LvCall *call, OpCall *op, GError **error);
 void lv_unheard_start(LvCall *call, OpCall *op);
 /* Ends the guests that live as long as @client. */
 void lv_tied_end(LvClient *client);

@@ -97,6 +97,25 @@ static const LvProc rows[] = {
 	{ 308, "domain_set_memory_stats_period", "dom:domain period:i32 flags:u32", "",
 	  .op = "memstat-period", .flags = 3, .take = "period=period live=flags&1 config=flags&2" },
 
+	{ 365, "domain_get_perf_events", DOM_FLAGS, "params:typed_param<64>", .op = "perf", GET_FLAGS },
+	{ 366, "domain_set_perf_events", "dom:domain params:typed_param<64> flags:u32", "", .op = "perf",
+	  .flags = 3, .take = "live=flags&1 config=flags&2", .before = lv_before_perf },
+	{ 384, "domain_set_vcpu", "dom:domain cpumap:str state:i32 flags:u32", "", .op = "setvcpu",
+	  .flags = 3, .take = "live=flags&1 config=flags&2", .before = lv_before_vcpu },
+
+	/* ---- encrypted guests ---- */
+	{ 395, "node_get_sev_info", "nparams:i32 flags:u32", PARAMS(64), .op = "nodesevinfo",
+	  .flags = 4, .after = lv_after_params },
+	{ 396, "domain_get_launch_security_info", DOM_FLAGS, "params:typed_param<64>",
+	  .op = "domlaunchsecinfo", .flags = 4, .after = lv_after_params },
+	{ 439, "domain_set_launch_security_state", "dom:domain params:typed_param<64> flags:u32", "",
+	  .op = "domsetlaunchsecstate", .before = lv_before_launch },
+
+	/* ---- descriptors ---- */
+	{ 443, "domain_fd_associate", "dom:domain name:str flags:u32", "", .op = "dom-fd-associate",
+	  .flags = 3, .take = "name=name seclabel_writable=flags&2 seclabel_restore=flags&1",
+	  .before = lv_before_fds, .after = lv_after_fds },
+
 	/* ---- I/O threads ---- */
 	{ 351, "domain_get_iothread_info", DOM_FLAGS, "info:domain_iothread_info<16384> ret:u32",
 	  .op = "iothreadinfo", .flags = 3, .take = "live=flags&1 config=flags&2",

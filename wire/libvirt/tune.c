@@ -84,6 +84,64 @@ gboolean lv_before_disk_size(LvCall *call, OpCall *op, GError **error)
 	return TRUE;
 }
 
+/* Booleans by the names of events. */
+gboolean lv_before_perf(LvCall *call, OpCall *op, GError **error)
+{
+	const WireValue *params = lv_arg(call, "params");
+	g_autoptr(GString) on = g_string_new(NULL), off = g_string_new(NULL);
+	const char *wrong = NULL;
+	if (op->caller.read_only)
+		return fail(error, LODGE_ERROR_DENIED, "a read-only connection changes nothing");
+	for (guint i = 0; i < params->n && !wrong; i++) {
+		const WireValue *fields = params->items[i].items;
+		if (fields[1].n != WIRE_PARAM_BOOLEAN || strchr(fields[0].s, ','))
+			wrong = fields[0].s;
+		g_string_append_printf(fields[1].u ? on : off, "%s,", fields[0].s);
+	}
+	LV_ARG(char *, op, "enable") = g_strdup(on->str);
+	LV_ARG(char *, op, "disable") = g_strdup(off->str);
+	if (wrong)
+		return lv_fail(error, LV_ERR_INVALID_ARG, "invalid type for parameter '%s', expected boolean",
+			       wrong);
+	return params->n > 0 || lv_fail(error, LV_ERR_INVALID_ARG, "there are no parameters");
+}
+
+gboolean lv_before_vcpu(LvCall *call, OpCall *op, GError **error)
+{
+	gint64 state = lv_arg(call, "state")->i;
+	const Shape *args = op->op->args;
+	LV_ARG(gboolean, op, state == 1 ? "enable" : "disable") = TRUE;
+	if (state != 0 && state != 1)
+		return lv_fail(error, LV_ERR_INVALID_ARG, "unsupported state value");
+	const char *map = lv_arg(call, "cpumap")->s;
+	for (guint i = 0; i < args->n; i++)
+		if (g_str_equal(args->rows[i].name, "vcpulist"))
+			return shape_arg_from_text(&args->rows[i], op->args, map, error);
+	return FALSE;
+}
+
+/* VIR_DOMAIN_LAUNCH_SECURITY_SEV_SECRET_*. */
+gboolean lv_before_launch(LvCall *call, OpCall *op, GError **error)
+{
+	const WireValue *params = lv_arg(call, "params");
+	for (guint i = 0; i < params->n; i++) {
+		const WireValue *fields = params->items[i].items;
+		const char *name = g_str_has_prefix(fields[0].s, "sev-secret") ? fields[0].s : "";
+		gboolean text = fields[1].n == WIRE_PARAM_STRING, number = fields[1].n == WIRE_PARAM_ULLONG;
+		if (g_str_equal(name, "sev-secret-header") && text)
+			LV_ARG(char *, op, "secrethdr") = g_strdup(fields[1].s);
+		else if (g_str_equal(name, "sev-secret") && text)
+			LV_ARG(char *, op, "secret") = g_strdup(fields[1].s);
+		else if (g_str_equal(name, "sev-secret-set-address") && number)
+			LV_ARG(OptUint, op, "set_address") = OPT_UINT(fields[1].u);
+		else
+			return lv_fail(error, LV_ERR_INVALID_ARG, "parameter '%s' not supported",
+				       fields[0].s);
+	}
+	return (LV_ARG(char *, op, "secrethdr") && LV_ARG(char *, op, "secret")) ||
+	       lv_fail(error, LV_ERR_INTERNAL, "Both secret and the secret header are required");
+}
+
 /* ---- bit maps of processors ---- */
 
 gboolean lv_before_pin(LvCall *call, OpCall *op, GError **error)
