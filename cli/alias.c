@@ -29,6 +29,10 @@ static const struct {
 	{ "domifstat", "interface", "device" },
 	{ "metadata", "set", "text" },
 	{ "vcpucount", "active", NULL },
+	{ "cpu-stats", "total", NULL },
+	/* these say where --period goes */
+	{ "dommemstat", "live", NULL },
+	{ "dommemstat", "config", NULL },
 	/* progress is shown wherever a terminal is */
 	{ "save", "verbose", NULL },
 	{ "managedsave", "verbose", NULL },

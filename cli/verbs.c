@@ -171,6 +171,8 @@ static const Verb *verb_of(const Op *op)
 	for (guint i = 0; i < G_N_ELEMENTS(special); i++)
 		if (g_str_equal(special[i].name, op->name))
 			verb->run = special[i].run;
+	if (g_str_has_suffix(op->name, "-dumpxml"))
+		verb->run = run_dumpxml;
 	for (guint i = 0; i < G_N_ELEMENTS(words_beside); i++)
 		if (verb->run == words_beside[i].run)
 			verb->op.args = words_beside[i].words(op->args);

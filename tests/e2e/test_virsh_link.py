@@ -203,3 +203,24 @@ def test_more_that_is_shown(both):
         assert [line.split()[0] for line in ours.split("\n") if line] == \
             [line.split()[0] for line in theirs.split("\n") if line]
         assert [len(line) for line in ours.split("\n")] == [len(line) for line in theirs.split("\n")]
+
+
+def test_parts_of_documents(both):
+    """--xpath and --wrap, of whatever has a document; options that only say what happens anyway."""
+    both.ours("pool-define-as", "p", "dir", "--target", both.daemon.root / "p")
+    both.ours("pool-build", "p")
+    both.ours("pool-start", "p")
+    both.ours("vol-create-as", "p", "v", "1M")
+    both.ours("nwfilter-define", both.daemon.write("f.xml", "<filter name='f' chain='root'/>"))
+    for words in (("pool-dumpxml", "p", "--xpath", "//target/path"),
+                  ("pool-dumpxml", "p", "--inactive", "--xpath", "/pool/name"),
+                  ("vol-dumpxml", "v", "--pool", "p", "--xpath", "//name", "--wrap"),
+                  ("nwfilter-dumpxml", "f", "--xpath", "//uuid"),
+                  ("iface-dumpxml", "lo", "--xpath", "/interface/@name"),
+                  ("nodedev-dumpxml", "computer", "--xpath", "/device/name")):
+        both.same(*words)
+    both.ours("define", both.path)
+    both.ours("start", "web1")
+    assert both.ours("cpu-stats", "web1", "--total").stdout.startswith("Total:\n\tcpu_time ")
+    assert both.ours("dommemstat", "web1", "--live").stdout.startswith("actual 131072\n")
+    both.ours("destroy", "web1")
