@@ -48,7 +48,20 @@ static const Row adapter_rows[] = {
 	STRUCT(PoolAdapter, parent_address, "parentaddr/address", HostPci, host_pci_shape,
 	       .doc = "PCI device"),
 };
-const Shape pool_adapter_shape = SHAPE("pool-adapter", PoolAdapter, adapter_rows);
+
+static gboolean check_adapter(gconstpointer object, G_GNUC_UNUSED Notes *notes, GError **error)
+{
+	const PoolAdapter *adapter = object;
+	const char *type = adapter->type ? adapter->type : "scsi_host";
+	if (g_str_equal(type, "scsi_host") || g_str_equal(type, "fc_host"))
+		return TRUE;
+	return fail(error, LODGE_ERROR_INVALID,
+		    "adapter/@type, line %d: \"%s\" is neither scsi_host nor fc_host", adapter->head.line,
+		    type);
+}
+
+const Shape pool_adapter_shape =
+	SHAPE("pool-adapter", PoolAdapter, adapter_rows, .check = check_adapter);
 
 static const Row auth_rows[] = {
 	STRING(PoolAuth, type, "@type", .doc = "chap or ceph"),

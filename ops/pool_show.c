@@ -246,15 +246,17 @@ typedef struct FindArgs {
 
 static const Row find_rows[] = {
 	TYPE_ROW,
-	RAWXML(FindArgs, srcSpec, NULL, .doc = "file with a <source> document that says where to look"),
+	RAWXML(FindArgs, srcSpec, NULL, .flags = ROW_POSITIONAL,
+	       .doc = "file with a <source> document that says where to look"),
 };
 static const Shape find_args = SHAPE("find-sources-args", FindArgs, find_rows);
 
 static const Row find_as_rows[] = {
 	TYPE_ROW,
-	STRING(FindArgs, host, NULL, .doc = "server to ask"),
-	STRING(FindArgs, port, NULL, .doc = "its port"),
-	STRING(FindArgs, initiator, NULL, .doc = "name of this host for iSCSI"),
+	STRING(FindArgs, host, NULL, .flags = ROW_POSITIONAL, .doc = "server to ask"),
+	STRING(FindArgs, port, NULL, .flags = ROW_POSITIONAL, .doc = "its port"),
+	STRING(FindArgs, initiator, NULL, .flags = ROW_POSITIONAL,
+	       .doc = "name of this host for iSCSI"),
 };
 static const Shape find_as_args = SHAPE("find-sources-as-args", FindArgs, find_as_rows);
 

@@ -88,6 +88,7 @@ GBytes *pool_secret(const PoolUse *use, const char *type, GError **error)
 /* ---- SCSI ---- */
 
 #define SCSI "/sys/bus/scsi/devices"
+#define NODE_US (3 * G_USEC_PER_SEC) /* for all new ones of a scan */
 
 /* The block device of a unit, "sda"; NULL: it is none. */
 static char *block_of(const char *unit)
@@ -104,9 +105,31 @@ static guint64 sectors_of(const char *node)
 	return g_file_get_contents(path, &text, NULL, NULL) ? g_ascii_strtoull(text, NULL, 10) : 0;
 }
 
+/* A disk, by what the unit says of itself; tapes and enclosures have no block device. */
+static gboolean is_disk(const char *unit)
+{
+	g_autofree char *path = g_build_filename(SCSI, unit, "type", NULL), *text = NULL;
+	if (!g_file_get_contents(path, &text, NULL, NULL))
+		return FALSE; /* gone */
+	guint64 type = g_ascii_strtoull(text, NULL, 10);
+	return type == 0 || type == 14 || type == 20; /* SPC-5: plain, reduced, zoned */
+}
+
+/* The kernel makes block devices a moment after the units that it found. */
+static char *wait_for_block(const char *unit, gint64 until)
+{
+	char *node = block_of(unit);
+	while (!node && is_disk(unit) && g_get_monotonic_time() < until) {
+		g_usleep(20000);
+		node = block_of(unit);
+	}
+	return node;
+}
+
 gboolean pool_scsi_units(const Pool *pool, int host, GPtrArray *volumes, PoolSizes *sizes, GError **error)
 {
 	g_autoptr(GDir) dir = g_dir_open(SCSI, 0, NULL);
+	gint64 until = g_get_monotonic_time() + NODE_US;
 	if (!dir)
 		return fail(error, LODGE_ERROR_UNSUPPORTED,
 			    "pool \"%s\": this host has no SCSI devices (%s is missing)", pool->name, SCSI);
@@ -114,7 +137,7 @@ gboolean pool_scsi_units(const Pool *pool, int host, GPtrArray *volumes, PoolSiz
 		int at[4];
 		if (sscanf(unit, "%d:%d:%d:%d", &at[0], &at[1], &at[2], &at[3]) != 4 || at[0] != host)
 			continue;
-		g_autofree char *node = block_of(unit);
+		g_autofree char *node = wait_for_block(unit, until);
 		if (!node)
 			continue;
 		g_autofree char *name = g_strdup_printf("unit:%d:%d:%d", at[1], at[2], at[3]);

@@ -1,5 +1,5 @@
-"""Pools that need a kernel of their own, LVM and NFS, in a user-mode Linux: what it runs is tests/uml/storage.sh.
-The sanitizers' memory map does not fit there, so it runs the plain build."""
+"""Pools that need a kernel of their own, in a user-mode Linux: LVM and NFS (tests/uml/storage.sh), SCSI, iSCSI and
+multipath (tests/uml/scsi.sh). The sanitizers' memory map does not fit there, so it runs the plain build."""
 import contextlib
 import os
 import signal
@@ -14,11 +14,12 @@ PLAIN = ROOT / "build" / "lodge"
 
 @pytest.mark.skipif(os.geteuid() != 0 or not PLAIN.exists(), reason="needs root and build/lodge (make)")
 @pytest.mark.timeout(400)  # the first run fetches packages
-def test_storage(tmp_path):
+@pytest.mark.parametrize("script", ["storage", "scsi"])
+def test_pools(tmp_path, script):
     files = guest_files("uml")
     words = [files / "linux", "mem=512M", "rootfstype=hostfs", "rootflags=/", "ro", "quiet", "con=null",
              "con0=null,fd:1", f"uml_dir={tmp_path}", f"init={ROOT}/tests/uml/init",
-             f"run={ROOT}/tests/uml/storage.sh", f"uml={files}", f"lodge={PLAIN}"]
+             f"run={ROOT}/tests/uml/{script}.sh", f"uml={files}", f"lodge={PLAIN}"]
     uml = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                            env={**os.environ, "TMPDIR": str(tmp_path)}, start_new_session=True)
     try:
