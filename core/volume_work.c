@@ -248,7 +248,8 @@ static gboolean fill_create(Making *making, ImageCreate *how, GError **error)
 	how->format = (ImageFormat)enum_value(&image_formats, format);
 	how->size = opt_uint_or(making->wanted->capacity, 0);
 	how->work = making->work;
-	how->flush = IMAGE_FLUSH_BEHIND;
+	/* libvirt flushes raw copies before it answers, and nothing else */
+	how->flush = making->from && how->format == IMAGE_RAW ? IMAGE_FLUSH_FIRST : IMAGE_FLUSH_BEHIND;
 	if (!how->format)
 		return fail(error, LODGE_ERROR_UNSUPPORTED, "volumes of format '%s' cannot be made", format);
 	if (making->secret && how->format == IMAGE_RAW && enum_value(&image_formats, "luks"))

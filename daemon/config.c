@@ -19,6 +19,8 @@ static const Row rows[] = {
 	    .doc = "define the network 'default' where the daemon is new; not said: without --root"),
 	TRI(Config, require_kvm, NULL, .dflt = "no",
 	    .doc = "refuse guests of type kvm where KVM does not work, instead of emulating"),
+	TRI(Config, flush_first, NULL, .dflt = "no",
+	    .doc = "answer once a new, copied or uploaded volume is on the disk, instead of a moment before"),
 	ENUM(Config, log_level, NULL, log_levels, .dflt = "info", .doc = "what goes to the log"),
 	INLINE(Config, libvirt, NULL, LibvirtConfig, libvirt_config_shape),
 };

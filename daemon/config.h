@@ -15,6 +15,7 @@ typedef struct Config {
 	char *qemu;    /* path of the emulator; NULL: searched */
 	Tri require_kvm;
 	Tri default_network;
+	Tri flush_first; /* volumes are on the disk when a call returns */
 	int log_level; /* 1 + LogLevel */
 	LibvirtConfig libvirt;
 } Config;

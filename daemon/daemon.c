@@ -11,6 +11,7 @@
 #include "core/core.h"
 #include "daemon/config.h"
 #include "daemon/doors.h"
+#include "host/flush.h"
 #include "host/memory.h"
 #include "host/notify.h"
 #include "host/socket.h"
@@ -245,6 +246,7 @@ static gboolean open_core(Daemon *daemon, GError **error)
 						 .qemu = daemon->config->qemu,
 						 .require_kvm =
 							 daemon->config->require_kvm == TRI_YES } };
+	flush_first(daemon->config->flush_first == TRI_YES);
 	image_trust_folder(daemon->paths->images);
 	image_parts_clean(daemon->paths->images);
 	daemon->core = core_new(&config, error);

@@ -20,6 +20,7 @@ typedef struct Behind {
 static GMutex lock;
 static GCond settled;
 static guint waiting; /* under lock */
+static gint always_first; /* atomic */
 
 static void flush_one(gpointer data)
 {
@@ -46,9 +47,14 @@ static Lane *the_lane(void)
 	return lane;
 }
 
+void flush_first(gboolean first)
+{
+	g_atomic_int_set(&always_first, first);
+}
+
 gboolean flush_may_wait(int fd)
 {
-	return file_flush_takes_name(fd);
+	return !g_atomic_int_get(&always_first) && file_flush_takes_name(fd);
 }
 
 void flush_behind(int fd, const char *path)

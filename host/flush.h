@@ -6,6 +6,9 @@
 
 #include <glib.h>
 
+/* From now on nothing waits (the configuration's flush-first), or again it may. At start. */
+void flush_first(gboolean first);
+
 /* Whether flushing may wait for the file that @fd has open: on a disk of this host, where writing has
  * already said whether there is room, and flushing the file makes its name durable, too. Any thread. */
 gboolean flush_may_wait(int fd);

@@ -23,6 +23,7 @@ static void test_defaults(void)
 	g_autoptr(Config) none = config_read("/does/not/exist/lodge.conf", NULL);
 	g_assert_cmpint(none->log_level, ==, 1 + LOG_LEVEL_INFO);
 	g_assert_cmpint(none->require_kvm, ==, TRI_NO);
+	g_assert_cmpint(none->flush_first, ==, TRI_NO);
 	g_assert_null(none->user);
 }
 
@@ -30,11 +31,13 @@ static void test_keys(void)
 {
 	g_autofree char *message = NULL;
 	g_autoptr(Config) config = read_text("# about us\n\n user = qemu \nrequire-kvm=yes\n"
-					     "log-level = debug\nqemu = /opt/qemu = new\n", &message);
+					     "log-level = debug\nflush-first = yes\n"
+					     "qemu = /opt/qemu = new\n", &message);
 	g_assert_cmpstr(message, ==, NULL);
 	g_assert_cmpstr(config->user, ==, "qemu");
 	g_assert_cmpstr(config->qemu, ==, "/opt/qemu = new");
 	g_assert_cmpint(config->require_kvm, ==, TRI_YES);
+	g_assert_cmpint(config->flush_first, ==, TRI_YES);
 	g_assert_cmpint(config->log_level, ==, 1 + LOG_LEVEL_DEBUG);
 }
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "host/file.h"
+#include "host/flush.h"
 #include "image/copy.h"
 #include "image/lease.h"
 #include "image/resize.h"
@@ -425,6 +426,23 @@ static void test_old_candidate(void)
 	g_clear_pointer(&folder, g_free);
 }
 
+/* Flushing waits where that is safe, unless it is told not to. */
+static void test_flush_first(void)
+{
+	folder = g_dir_make_tmp("lodge-kill-XXXXXX", NULL);
+	put_source();
+	g_autofree char *path = in_folder("source");
+	int fd = g_open(path, O_RDWR, 0);
+	gboolean may = flush_may_wait(fd);
+	flush_first(TRUE);
+	g_assert_false(flush_may_wait(fd));
+	flush_first(FALSE);
+	g_assert_cmpint(flush_may_wait(fd), ==, may);
+	close(fd);
+	g_assert_true(file_remove_tree(folder, NULL));
+	g_clear_pointer(&folder, g_free);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -446,6 +464,7 @@ int main(int argc, char **argv)
 		data[i] = (guint8)(i * 7 + i / 251 + 1);
 	for (guint i = 0; i < G_N_ELEMENTS(walks); i++)
 		g_test_add_data_func(walks[i].path, &walks[i].walk, run_walk);
+	g_test_add_func("/kill/flush-first", test_flush_first);
 	g_test_add_func("/kill/old-candidate", test_old_candidate);
 	return g_test_run();
 }
