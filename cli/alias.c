@@ -39,6 +39,7 @@ static const struct {
 	/* of guests that have neither */
 	{ "undefine", "snapshots-metadata", NULL },
 	{ "undefine", "checkpoints-metadata", NULL },
+	{ "undefine", "delete-storage-volume-snapshots", NULL },
 	{ "list", "without-snapshot", NULL },
 	{ "list", "without-checkpoint", NULL },
 	{ "find-storage-pool-sources", "srcSpec", "file" },

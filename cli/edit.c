@@ -40,6 +40,7 @@ typedef struct Edit {
 	const Op *own;
 	gconstpointer words;
 	const char *target, *name; /* of the object; what messages call it */
+	gboolean validate; /* what no row knows is refused */
 } Edit;
 
 /* The line that virsh prints. */
@@ -87,7 +88,8 @@ static char *fetch(const Edit *edit, GError **error)
 
 static gboolean store(const Edit *edit, const char *xml, GError **error)
 {
-	static const char *const flags[] = { NULL };
+	static const char *const strict[] = { "validate", NULL }, *const none[] = { NULL };
+	const char *const *flags = edit->validate ? strict : none;
 	const Op *op = op_find(edit->what->define);
 	gpointer args = args_with(edit, op, flags, xml);
 	g_auto(Reply) reply = { 0 };
@@ -185,29 +187,12 @@ static const char *name_of(const Op *own, gconstpointer args, const char *target
 	return target;
 }
 
-int run_edit(Cli *cli, const Op *own, const char *target, gpointer args)
-{
-	g_autoptr(GError) error = NULL;
-	Edit edit = { .cli = cli, .own = own, .words = args, .target = target,
-		      .name = name_of(own, args, target) };
-	for (guint i = 0; i < G_N_ELEMENTS(editeds); i++)
-		if (g_str_equal(editeds[i].verb, own->name))
-			edit.what = &editeds[i];
-	g_autofree char *xml = fetch(&edit, &error);
-	g_autofree char *path = xml ? make_file(xml, ".xml", &error) : NULL;
-	if (!path)
-		return cli_failed(error);
-	int code = edit_file(&edit, path, xml);
-	unlink(path);
-	return code;
-}
-
 /* ---- words of those that have some ---- */
 
 typedef struct EditArgs {
 	ShapeHead head;
 	char *path;
-	gboolean running, paused;
+	gboolean running, paused, skip_validate;
 } EditArgs;
 
 #define STATE_ROWS                                                                                 \
@@ -221,3 +206,26 @@ static const Row image_rows[] = {
 const Shape save_image_edit_args = SHAPE("save-image-edit-args", EditArgs, image_rows);
 static const Row managed_rows[] = { STATE_ROWS };
 const Shape managed_edit_args = SHAPE("managedsave-edit-args", EditArgs, managed_rows);
+static const Row guest_rows[] = {
+	FLAG(EditArgs, skip_validate, NULL, .doc = "take what is not known, too"),
+};
+const Shape edit_args = SHAPE("edit-args", EditArgs, guest_rows);
+
+int run_edit(Cli *cli, const Op *own, const char *target, gpointer args)
+{
+	g_autoptr(GError) error = NULL;
+	Edit edit = { .cli = cli, .own = own, .words = args, .target = target,
+		      .name = name_of(own, args, target) };
+	for (guint i = 0; i < G_N_ELEMENTS(editeds); i++)
+		if (g_str_equal(editeds[i].verb, own->name))
+			edit.what = &editeds[i];
+	if (own->args == &edit_args)
+		edit.validate = !((const EditArgs *)args)->skip_validate;
+	g_autofree char *xml = fetch(&edit, &error);
+	g_autofree char *path = xml ? make_file(xml, ".xml", &error) : NULL;
+	if (!path)
+		return cli_failed(error);
+	int code = edit_file(&edit, path, xml);
+	unlink(path);
+	return code;
+}

@@ -152,7 +152,7 @@ int console_attach(Cli *cli, const char *target);
 extern const Shape console_args, screenshot_args;
 /* @text after an editor had it, without the line end behind; the caller frees it. NULL on failure. */
 char *cli_edit_text(const char *text, GError **error);
-extern const Shape save_image_edit_args, managed_edit_args;
+extern const Shape save_image_edit_args, managed_edit_args, edit_args;
 int run_edit(Cli *cli, const Op *op, const char *target, gpointer args);
 int run_screenshot(Cli *cli, const Op *op, const char *target, gpointer args);
 

@@ -110,7 +110,7 @@ static gboolean is_no_such_guest(const GError *error)
 }
 
 /* What is there, changed by an editor, becomes *@text. FALSE without an error: it was not changed. */
-static gboolean edit_desc(Cli *cli, const char *const *words, const char *target, char **text,
+static gboolean edit_note(Cli *cli, const char *const *words, const char *target, char **text,
 			  GError **error)
 {
 	g_auto(Reply) reply = { 0 };
@@ -143,7 +143,7 @@ int run_desc(Cli *cli, const Op *own, const char *target, gpointer args)
 	g_autofree char *none = g_strdup_printf("No %s for domain: %s", title ? "title" : "description",
 						target);
 	char **text = text_of(op, args, "text");
-	if (flag_of(own, args, "edit") && !edit_desc(cli, words, target, text, &error)) {
+	if (flag_of(own, args, "edit") && !edit_note(cli, words, target, text, &error)) {
 		if (error)
 			return cli_failed(error);
 		return say(title ? "Domain title not changed" : "Domain description not changed");
@@ -166,6 +166,7 @@ int run_desc(Cli *cli, const Op *own, const char *target, gpointer args)
 
 static const Row metadata_rows[] = {
 	{ .kind = ROW_FLAG, .name = "remove", .doc = "remove it" },
+	{ .kind = ROW_FLAG, .name = "edit", .doc = "change it in an editor" },
 };
 
 const Shape *metadata_words(const Shape *args)
@@ -178,15 +179,20 @@ int run_metadata(Cli *cli, const Op *own, const char *target, gpointer args)
 	const Op *op = op_find(own->name);
 	g_autoptr(GError) error = NULL;
 	g_auto(Reply) reply = { 0 };
-	gboolean remove = flag_of(own, args, "remove"), set = *text_of(op, args, "text") != NULL;
+	gboolean remove = flag_of(own, args, "remove"), edit = flag_of(own, args, "edit");
+	gboolean set = *text_of(op, args, "text") != NULL;
 	int *what = member_of(op, args, "what");
-	if (set && remove)
-		fail(&error, LODGE_ERROR_INVALID, "--set and --remove: one of them");
-	else if (!set && !remove && !*what) {
-		const char *uri = *text_of(op, args, "uri");
-		g_autofree char *word = g_strconcat("uri=", uri ? uri : "", NULL);
-		const char *words[] = { "what=element", word,
-					flag_of(op, args, "config") ? "config" : NULL, NULL };
+	const char *uri = *text_of(op, args, "uri");
+	g_autofree char *word = g_strconcat("uri=", uri ? uri : "", NULL);
+	const char *words[] = { "what=element", word, flag_of(op, args, "config") ? "config" : NULL, NULL };
+	if (set + remove + edit > 1) {
+		fail(&error, LODGE_ERROR_INVALID, "--set, --edit and --remove: one of them");
+	} else if (edit && !*text_of(op, args, "key")) {
+		fail(&error, LODGE_ERROR_INVALID, "namespace key is required when modifying metadata");
+	} else if (edit && !edit_note(cli, words, target, text_of(op, args, "text"), &error)) {
+		if (!error)
+			return cli_style.quiet ? 0 : say("Metadata not changed");
+	} else if (!set && !edit && !remove && !*what) {
 		if (call_with(cli, "notes", target, words, &reply, &error)) {
 			puts(result_text(&reply));
 			return 0;

@@ -23,7 +23,7 @@ static const Verb own[] = {
 	{ .op = { .name = "screenshot", .family = "Guests", .target = OP_ON_GUEST,
 		  .args = &screenshot_args, .doc = "Save what a guest's screen shows" },
 	  .through = "screenshot", .run = run_screenshot },
-	{ .op = { .name = "edit", .family = "Guests", .target = OP_ON_GUEST,
+	{ .op = { .name = "edit", .family = "Guests", .target = OP_ON_GUEST, .args = &edit_args,
 		  .doc = "Change a guest's definition in an editor" },
 	  .through = "define", .run = run_edit },
 	{ .op = { .name = "save-image-edit", .family = "Guests", .args = &save_image_edit_args,

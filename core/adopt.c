@@ -506,7 +506,7 @@ static void remove_definition(gpointer data)
 	Removal *removal = data;
 	guint flags = UNDEFINE_NVRAM | UNDEFINE_TPM | UNDEFINE_MANAGED_SAVE;
 	if (removal->is_guest)
-		removal->ok = core_guest_undefine(removal->object, flags, NULL, NULL, removal->error);
+		removal->ok = core_guest_undefine(removal->object, flags, NULL, NULL, NULL, removal->error);
 	else
 		removal->ok = core_object_undefine(removal->object, removal->error);
 }

@@ -250,8 +250,16 @@ static void forget_definition(CoreGuest *guest)
 	registry_remove(guest);
 }
 
-gboolean core_guest_undefine(CoreGuest *guest, guint flags, const GPtrArray *disks, Notes *notes,
-			     GError **error)
+static gboolean wipe_all(const GPtrArray *files, const ImageWork *wipe, GError **error)
+{
+	for (guint i = 0; wipe && i < files->len; i++)
+		if (!image_wipe(g_ptr_array_index(files, i), IMAGE_WIPE_ZERO, wipe, error))
+			return FALSE;
+	return TRUE;
+}
+
+gboolean core_guest_undefine(CoreGuest *guest, guint flags, const GPtrArray *disks, const ImageWork *wipe,
+			     Notes *notes, GError **error)
 {
 	g_autoptr(GuestSnap) snap = core_guest_snap(guest);
 	if (!guest_must_be_persistent(guest, "undefine", error))
@@ -261,7 +269,7 @@ gboolean core_guest_undefine(CoreGuest *guest, guint flags, const GPtrArray *dis
 	if (!may_undefine(guest, stored, flags, error))
 		return FALSE;
 	g_autoptr(GPtrArray) files = disks_to_remove(guest, stored, flags, disks, error);
-	if (!files || !store_undefine(guest->core->store, snap->name, error))
+	if (!files || !wipe_all(files, wipe, error) || !store_undefine(guest->core->store, snap->name, error))
 		return FALSE;
 	remove_files(guest, stored, flags, files, notes);
 	forget_definition(guest);

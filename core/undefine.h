@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/core.h"
+#include "image/wipe.h"
 
 typedef enum UndefineFlags {
 	UNDEFINE_NVRAM = 1 << 0,	/* remove the file; one of both has to be said if there is one */
@@ -16,7 +17,8 @@ typedef enum UndefineFlags {
 
 /* Removes the definition; what runs goes on as a transient guest. @disks (may be NULL): targets or paths
  * of disks whose files go too; refused where it runs, where one is no file, or where another guest uses
- * it or an image that is based on it. Nothing changes where it is refused; what could not be removed
- * after the definition is told in @notes. Lane; with disks it reads every definition. */
-gboolean core_guest_undefine(CoreGuest *guest, guint flags, const GPtrArray *disks, Notes *notes,
-			     GError **error);
+ * it or an image that is based on it. With @wipe (NULL: not) they are overwritten first, which takes long;
+ * where that fails or is cancelled the guest and all files stay. Nothing changes where it is refused; what
+ * could not be removed after the definition is told in @notes. Lane; with disks it reads every definition. */
+gboolean core_guest_undefine(CoreGuest *guest, guint flags, const GPtrArray *disks, const ImageWork *wipe,
+			     Notes *notes, GError **error);

@@ -3,6 +3,9 @@
 #include "core/undefine.h"
 #include "ops/families.h"
 
+#include <errno.h>
+#include <unistd.h>
+
 #define GUEST_WRITE(lane_)                                                                         \
 	.family = "Guests", .target = OP_ON_GUEST, .perm = OP_PERM_WRITE, .lane = lane_,           \
 	.method = "POST", .show = OP_SHOW_MESSAGE
@@ -95,7 +98,7 @@ static gboolean create(OpCall *call, GError **error)
 
 typedef struct UndefineArgs {
 	ShapeHead head;
-	gboolean nvram, keep_nvram, tpm, keep_tpm, managed_save, remove_all_storage;
+	gboolean nvram, keep_nvram, tpm, keep_tpm, managed_save, remove_all_storage, wipe_storage;
 	char *storage;
 } UndefineArgs;
 
@@ -109,6 +112,7 @@ static const Row undefine_rows[] = {
 	       .doc = "also remove the files of these disks: targets or paths, a comma between"),
 	FLAG(UndefineArgs, remove_all_storage, NULL,
 	     .doc = "also remove the files of all disks that it writes alone"),
+	FLAG(UndefineArgs, wipe_storage, NULL, .doc = "overwrite those files before they are removed"),
 };
 
 static gboolean check_undefine(gconstpointer object, G_GNUC_UNUSED Notes *notes, GError **error)
@@ -137,7 +141,9 @@ static gboolean undefine(OpCall *call, GError **error)
 	for (char **name = names; *name; name++)
 		if (**name)
 			g_ptr_array_add(disks, *name);
-	return core_guest_undefine(call->guest, flags, disks, &call->notes, error);
+	const ImageWork wipe = { .cancel = call->cancel };
+	return core_guest_undefine(call->guest, flags, disks, args->wipe_storage ? &wipe : NULL, &call->notes,
+				   error);
 }
 
 /* ---- start and the signals ---- */
@@ -191,18 +197,24 @@ static gboolean inject_nmi(OpCall *call, GError **error)
 
 typedef struct DestroyArgs {
 	ShapeHead head;
-	gboolean graceful;
+	gboolean graceful, remove_logs;
 } DestroyArgs;
 
 static const Row destroy_rows[] = {
 	FLAG(DestroyArgs, graceful, NULL, .doc = "let QEMU write what it holds before it ends"),
+	FLAG(DestroyArgs, remove_logs, NULL, .doc = "also remove its log"),
 };
 static const Shape destroy_args = SHAPE("destroy-args", DestroyArgs, destroy_rows);
 
 static gboolean destroy(OpCall *call, GError **error)
 {
 	const DestroyArgs *args = call->args;
-	return core_guest_destroy(call->guest, args->graceful, error);
+	g_autofree char *log = core_guest_log_path(call->guest);
+	if (!core_guest_destroy(call->guest, args->graceful, error))
+		return FALSE;
+	if (args->remove_logs && unlink(log) < 0 && errno != ENOENT)
+		notes_add(&call->notes, "%s is left: %s", log, g_strerror(errno));
+	return TRUE;
 }
 
 /* ---- autostart, rename ---- */

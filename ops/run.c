@@ -147,7 +147,7 @@ static gboolean start(CoreGuest *guest, OpCall *call, GError **error)
 
 static gboolean undefine(CoreGuest *guest, G_GNUC_UNUSED OpCall *call, GError **error)
 {
-	return core_guest_undefine(guest, UNDEFINE_NVRAM, NULL, NULL, error);
+	return core_guest_undefine(guest, UNDEFINE_NVRAM, NULL, NULL, NULL, error);
 }
 
 /* ---- the verb ---- */

@@ -163,3 +163,46 @@ def test_encrypted(daemon, connection):
         other.setLaunchSecurityState({"sev-secret-header": "AA==", "sev-secret": "AA=="})
     assert "only supported in SEV-enabled domains" in str(refused.value)
     assert "supported='no'" in daemon.lodge("domcapabilities").out.split("<sev")[1].split("\n")[0]
+
+
+def test_edits(daemon):
+    daemon.define("p1", boot=False, memory=64)
+    daemon.env["EDITOR"] = "sed -i 's,</memory>,</memory><nonsense/>,'"
+    try:
+        assert "nonsense" in daemon.lodge("edit", "p1", ok=False).err
+        assert "nonsense" not in daemon.lodge("dumpxml", "p1").out
+        assert "edited" in daemon.lodge("edit", "p1", "--skip-validate").out
+        assert "<nonsense/>" in daemon.lodge("dumpxml", "p1").out
+        name = ("--uri", "http://example.org/a")
+        assert "namespace key is required" in daemon.lodge("metadata", "p1", *name, "--edit", ok=False).err
+        daemon.lodge("metadata", "p1", *name, "--key", "a", "--set", "<one>1</one>")
+        daemon.env["EDITOR"] = "sed -i s/1/2/"
+        assert "Metadata modified" in daemon.lodge("metadata", "p1", *name, "--key", "a", "--edit").out
+        assert "<one>2</one>" in daemon.lodge("metadata", "p1", *name).out
+        daemon.env["EDITOR"] = "true"
+        assert "Metadata not changed" in daemon.lodge("metadata", "p1", *name, "--key", "a", "--edit").out
+    finally:
+        del daemon.env["EDITOR"]
+
+
+def test_ends(daemon):
+    image = daemon.root / "a.img"
+    image.write_bytes(b"secret" * 1000)
+    image.chmod(0o666)
+    kept = open(image, "rb")  # what somebody reads who had it open, or who reads the disk below
+    daemon.define("p1", boot=False, memory=64, devices=f"""<disk type='file' device='disk'>
+        <driver name='qemu' type='raw'/><source file='{image}'/><target dev='vda' bus='virtio'/></disk>""")
+    daemon.lodge("start", "p1")
+    logs = list(daemon.root.glob("**/guests/p1.log"))
+    assert logs
+    daemon.lodge("destroy", "p1", "--remove-logs")
+    assert not logs[0].exists()
+    refused = daemon.lodge("undefine", "p1", "--wipe-storage", "--remove-all-storage", ok=None)
+    if refused.code:  # this very test has it open
+        assert str(image) in refused.err and image.exists() and daemon.lodge("dominfo", "p1")
+        kept.close()
+        os.link(image, daemon.root / "b.img")
+        daemon.lodge("undefine", "p1", "--wipe-storage", "--remove-all-storage")
+        kept = open(daemon.root / "b.img", "rb")
+    assert not image.exists() and set(kept.read()) == {0}
+    kept.close()

@@ -196,10 +196,10 @@ static void test_undefine_asks_about_nvram(void)
 		"<os><type arch='x86_64' machine='q35'>hvm</type><nvram>%s</nvram></os></domain>", nvram);
 	g_autoptr(CoreGuest) guest = core_define(world.core, xml, FALSE, NULL, &error);
 	g_assert_no_error(error);
-	g_assert_false(core_guest_undefine(guest, 0, NULL, NULL, &error));
+	g_assert_false(core_guest_undefine(guest, 0, NULL, NULL, NULL, &error));
 	g_assert_nonnull(strstr(error->message, "--nvram"));
 	assert_code(error, LODGE_ERROR_STATE);
-	g_assert_true(core_guest_undefine(guest, UNDEFINE_NVRAM, NULL, NULL, &error));
+	g_assert_true(core_guest_undefine(guest, UNDEFINE_NVRAM, NULL, NULL, NULL, &error));
 	g_assert_cmpint(access(nvram, F_OK), <, 0);
 	world_close(&world);
 }

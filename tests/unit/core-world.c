@@ -127,7 +127,7 @@ static void answer(gpointer data)
 		ask->ok = core_guest_signal(ask->guest, (EngineSignal)ask->number, ask->error);
 		break;
 	case UNDEFINE:
-		ask->ok = core_guest_undefine(ask->guest, UNDEFINE_KEEP_NVRAM, NULL, NULL, ask->error);
+		ask->ok = core_guest_undefine(ask->guest, UNDEFINE_KEEP_NVRAM, NULL, NULL, NULL, ask->error);
 		break;
 	case AUTOSTART:
 		ask->ok = core_guest_autostart(ask->guest, ask->number, ask->error);
