@@ -6,6 +6,7 @@
 #   make bench      the measures that have a target, against bare QEMU and libvirt
 #   make fuzz       libFuzzer on every parser, FUZZ_SECONDS each
 #   make install    into PREFIX (/usr/local), below DESTDIR
+#   make uninstall  what the last of those put in place, with the same words
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 MESON ?= meson
@@ -13,7 +14,7 @@ NINJA ?= ninja
 packages = scripts/install-packages
 
 .DEFAULT_GOAL = all
-.PHONY: all run check bench fuzz install clean
+.PHONY: all run check bench fuzz install uninstall clean
 
 all: build/build.ninja
 	$(NINJA) -C build lodge
@@ -55,6 +56,10 @@ install: build/build.ninja
 	$(MESON) configure build -Dprefix=$(PREFIX)
 	$(NINJA) -C build installed
 	DESTDIR=$(DESTDIR) $(MESON) install -C build --no-rebuild --quiet
+
+uninstall:
+	$(NINJA) -C build uninstall
+	packaging/polkit remove $(DESTDIR)$(PREFIX)
 
 clean:
 	rm -rf build build-asan build-fuzz

@@ -7,6 +7,7 @@
 #include "core/saved.h"
 #include "core/secrets.h"
 #include "core/undefine.h"
+#include "model/rules.h"
 #include "host/file.h"
 #include "host/spawn.h"
 
@@ -96,6 +97,16 @@ static void set_action(AdoptItem *item, const char *action, const char *note)
 	item->note = g_strdup(note);
 }
 
+static void add_notes(AdoptItem *item, const Notes *notes)
+{
+	for (guint i = 0; i < notes_count(notes); i++) {
+		char *more = g_strconcat(item->note ? item->note : "", item->note && *item->note ? "; " : "",
+					 "warning: ", notes_get(notes, i), NULL);
+		g_free(item->note);
+		item->note = more;
+	}
+}
+
 /* Whether Lodge has one of that name or uuid already. */
 static void compare(AdoptItem *item, const char *name, const char *uuid)
 {
@@ -156,6 +167,10 @@ static void plan_guest(Core *core, const Source *source, AdoptItem *item, const 
 	if (item->save)
 		g_string_append(note, ", managed save");
 	set_action(item, "take", note->len ? note->str + 2 : "");
+	/* libvirt ran it, or an older one did: what its documents must not say any more stops nobody */
+	g_auto(Notes) broken = { 0 };
+	guest_rules_tell(guest, &broken);
+	add_notes(item, &broken);
 }
 
 static void read_guest(Core *core, const Source *source, AdoptItem *item, const char *xml, gsize n,
@@ -355,9 +370,10 @@ static gboolean take_guest(Core *core, AdoptItem *item, GError **error)
 	if (item->save && (!copy(item, item->save, save, error) || !mend_save(core, item, save, error)))
 		return FALSE;
 	g_auto(Notes) notes = { 0 };
-	g_autoptr(CoreGuest) guest = core_define(core, xml, FALSE, &notes, error);
+	g_autoptr(CoreGuest) guest = core_define(core, xml, CORE_DEFINE_AS_IT_IS, &notes, error);
 	if (!guest)
 		return FALSE;
+	add_notes(item, &notes);
 	Autostart how = { .object = guest, .is_guest = TRUE, .ok = TRUE, .error = error };
 	if (item->autostart)
 		lane_run(core_guest_lane(guest), set_autostart, &how);

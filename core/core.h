@@ -98,6 +98,7 @@ typedef enum CoreDefineFlags {
 	CORE_DEFINE_PAUSED = 1 << 2,	/* core_create(): its CPUs stay stopped */
 	CORE_DEFINE_AUTODESTROY = 1 << 3, /* core_create(): as CORE_START_AUTODESTROY */
 	CORE_DEFINE_RESET_NVRAM = 1 << 4, /* core_create(): as CORE_START_RESET_NVRAM */
+	CORE_DEFINE_AS_IT_IS = 1 << 5, /* it has run elsewhere: model/rules.h refuses nothing of it */
 } CoreDefineFlags;
 
 /* Checks @xml, stores it and makes it known; replaces the definition of the same name and uuid.

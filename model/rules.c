@@ -333,13 +333,24 @@ static const GuestRule rules[] = {
 };
 const GuestRules guest_rules_host = { rules, G_N_ELEMENTS(rules) };
 
+static const GuestRules *const all[] = { &guest_rules_host, &guest_rules_disks, &guest_rules_devices,
+					 &guest_rules_unknown };
+
 gboolean guest_rules(const Guest *guest, GError **error)
 {
-	static const GuestRules *const all[] = { &guest_rules_host, &guest_rules_disks,
-						 &guest_rules_devices };
 	for (guint i = 0; i < G_N_ELEMENTS(all); i++)
 		for (guint k = 0; k < all[i]->n; k++)
 			if (!all[i]->rules[k](guest, error))
 				return FALSE;
 	return TRUE;
+}
+
+void guest_rules_tell(const Guest *guest, Notes *notes)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(all); i++)
+		for (guint k = 0; k < all[i]->n; k++) {
+			g_autoptr(GError) broken = NULL;
+			if (!all[i]->rules[k](guest, &broken))
+				notes_add(notes, "%s", broken->message);
+		}
 }

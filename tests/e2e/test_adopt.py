@@ -7,6 +7,8 @@ from lodgetest import xml_for
 
 NVRAM = "/var/lib/libvirt/qemu/nvram/web1_VARS.fd"
 WARNING = "<!--\nWARNING: THIS IS AN AUTO-GENERATED FILE. CHANGES TO IT ARE LIKELY TO BE\nOVERWRITTEN\n-->\n"
+ODD = ("<hostdev mode='subsystem' type='usb'><source><vendor id='0x1234'/><product id='0x0001'/></source>"
+       "</hostdev>")
 UUID = "6ba7b810-9dad-11d1-80b4-00c04fd43{:03d}"
 
 
@@ -22,6 +24,8 @@ def old_host(root):
         "etc/libvirt/qemu/busy.xml": guest(3, "busy"),
         "etc/libvirt/qemu/mine.xml": guest(4, "mine"),
         "etc/libvirt/qemu/broken.xml": "<domain><name>broken</name>",
+        # two host devices that are the same one: refused in documents that come in, but it ran there
+        "etc/libvirt/qemu/odd.xml": guest(5, "odd").replace("</devices>", 2 * ODD + "</devices>"),
         "run/libvirt/qemu/busy.xml": "<domstatus/>",
         NVRAM[1:]: "variables",
         f"var/lib/libvirt/swtpm/{UUID.format(1)}/tpm2/tpm2-00.permall": "state",
@@ -60,10 +64,11 @@ def test_adopt(daemon, tmp_path):
     plan = adopt(daemon, "--from", host)
     assert {name: action for name, (action, _) in plan.items()} == {
         f"secret {UUID.format(9)}": "take", "pool images": "take", "domain web1": "take",
-        "domain web2": "take", "domain busy": "conflict", "domain mine": "conflict",
+        "domain web2": "take", "domain odd": "take", "domain busy": "conflict", "domain mine": "conflict",
         "domain broken": "conflict"}
     assert plan["domain web1"][1] == "autostart, UEFI variables, TPM"
     assert plan["domain web2"][1] == "managed save"
+    assert "warning: " in plan["domain odd"][1] and "given to the guest already" in plan["domain odd"][1], plan["domain odd"]
     assert "runs under libvirtd" in plan["domain busy"][1]
     assert "another one of that name" in plan["domain mine"][1]
     assert daemon.lodge("list", "--all", "--name").out.split() == ["mine"]
@@ -72,7 +77,9 @@ def test_adopt(daemon, tmp_path):
     done = adopt(daemon, "--from", host, "--yes")
     assert sorted(name for name, (action, _) in done.items() if action == "taken") == sorted(
         name for name, (action, _) in plan.items() if action == "take"), done
-    assert daemon.lodge("list", "--all", "--name").out.split() == ["mine", "web1", "web2"]
+    assert "warning: " in done["domain odd"][1]
+    assert daemon.lodge("list", "--all", "--name").out.split() == ["mine", "odd", "web1", "web2"]
+    daemon.lodge("define", daemon.write("odd.xml", daemon.lodge("dumpxml", "odd").out), ok=False)
     assert daemon.lodge("list", "--all", "--autostart", "--name").out.split() == ["web1"]
     text = daemon.lodge("dumpxml", "web1").out
     assert f"{daemon.root}/lib/nvram/web1_VARS.fd" in text and NVRAM not in text

@@ -4,7 +4,7 @@ import os
 import pathlib
 import subprocess
 
-from lodgetest import BUILD
+from lodgetest import BUILD, ROOT
 
 
 def output_of(*words, **options):
@@ -27,6 +27,18 @@ def test_what_is_installed_runs(tmp_path):
     assert output_of(program, "--version").startswith("lodge ")
     assert (program.parent / "lodged").resolve() == program
     names = {path.name for path in tmp_path.rglob("*") if path.is_file()}
-    assert {"lodged.service", "lodged.socket", "lodge.1", "lodge.conf", "_lodge", "libnss_lodge.so.2"} <= names
+    assert {"lodged.service", "lodged.socket", "lodge.1", "lodge.conf", "_lodge", "libnss_lodge.so.2",
+            "org.libvirt.unix.policy", "60-lodge.rules"} <= names
     unit = next(tmp_path.rglob("lodged.service")).read_text()
     assert f"ExecStart=/{program.relative_to(tmp_path)} daemon" in unit
+
+
+def test_policy_of_libvirt_stays(tmp_path):
+    file = tmp_path / "share/polkit-1/actions/org.libvirt.unix.policy"
+    for action, there in (("add", True), ("add", True), ("remove", False), ("remove", False)):
+        output_of(ROOT / "packaging" / "polkit", action, str(tmp_path))
+        assert file.exists() == there
+    file.write_text("libvirt's own")
+    for action in ("add", "remove"):
+        output_of(ROOT / "packaging" / "polkit", action, str(tmp_path))
+        assert file.read_text() == "libvirt's own"

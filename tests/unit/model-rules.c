@@ -120,6 +120,24 @@ static const Case cases[] = {
 								    "bus='0' target='0' "
 								    "unit='0'/></hostdev>",
 	  "disk sda" },
+	/* what no row knows */
+	{ PC, "<features><hpt resizing='enabled'/></features>", "", "pseries" },
+	{ PC, "",
+	  "<rng model='virtio'><backend model='random'>/dev/random</backend><address type='pci' slot='9'>"
+	  "<zpci uid='1' fid='1'/></address></rng>",
+	  "s390x" },
+	{ PC, "",
+	  DISK("<source file='/a'><encryption format='luks'><cipher name='aes' size='256'/></encryption>"
+	       "</source><target dev='vda'/>"),
+	  "says how it is encrypted" },
+	{ PC, "",
+	  DISK("<source file='/a'><seclabel model='dac' relabel='no'/><seclabel relabel='no' model='dac'/>"
+	       "</source><target dev='vda'/>"),
+	  "of one model" },
+	{ PC, "",
+	  DISK("<source file='/a'><seclabel model='dac' relabel='no'/><seclabel model='selinux' "
+	       "relabel='no'/></source><target dev='vda'/>"),
+	  NULL },
 	/* devices */
 	{ PC, "",
 	  "<serial type='unix'><source mode='bind' path='/a'><reconnect "
