@@ -262,12 +262,22 @@ gboolean image_transfer_skip(ImageTransfer *transfer, guint64 length, GError **e
 	       fail_errno(error, errno, "volume \"%s\" cannot be used", transfer->path);
 }
 
+/* Whether the file still has a name: what was written into one without goes with it. */
+static gboolean is_there(const ImageTransfer *transfer, GError **error)
+{
+	struct stat st;
+	return fstat(transfer->fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink > 0 ||
+	       fail(error, LODGE_ERROR_SYSTEM,
+		    "volume \"%s\" was removed or replaced while it was written: nothing of it is left",
+		    transfer->path);
+}
+
 gboolean image_transfer_end(ImageTransfer *transfer, gboolean abandoned, GError **error)
 {
-	gboolean flush = transfer->upload && !abandoned, behind = flush && flush_may_wait(transfer->fd);
-	gboolean ok = !flush || behind || fsync(transfer->fd) == 0 ||
-		      fail_errno(error, errno, "volume \"%s\" cannot be written to the disk",
-				 transfer->path);
+	gboolean flush = transfer->upload && !abandoned, ok = !flush || is_there(transfer, error);
+	gboolean behind = flush && ok && flush_may_wait(transfer->fd);
+	if (flush && ok && !behind && fsync(transfer->fd) < 0)
+		ok = fail_errno(error, errno, "volume \"%s\" cannot be written to the disk", transfer->path);
 	image_unlock(transfer->fd);
 	if (behind)
 		flush_behind(fd_steal(&transfer->fd), transfer->path);

@@ -155,6 +155,16 @@ def test_shrinks_meanwhile(daemon, pool):
     client.close()
 
 
+def test_upload_into_what_was_removed(daemon, pool):
+    client = opened(daemon)
+    serial = client.begin(UPLOAD, client.lookup(pool / "v"))
+    client.packet(UPLOAD, serial, CONTINUE, CONTENT[:MIB])
+    os.unlink(pool / "v")
+    assert client.finish(UPLOAD, serial) == ERROR
+    assert client.call(LIB_VERSION)[0] == OK
+    client.close()
+
+
 def test_upload_in_odd_pieces(daemon, pool):
     """Packets of all sizes, cut anywhere, with other calls and a hole in between."""
     client = opened(daemon)
