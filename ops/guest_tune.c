@@ -211,65 +211,7 @@ static gboolean setmem(OpCall *call, GError **error)
 	       (!live || balloon(call, args, error));
 }
 
-/* ---- setvcpus ---- */
-
-typedef struct VcpuArgs {
-	ShapeHead head;
-	OptUint count;
-	gboolean maximum, config;
-} VcpuArgs;
-
-static const Row vcpus_rows[] = {
-	UINT(VcpuArgs, count, NULL, .min = 1, .max = 65535, .flags = ROW_POSITIONAL | ROW_REQUIRED,
-	     .doc = "how many"),
-	FLAG(VcpuArgs, maximum, NULL, .doc = "the most that it can have"),
-	CONFIG_ROW(VcpuArgs),
-};
-static const Shape vcpus_args = SHAPE("setvcpus-args", VcpuArgs, vcpus_rows);
-
-static gboolean edit_vcpus(Guest *guest, gpointer data, GError **error)
-{
-	const VcpuArgs *args = data;
-	guint64 most = args->maximum ? args->count.v : opt_uint_or(guest->vcpus, 1);
-	guint64 now = args->maximum ? MIN(guest_vcpus_online(guest), most) : args->count.v;
-	if (now > most)
-		return fail(error, LODGE_ERROR_INVALID,
-			    "guest \"%s\" can have %u CPUs at most: setvcpus --maximum changes that",
-			    guest->name, (guint)most);
-	guest->vcpus = OPT_UINT(most);
-	guest->vcpus_current = now == most ? (OptUint){ 0 } : OPT_UINT(now);
-	return TRUE;
-}
-
-static gboolean setvcpus(OpCall *call, GError **error)
-{
-	return edit_config(call, ((const VcpuArgs *)call->args)->config, edit_vcpus, error);
-}
-
-/* ---- setvcpu ---- */
-
-typedef struct OneVcpuArgs {
-	ShapeHead head;
-	char *vcpulist;
-	gboolean enable, disable, config, live, current;
-} OneVcpuArgs;
-
-static gboolean check_onevcpu(gconstpointer object, G_GNUC_UNUSED Notes *notes, GError **error)
-{
-	const OneVcpuArgs *args = object;
-	return args->enable != args->disable ||
-	       fail(error, LODGE_ERROR_INVALID, "one of --enable, --disable is required");
-}
-
-static const Row onevcpu_rows[] = {
-	CPUSET(OneVcpuArgs, vcpulist, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED,
-	       .doc = "numbers of CPUs: 1-2,^3"),
-	FLAG(OneVcpuArgs, enable, NULL, .doc = "the guest has them"),
-	FLAG(OneVcpuArgs, disable, NULL, .doc = "it can have them, and has them not"),
-	CONFIG_ROW(OneVcpuArgs), LIVE_ROW(OneVcpuArgs),
-	FLAG(OneVcpuArgs, current, NULL, .doc = "of what runs, or of what the next start will use"),
-};
-static const Shape onevcpu_args = SHAPE("setvcpu-args", OneVcpuArgs, onevcpu_rows, .check = check_onevcpu);
+/* ---- CPUs one by one ---- */
 
 static Vcpu *vcpu_of(const Guest *guest, guint64 id)
 {
@@ -303,6 +245,90 @@ static void name_vcpus(Guest *guest)
 	g_clear_pointer(&guest->vcpu_list, g_ptr_array_unref);
 	guest->vcpu_list = rows;
 }
+
+/* Has @online of them run: the first ones that do not, or not the last ones that do. */
+static void fit_vcpus(Guest *guest, guint64 online)
+{
+	guint64 now = 0;
+	if (!shape_len(guest->vcpu_list))
+		return;
+	name_vcpus(guest);
+	SHAPE_EACH (Vcpu, vcpu, guest->vcpu_list)
+		now += vcpu->enabled == TRI_YES;
+	SHAPE_EACH (Vcpu, off, guest->vcpu_list)
+		if (now < online && off->enabled == TRI_NO) {
+			off->enabled = TRI_YES;
+			off->hotpluggable = TRI_NO;
+			now++;
+		}
+	for (guint i = guest->vcpu_list->len; i-- > 1 && now > online;) {
+		Vcpu *on = g_ptr_array_index(guest->vcpu_list, i);
+		now -= on->enabled == TRI_YES;
+		on->enabled = TRI_NO;
+		on->hotpluggable = TRI_YES;
+	}
+}
+
+/* ---- setvcpus ---- */
+
+typedef struct VcpuArgs {
+	ShapeHead head;
+	OptUint count;
+	gboolean maximum, config;
+} VcpuArgs;
+
+static const Row vcpus_rows[] = {
+	UINT(VcpuArgs, count, NULL, .min = 1, .max = 65535, .flags = ROW_POSITIONAL | ROW_REQUIRED,
+	     .doc = "how many"),
+	FLAG(VcpuArgs, maximum, NULL, .doc = "the most that it can have"),
+	CONFIG_ROW(VcpuArgs),
+};
+static const Shape vcpus_args = SHAPE("setvcpus-args", VcpuArgs, vcpus_rows);
+
+static gboolean edit_vcpus(Guest *guest, gpointer data, GError **error)
+{
+	const VcpuArgs *args = data;
+	guint64 most = args->maximum ? args->count.v : opt_uint_or(guest->vcpus, 1);
+	guint64 now = args->maximum ? MIN(guest_vcpus_online(guest), most) : args->count.v;
+	if (now > most)
+		return fail(error, LODGE_ERROR_INVALID,
+			    "guest \"%s\" can have %u CPUs at most: setvcpus --maximum changes that",
+			    guest->name, (guint)most);
+	guest->vcpus = OPT_UINT(most);
+	guest->vcpus_current = now == most ? (OptUint){ 0 } : OPT_UINT(now);
+	fit_vcpus(guest, now);
+	return TRUE;
+}
+
+static gboolean setvcpus(OpCall *call, GError **error)
+{
+	return edit_config(call, ((const VcpuArgs *)call->args)->config, edit_vcpus, error);
+}
+
+/* ---- setvcpu ---- */
+
+typedef struct OneVcpuArgs {
+	ShapeHead head;
+	char *vcpulist;
+	gboolean enable, disable, config, live, current;
+} OneVcpuArgs;
+
+static gboolean check_onevcpu(gconstpointer object, G_GNUC_UNUSED Notes *notes, GError **error)
+{
+	const OneVcpuArgs *args = object;
+	return args->enable != args->disable ||
+	       fail(error, LODGE_ERROR_INVALID, "one of --enable, --disable is required");
+}
+
+static const Row onevcpu_rows[] = {
+	CPUSET(OneVcpuArgs, vcpulist, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED,
+	       .doc = "numbers of CPUs: 1-2,^3"),
+	FLAG(OneVcpuArgs, enable, NULL, .doc = "the guest has them"),
+	FLAG(OneVcpuArgs, disable, NULL, .doc = "it can have them, and has them not"),
+	CONFIG_ROW(OneVcpuArgs), LIVE_ROW(OneVcpuArgs),
+	FLAG(OneVcpuArgs, current, NULL, .doc = "of what runs, or of what the next start will use"),
+};
+static const Shape onevcpu_args = SHAPE("setvcpu-args", OneVcpuArgs, onevcpu_rows, .check = check_onevcpu);
 
 /* Those that stay for good come first. */
 static gboolean may_change(const Guest *guest, const cpu_set_t *set, GError **error)

@@ -3,6 +3,7 @@ guests; as virsh, python3-libvirt and the command see them."""
 import contextlib
 import os
 import pathlib
+import re
 import subprocess
 
 import pytest
@@ -79,6 +80,19 @@ def test_setvcpu(daemon, connection):
         daemon, "setvcpu", "p1", "9", "--disable", "--config", ok=False)
     assert "not plugged while it runs" in virsh(daemon, "setvcpu", "p1", "1", "--enable", "--live", ok=False)
     assert virsh(daemon, "vcpucount", "p1", "--current", "--config").split()[0] == "3"
+    # what was plugged is there after a save, too
+    daemon.lodge("managedsave", "p1")
+    daemon.lodge("start", "p1")
+    cpus = daemon.lodge("qemu-monitor-command", "p1", '{"execute": "query-cpus-fast"}').json["return"]
+    assert sorted(cpu["props"]["socket-id"] for cpu in cpus) == [0, 1, 3]
+    # counts change single CPUs
+    enabled = lambda: re.findall(r"<vcpu id='(\d)' enabled='yes'", daemon.lodge("dumpxml", "p1", "--inactive").out)
+    virsh(daemon, "setvcpus", "p1", "4", "--config")
+    assert enabled() == ["0", "1", "2", "3"]
+    virsh(daemon, "setvcpus", "p1", "2", "--config")
+    assert enabled() == ["0", "1"] and "current='2'>4<" in daemon.lodge("dumpxml", "p1", "--inactive").out
+    virsh(daemon, "setvcpus", "p1", "6", "--maximum", "--config")
+    assert enabled() == ["0", "1"] and "<vcpu id='5' enabled='no'" in daemon.lodge("dumpxml", "p1", "--inactive").out
 
 
 def fd_disk(daemon, readonly=""):
