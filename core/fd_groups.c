@@ -67,6 +67,18 @@ static gboolean has_number(G_GNUC_UNUSED gpointer name, gpointer group, gpointer
 	return ((const Group *)group)->number == GPOINTER_TO_UINT(number);
 }
 
+gboolean core_fds_known(Core *core, const char *uuid, guint number)
+{
+	g_autoptr(CoreGuest) guest = core_find_by(core, CORE_BY_UUID, uuid, NULL);
+	if (!guest)
+		return FALSE;
+	g_mutex_lock(&guest->lock);
+	gboolean known = guest->fd_groups && g_hash_table_find(guest->fd_groups, has_number,
+								GUINT_TO_POINTER(number));
+	g_mutex_unlock(&guest->lock);
+	return known;
+}
+
 void core_fds_forget(Core *core, const char *uuid, guint number)
 {
 	g_autoptr(CoreGuest) guest = core_find_by(core, CORE_BY_UUID, uuid, NULL);

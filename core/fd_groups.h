@@ -12,5 +12,7 @@
  * number, which is never 0 and never another group's; 0 on failure. Any thread. */
 guint core_fds_give(CoreGuest *guest, const char *name, const int *fds, guint n, gboolean writable,
 		    GError **error);
+/* Whether the guest @uuid still has group @number. Any thread. */
+gboolean core_fds_known(Core *core, const char *uuid, guint number);
 /* Forgets group @number of the guest @uuid, where both are still there. Any thread. */
 void core_fds_forget(Core *core, const char *uuid, guint number);

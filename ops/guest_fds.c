@@ -46,16 +46,49 @@ static const Shape fds_result = SHAPE("dom-fd-associate-result", FdsResult, resu
 typedef struct Holder {
 	Core *core;
 	char uuid[37];
-	guint number;
+	guint number, source;
+	int pidfd;
 } Holder;
 
-static gboolean on_holder_end(int pidfd, G_GNUC_UNUSED GIOCondition condition, gpointer data)
+static GPtrArray *holders; /* Holder; main */
+
+static void holder_free(gpointer data)
 {
 	Holder *holder = data;
 	core_fds_forget(holder->core, holder->uuid, holder->number);
-	close(pidfd);
+	g_clear_handle_id(&holder->source, g_source_remove);
+	fd_clear(&holder->pidfd);
 	g_free(holder);
+}
+
+static gboolean on_holder_end(G_GNUC_UNUSED int pidfd, G_GNUC_UNUSED GIOCondition condition, gpointer data)
+{
+	((Holder *)data)->source = 0;
+	g_ptr_array_remove_fast(holders, data);
 	return G_SOURCE_REMOVE;
+}
+
+/* Those whose group was given anew, or whose guest has gone, hold nothing any more. */
+static void drop_idle_holders(void)
+{
+	for (guint i = holders->len; i-- > 0;) {
+		const Holder *holder = g_ptr_array_index(holders, i);
+		if (!core_fds_known(holder->core, holder->uuid, holder->number))
+			g_ptr_array_remove_index_fast(holders, i);
+	}
+}
+
+/* Takes @pidfd. */
+static void hold(Core *core, const char *uuid, guint number, int pidfd)
+{
+	Holder *holder = g_new0(Holder, 1);
+	*holder = (Holder){ .core = core, .number = number, .pidfd = pidfd };
+	g_strlcpy(holder->uuid, uuid, sizeof holder->uuid);
+	if (!holders)
+		holders = g_ptr_array_new_with_free_func(holder_free);
+	drop_idle_holders();
+	g_ptr_array_add(holders, holder);
+	holder->source = g_unix_fd_add(pidfd, G_IO_IN, on_holder_end, holder);
 }
 
 /* The process at the other end; -1: the door gives the descriptors itself. */
@@ -117,13 +150,14 @@ static gboolean fd_associate(OpCall *call, GError **error)
 		return FALSE;
 	result->number = OPT_UINT(number);
 	result->uuid = g_strdup(snap->uuid);
-	if (pidfd >= 0) {
-		Holder *holder = g_new0(Holder, 1);
-		*holder = (Holder){ .core = call->core, .number = number };
-		g_strlcpy(holder->uuid, snap->uuid, sizeof holder->uuid);
-		g_unix_fd_add(fd_steal(&pidfd), G_IO_IN, on_holder_end, holder);
-	}
+	if (pidfd >= 0)
+		hold(call->core, snap->uuid, number, fd_steal(&pidfd));
 	return TRUE;
+}
+
+gboolean op_fds_known(Core *core, const char *uuid, unsigned number)
+{
+	return core_fds_known(core, uuid, number);
 }
 
 void op_forget_fds(Core *core, const char *uuid, unsigned number)

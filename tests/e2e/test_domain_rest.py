@@ -122,9 +122,18 @@ def test_descriptors(daemon, connection):
         domain.FDAssociate("g2", [read.fileno()])  # nobody asks for it
     own = daemon.process.pid
     assert holds(own, image) == 3
+    with open("/dev/null", "rb") as null:
+        before = len(os.listdir(f"/proc/{own}/fd"))
+        for _ in range(200):  # in place of each other
+            domain.FDAssociate("g2", [null.fileno()])
+        assert len(os.listdir(f"/proc/{own}/fd")) <= before + 2
+        with pytest.raises(Exception, match="at most"):
+            for number in range(100):
+                domain.FDAssociate(f"many{number}", [null.fileno()])
+    assert holds(own, image) == 2
     domain.create()
     assert f"fdgroup='g1'" in domain.XMLDesc()
-    assert holds(daemon.qemu_of("p1"), image) >= 2 and holds(own, image) == 3
+    assert holds(daemon.qemu_of("p1"), image) >= 2 and holds(own, image) == 2
     # the connection's end is the groups' end; what runs goes on, also over a restart
     del domain  # holds it, too
     connection.close()

@@ -209,8 +209,19 @@ gboolean lv_before_fds(LvCall *call, OpCall *op, GError **error)
 	return call->n_fds > 0 || lv_fail(error, LV_ERR_INVALID_ARG, "there are no file descriptors");
 }
 
+/* A client that lives long gives many, mostly in place of others. */
+static void drop_idle_fds(LvClient *client)
+{
+	for (guint i = client->tied ? client->tied->len : 0; i-- > 0;) {
+		const LvTied *tied = &g_array_index(client->tied, LvTied, i);
+		if (tied->fds && !op_fds_known(lv_core(client), tied->uuid, tied->fds))
+			g_array_remove_index_fast(client->tied, i);
+	}
+}
+
 gboolean lv_after_fds(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
 {
+	drop_idle_fds(call->client);
 	LvTied tied = { .id = -1, .fds = (guint)LV_RESULT(OptUint, op, "number").v };
 	tie(call->client, &tied, LV_RESULT(char *, op, "uuid"));
 	return TRUE;
