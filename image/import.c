@@ -157,10 +157,11 @@ static char *in_line(const char *line, const char *name, gboolean only)
 {
 	gsize n = strcspn(line, " \t");
 	const char *rest = line + n + strspn(line + n, " \t*"), *equals = strstr(line, ") = ");
-	g_autofree char *inside = g_strdup_printf("(%s) = ", name);
-	if (is_digest(line, n) && (g_str_equal(rest, name) || (only && *rest == '\0')))
+	g_autofree char *inside = g_strdup_printf("(%s) = ", name ? name : "");
+	if (is_digest(line, n) && (!g_strcmp0(rest, name) || (only && (!name || *rest == '\0'))))
 		return g_ascii_strdown(line, (gssize)n);
-	if (equals && strstr(line, inside) && is_digest(equals + 4, strlen(equals + 4)))
+	if (equals && (name ? strstr(line, inside) != NULL : only) &&
+	    is_digest(equals + 4, strlen(equals + 4)))
 		return g_ascii_strdown(equals + 4, -1);
 	return NULL;
 }
@@ -199,7 +200,11 @@ static gboolean find_wanted(const Import *import, char **found, GError **error)
 		g_prefix_error(error, "the checksums at %s cannot be fetched: ", how->checksum_from);
 		return FALSE;
 	}
+	g_autofree char *beside = g_path_get_basename(how->checksum_from);
 	*found = image_checksum_in(list, base);
+	/* "a.qcow2.sha256" may call the image by the name that "a.qcow2" is a link to */
+	if (!*found && g_str_has_prefix(beside, base) && beside[strlen(base)] == '.')
+		*found = image_checksum_in(list, NULL);
 	return *found || fail(error, LODGE_ERROR_INVALID, "%s has no checksum of %s",
 			      how->checksum_from, base);
 }

@@ -32,5 +32,6 @@ typedef struct ImageImported {
 gboolean image_import(const ImageImport *how, ImageImported *result, GError **error);
 
 /* The checksum of the file @name in the list @text, as hexadecimal digits: lines `HEX  NAME`,
- * `HEX *NAME`, `ALGORITHM (NAME) = HEX`, or the digits alone. NULL: none. The caller frees it. */
+ * `HEX *NAME`, `ALGORITHM (NAME) = HEX`, or the digits alone. With @name NULL that of the only line, whatever
+ * it names. NULL: none. The caller frees it. */
 char *image_checksum_in(const char *text, const char *name);

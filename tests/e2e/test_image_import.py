@@ -11,7 +11,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
     """Files of a dict, with ranges; counts what it sent."""
 
     def do_GET(self):
-        body = self.server.files.get(self.path)
+        if self.path.startswith("/to/"):
+            self.send_response(302)
+            self.send_header("Location", self.path[3:])
+            self.end_headers()
+            return
+        cut = self.path.startswith("/cut/") and not self.headers.get("Range")
+        body = self.server.files.get(self.path.removeprefix("/cut"))
         self.server.ranges.append(self.headers.get("Range"))
         if body is None:
             self.send_error(404)
@@ -26,7 +32,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
         self.end_headers()
         if self.command == "GET":
-            self.wfile.write(body[start:])
+            self.wfile.write(body[start:len(body) // 2 if cut else None])
 
     do_HEAD = do_GET
 
@@ -67,6 +73,7 @@ def test_import(daemon, tmp_path):
 
     with served({"/good.qcow2": good, "/bad.qcow2": bad, "/page.qcow2": b"<html>" * 100,
                  "/SHA256SUMS": f"{'0' * 64}  other\n{sums} *good.qcow2\n".encode(),
+                 "/good.qcow2.sha256": f"{sums}  good-Build7.qcow2\n".encode(),
                  "/WRONG": f"SHA256 (good.qcow2) = {'0' * 64}\n".encode(), "/OTHER": b"1  other\n",
                  }) as (server, at):
         daemon.lodge("image", "import", f"{at}/good.qcow2", "--checksum", f"sha256:{sums}")
@@ -84,10 +91,22 @@ def test_import(daemon, tmp_path):
         daemon.lodge("image", "import", f"{at}/good.qcow2", "--name", "half", "--checksum", sums)
         assert "bytes=100000-" in server.ranges
         assert (images / "half.qcow2").read_bytes() == good and not (images / ".half.part").exists()
+        # also where all of it is there; a server that breaks off; one that sends elsewhere
+        (images / ".all.part").write_bytes(good)
+        daemon.lodge("image", "import", f"{at}/good.qcow2", "--name", "all", "--checksum", sums)
+        assert (images / "all.qcow2").read_bytes() == good
+        daemon.lodge("image", "import", f"{at}/cut/good.qcow2", "--name", "cut", "--checksum", sums, ok=False)
+        assert not (images / "cut.qcow2").exists()
+        daemon.lodge("image", "import", f"{at}/cut/good.qcow2", "--name", "cut", "--checksum", sums)
+        assert (images / "cut.qcow2").read_bytes() == good
+        daemon.lodge("image", "import", f"{at}/to/good.qcow2", "--name", "to", "--checksum", sums)
+        assert (images / "to.qcow2").read_bytes() == good
         # one's own catalog, with a list of checksums
         (daemon.root / "etc" / "images.json").write_text(json.dumps([
             {"name": "mine", "os": "Mine 1", "address": f"{at}/good.qcow2",
              "checksum_from": f"{at}/SHA256SUMS"},
+            {"name": "beside", "os": "By a link", "address": f"{at}/good.qcow2",
+             "checksum_from": f"{at}/good.qcow2.sha256"},
             {"name": "wrong", "os": "Wrong 1", "address": f"{at}/good.qcow2", "checksum_from": f"{at}/WRONG"},
             {"name": "unlisted", "os": "No sum", "address": f"{at}/good.qcow2", "checksum_from": f"{at}/OTHER"}]))
         listed = daemon.lodge("image", "catalog").out
@@ -97,6 +116,7 @@ def test_import(daemon, tmp_path):
             assert name in listed
         assert "checksum is right" in daemon.lodge("image", "import", "mine").out
         assert (images / "mine.qcow2").read_bytes() == good
+        assert "checksum is right" in daemon.lodge("image", "import", "beside").out
         refused("wrong", says="checksum")
         refused("unlisted", says="good.qcow2")
     daemon.lodge("image", "import", str(tmp_path / "good.qcow2"), "--name", "file")
