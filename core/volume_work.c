@@ -35,6 +35,43 @@ static gboolean runs_with(const Guest *guest, const char *path, const ObjectSnap
 	return FALSE;
 }
 
+/* The same image of the same server. */
+static gboolean same_place(const DiskSource *a, const DiskSource *b)
+{
+	const DiskHost *first = shape_len(a->hosts) ? a->hosts->pdata[0] : NULL;
+	const DiskHost *other = b && shape_len(b->hosts) ? b->hosts->pdata[0] : NULL;
+	return b && !g_strcmp0(a->protocol, b->protocol) && !g_strcmp0(a->name, b->name) &&
+	       !g_strcmp0(first ? first->name : NULL, other ? other->name : NULL);
+}
+
+static gboolean reaches(const Guest *guest, const DiskSource *place)
+{
+	SHAPE_EACH (Disk, disk, guest->disks) {
+		if (same_place(place, disk->source))
+			return TRUE;
+		for (const DiskBacking *below = disk->backing; below; below = below->backing)
+			if (same_place(place, below->source))
+				return TRUE;
+	}
+	return FALSE;
+}
+
+/* The name of a running guest that has the network volume as a disk, for the caller to free; NULL: none. */
+static char *guest_reaching(const CoreVolume *volume)
+{
+	g_autoptr(GPtrArray) running = core_list(volume->core, CORE_LIST_ACTIVE);
+	Disk disk = { .source = g_new0(DiskSource, 1) };
+	gboolean known = core_volume_place(volume->core, volume, disk.source, NULL);
+	char *name = NULL;
+	for (guint i = 0; known && !name && i < running->len; i++) {
+		const GuestSnap *snap = running->pdata[i];
+		if (snap->live && reaches(snap->live->guest, disk.source))
+			name = g_strdup(snap->name);
+	}
+	shape_clear(&disk_shape, &disk);
+	return name;
+}
+
 static GPtrArray *guests_with(Core *core, const char *path, const ObjectSnap *pool, const char *name)
 {
 	GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
@@ -57,11 +94,11 @@ static gboolean is_free_of_guests(const CoreVolume *volume, const char *verb, GE
 	const PoolVolume *known = volume->volume;
 	g_autoptr(GPtrArray) guests =
 		guests_with(volume->core, known->path, volume->snap, known->name);
-	if (guests->len)
-		return fail(error, LODGE_ERROR_IN_USE,
-			    "storage volume '%s' cannot be %s: guest \"%s\" runs with it", known->name, verb,
-			    (char *)guests->pdata[0]);
-	return TRUE;
+	g_autofree char *far = known->type == VOLUME_NETWORK ? guest_reaching(volume) : NULL;
+	if (!guests->len && !far)
+		return TRUE;
+	return fail(error, LODGE_ERROR_IN_USE, "storage volume '%s' cannot be %s: guest \"%s\" runs with it",
+		    known->name, verb, far ? far : (char *)guests->pdata[0]);
 }
 
 /* No image of any pool is based on it. */

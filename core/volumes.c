@@ -220,15 +220,14 @@ static gboolean take_path(Disk *disk, const PoolVolume *volume)
 	return TRUE;
 }
 
-static gboolean take_network(Core *core, Disk *disk, const CoreVolume *volume, GError **error)
+gboolean core_volume_place(Core *core, const CoreVolume *volume, DiskSource *source, GError **error)
 {
 	const Pool *pool = object_snap_document(volume->snap, FALSE);
 	PoolNeeds needs = pool_needs(core);
 	PoolUse use = pool_snap_use(core, volume->snap);
 	const PoolKind *kind = pool_kind(pool->type, error);
 	use.needs = &needs;
-	disk->type = DISK_NETWORK;
-	return kind && (kind->source ? kind->source(&use, volume->volume, disk->source, error) :
+	return kind && (kind->source ? kind->source(&use, volume->volume, source, error) :
 				       fail(error, LODGE_ERROR_UNSUPPORTED,
 					    "volumes of pool '%s' cannot be disks", volume->snap->name));
 }
@@ -253,8 +252,11 @@ gboolean core_volume_resolve(Core *core, Disk *disk, G_GNUC_UNUSED Notes *notes,
 		return FALSE;
 	}
 	take_format(disk, volume->volume);
-	gboolean ok = volume->volume->type == VOLUME_NETWORK ? take_network(core, disk, volume, error) :
-							       take_path(disk, volume->volume);
+	gboolean network = volume->volume->type == VOLUME_NETWORK;
+	if (network)
+		disk->type = DISK_NETWORK;
+	gboolean ok = network ? core_volume_place(core, volume, source, error) :
+				take_path(disk, volume->volume);
 	if (ok) { /* what runs says where its data is */
 		g_clear_pointer(&source->pool, g_free);
 		g_clear_pointer(&source->volume, g_free);

@@ -115,7 +115,35 @@ static gboolean source(const PoolUse *use, const PoolVolume *volume, DiskSource 
 	return TRUE;
 }
 
+/* The volumes of a server, one name a line. */
+static GPtrArray *find(const PoolSource *ask, GError **error)
+{
+	g_autofree char *said = NULL;
+	if (!ask || !shape_len(ask->hosts) || *((PoolHost *)ask->hosts->pdata[0])->name == '-') {
+		fail(error, LODGE_ERROR_INVALID, "missing <host name='...'/>: whose volumes?");
+		return NULL;
+	}
+	const char *host = ((PoolHost *)ask->hosts->pdata[0])->name;
+	g_autofree char *server = g_strconcat("--remote-host=", host, NULL);
+	if (!pool_tool("volumes", &said, error, "gluster", "--mode=script", "--log-file=/dev/null", server,
+		       "volume", "list", NULL))
+		return NULL;
+	GPtrArray *found = g_ptr_array_new();
+	g_auto(GStrv) lines = g_strsplit(said, "\n", 10000);
+	for (char **line = lines; *line; line++) {
+		if (!*g_strstrip(*line) || strchr(*line, ' ')) /* "No volumes present in cluster" */
+			continue;
+		PoolSource *source = shape_copy(&pool_source_shape, ask);
+		g_free(source->name);
+		g_free(source->dir);
+		source->name = g_strdup(*line);
+		source->dir = g_strdup("/");
+		g_ptr_array_add(found, source);
+	}
+	return found;
+}
+
 const PoolKind pool_gluster = {
-	.check = check, .start = start, .stop = stop, .is_active = is_active, .scan = scan,
+	.check = check, .find = find, .start = start, .stop = stop, .is_active = is_active, .scan = scan,
 	.create = create, .remove = remove_volume, .source = source,
 };

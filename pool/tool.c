@@ -25,7 +25,7 @@ static const struct {
 	{ "vgs", "lvm2" },		{ "iscsiadm", "open-iscsi" },
 	{ "showmount", "nfs-common" },	{ "mount.nfs", "nfs-common" },
 	{ "mount.cifs", "cifs-utils" }, { "mount.glusterfs", "glusterfs-client" },
-	{ "gluster", "glusterfs-server" }, { "rbd", "ceph-common" },
+	{ "gluster", "glusterfs-cli" }, { "rbd", "ceph-common" },
 	{ "zfs", "zfsutils-linux" },	{ "zpool", "zfsutils-linux" },
 	{ "dmsetup", "dmsetup" },	{ "iscsi-ls", "libiscsi-bin" },
 	{ "multipath", "multipath-tools" }, { "iscsi-readcapacity16", "libiscsi-bin" },
