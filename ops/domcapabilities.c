@@ -237,7 +237,8 @@ static const EngineMachine *find_machine(const EngineCaps *caps, const char *nam
 static gboolean choose(const DomArgs *args, const EngineCaps *caps, const EngineMachine **machine,
 		       gboolean *kvm, GError **error)
 {
-	if (args->arch && !g_str_equal(args->arch, caps->arch))
+	gboolean small = g_str_equal(caps->arch, "x86_64") && !g_strcmp0(args->arch, "i686"); /* that, too */
+	if (args->arch && !g_str_equal(args->arch, caps->arch) && !small)
 		return fail(error, LODGE_ERROR_INVALID, "%s is for %s, not for %s", caps->emulator,
 			    caps->arch, args->arch);
 	if (args->virttype && !g_str_equal(args->virttype, "kvm") && !g_str_equal(args->virttype, "qemu"))
@@ -276,12 +277,12 @@ static void put_sev(GString *out, const EngineSev *sev)
 	g_string_append(out, "    </sev>\n");
 }
 
-static char *document(const EngineCaps *caps, const EngineMachine *machine,
+static char *document(const EngineCaps *caps, const char *arch, const EngineMachine *machine,
 		      const EngineCpuModels *models, gboolean kvm)
 {
 	GString *out = g_string_new("<domainCapabilities>\n");
 	put(out, "  <path>%s</path>\n  <domain>%s</domain>\n", caps->emulator, kvm ? "kvm" : "qemu");
-	put(out, "  <machine>%s</machine>\n  <arch>%s</arch>\n", machine->name, caps->arch);
+	put(out, "  <machine>%s</machine>\n  <arch>%s</arch>\n", machine->name, arch);
 	put(out, "  <vcpu max='%" G_GUINT64_FORMAT "'/>\n", opt_uint_or(machine->max_vcpus, 1));
 	put_os(out, caps, machine);
 	put_models(out, caps, models, kvm);
@@ -311,7 +312,8 @@ static gboolean domcapabilities(OpCall *call, GError **error)
 		      choose(args, &caps, &machine, &kvm, error);
 	if (ok)
 		((DocumentText *)call->result)->text = document(
-			&caps, machine, core_cpus(call->core, args->emulatorbin, kvm, NULL), kvm);
+			&caps, args->arch ? args->arch : caps.arch, machine,
+			core_cpus(call->core, args->emulatorbin, kvm, NULL), kvm);
 	shape_clear(&engine_caps_shape, &caps);
 	return ok;
 }

@@ -108,7 +108,8 @@ gboolean run_describe(const char *path, EngineCaps *caps, GError **error)
 		return FALSE;
 	gboolean kvm = known->kvm && qemu_host.kvm;
 	caps->emulator = g_strdup(binary);
-	caps->arch = g_strdup(known->arch);
+	/* QEMU's name for it, and everybody else's */
+	caps->arch = g_strdup(g_str_equal(known->arch, "i386") ? "i686" : known->arch);
 	caps->package = g_strdup(known->package);
 	caps->version = OPT_UINT(known->version);
 	caps->kvm = tri(kvm);

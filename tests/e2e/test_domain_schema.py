@@ -1,6 +1,7 @@
 """libvirt's schema of domains and Lodge: what it calls valid is taken, what Lodge prints is valid by it."""
 import json
 import pathlib
+import platform
 import re
 import shutil
 import subprocess
@@ -85,11 +86,19 @@ def test_capabilities(daemon):
     """What the host and a guest can have; loaders are those that descriptors of the host name."""
     files = {}
     for name, words in (("capability", ["capabilities"]), ("domaincaps", ["domcapabilities"]),
+                        ("domaincaps-i686", ["domcapabilities", "--arch",
+                                               "i686" if platform.machine() == "x86_64" else platform.machine()]),
                         ("domaincaps-q35", ["domcapabilities", "--machine", "q35", "--virttype", "qemu"])):
         files[name] = daemon.write(f"{name}.xml", daemon.lodge(*words).out)
         schema = rnggen.SCHEMAS / f"{name.split('-')[0]}.rng"
         done = subprocess.run(["xmllint", "--noout", "--relaxng", schema, files[name]], text=True, capture_output=True)
         assert done.returncode == 0, done.stderr
+    host = ElementTree.parse(files["capability"])
+    assert [arch.get("name") for arch in host.iterfind("guest/arch")][-1] in ("x86_64", platform.machine())
+    assert host.findtext("host/topology/cells/cell/pages") and host.findtext("host/secmodel/model") == "none"
+    if platform.machine() == "x86_64":
+        assert host.findtext("host/cpu/model") and host.find("host/cpu/signature") is not None
+        assert ElementTree.parse(files["domaincaps-i686"]).findtext("arch") == "i686"
     loaders = ElementTree.parse(files["domaincaps-q35"]).findall("os/loader/value")
     described = [json.loads(path.read_text()) for path in sorted(DESCRIPTORS.glob("*.json"))]
     for loader in loaders:

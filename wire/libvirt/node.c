@@ -41,11 +41,24 @@ gboolean lv_after_max_vcpus(LvCall *call, OpCall *op, GError **error)
 	return TRUE;
 }
 
-gboolean lv_after_models(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+/* Those that libvirt knows: src/util/virarch.c. */
+static const char *const archs[] = {
+	"alpha", "armv6l", "armv7l", "armv7b", "aarch64", "cris", "i686", "ia64", "itanium", "lm32",
+	"loongarch64", "m68k", "microblaze", "microblazeel", "mips", "mipsel", "mips64", "mips64el",
+	"openrisc", "parisc", "parisc64", "ppc", "ppcle", "ppc64", "ppc64le", "ppcemb", "riscv32",
+	"riscv64", "s390", "s390x", "sh4", "sh4eb", "sparc", "sparc64", "unicore32", "x86_64",
+	"xtensa", "xtensaeb", NULL
+};
+
+/* What runs guests of 64 bits runs those of 32, too, with the same models. */
+gboolean lv_after_models(LvCall *call, OpCall *op, GError **error)
 {
+	const char *arch = lv_arg(call, "arch")->s, *own = LV_RESULT(char *, op, "arch");
+	if (!g_strv_contains(archs, arch))
+		return fail(error, LODGE_ERROR_INVALID, "cannot find architecture %s", arch);
 	const Shape *shape = NULL;
 	const GPtrArray *cpus = list_of(op, "cpus", &shape);
-	gboolean same = g_str_equal(LV_RESULT(char *, op, "arch"), lv_arg(call, "arch")->s);
+	gboolean same = g_str_equal(own, arch) || (g_str_equal(own, "x86_64") && g_str_equal(arch, "i686"));
 	guint n = same ? cpus->len : 0;
 	guint sent = lv_arg(call, "need_results")->i ? n : 0;
 	WireValue *models = lv_put_list(call, lv_put(call, "models"), sent, 0);
