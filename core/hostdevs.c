@@ -18,8 +18,8 @@ typedef struct CoreHostdevs {
 } CoreHostdevs;
 
 typedef struct Holder {
-	char *uuid; /* of the guest; NULL: no guest */
-	char *who;
+	GPtrArray *uuids; /* char *: of the guests, several where they share; none: no guest */
+	char *who;	  /* the first */
 	gboolean shares;
 } Holder;
 
@@ -34,7 +34,7 @@ typedef struct Want {
 static void holder_free(gpointer data)
 {
 	Holder *holder = data;
-	g_free(holder->uuid);
+	g_ptr_array_unref(holder->uuids);
 	g_free(holder->who);
 	g_free(holder);
 }
@@ -157,13 +157,21 @@ static gboolean refuse(const char *guest, const char *name, const Holder *holder
 		    holder->who);
 }
 
+/* Of the guest among the holders; -1: it is none of them. */
+static int place_of(const Holder *holder, const Guest *live)
+{
+	for (guint i = 0; i < holder->uuids->len; i++)
+		if (!g_strcmp0(holder->uuids->pdata[i], live->uuid))
+			return (int)i;
+	return -1;
+}
+
 /* Lock held. */
 static gboolean is_free(const CoreHostdevs *hostdevs, const Want *want, const Guest *live, const char *name,
 			const char *group, GError **error)
 {
 	const Holder *holder = g_hash_table_lookup(hostdevs->held, name);
-	gboolean own = holder && holder->uuid && !g_strcmp0(holder->uuid, live->uuid);
-	if (!holder || own || (want->shares && holder->shares))
+	if (!holder || place_of(holder, live) >= 0 || (want->shares && holder->shares))
 		return TRUE;
 	return refuse(live->name, name, holder, group, error);
 }
@@ -186,18 +194,22 @@ static gboolean all_free(const CoreHostdevs *hostdevs, const Want *want, const G
 static Holder *holder_new(const Guest *live, const char *who, gboolean shares)
 {
 	Holder *holder = g_new0(Holder, 1);
-	holder->uuid = live ? g_strdup(live->uuid) : NULL;
+	holder->uuids = g_ptr_array_new_with_free_func(g_free);
 	holder->who = live ? g_strdup_printf("guest \"%s\"", live->name) : g_strdup(who);
 	holder->shares = shares;
 	return holder;
 }
 
-/* Lock held. One that is shared keeps its first name; what counts is that it is shared. */
+/* Lock held. */
 static void hold(CoreHostdevs *hostdevs, const Guest *live, const Want *want)
 {
-	if (!g_hash_table_contains(hostdevs->held, want->name))
-		g_hash_table_insert(hostdevs->held, g_strdup(want->name),
-				    holder_new(live, NULL, want->shares));
+	Holder *holder = g_hash_table_lookup(hostdevs->held, want->name);
+	if (!holder) {
+		holder = holder_new(live, NULL, want->shares);
+		g_hash_table_insert(hostdevs->held, g_strdup(want->name), holder);
+	}
+	if (place_of(holder, live) < 0)
+		g_ptr_array_add(holder->uuids, g_strdup(live->uuid));
 }
 
 static void release(CoreHostdevs *hostdevs, const Guest *live, const GPtrArray *wants)
@@ -205,8 +217,11 @@ static void release(CoreHostdevs *hostdevs, const Guest *live, const GPtrArray *
 	g_mutex_lock(&hostdevs->lock);
 	for (guint i = 0; i < wants->len; i++) {
 		const Want *want = wants->pdata[i];
-		const Holder *holder = g_hash_table_lookup(hostdevs->held, want->name);
-		if (holder && !g_strcmp0(holder->uuid, live->uuid))
+		Holder *holder = g_hash_table_lookup(hostdevs->held, want->name);
+		int place = holder ? place_of(holder, live) : -1;
+		if (place >= 0)
+			g_ptr_array_remove_index(holder->uuids, (guint)place);
+		if (place >= 0 && !holder->uuids->len)
 			g_hash_table_remove(hostdevs->held, want->name);
 	}
 	g_mutex_unlock(&hostdevs->lock);
@@ -374,9 +389,20 @@ static gboolean check_group(const GPtrArray *wants, const Want *want, GError **e
 	       nodedev_group_is_free(&core_node_tree, group, want->address, is_wanted, wants, error);
 }
 
+/* The IOMMU group of what goes to the guest by vfio; NULL: it goes in another way. The caller frees it. */
+static char *group_of(const Want *want)
+{
+	if (want->address)
+		return nodedev_group(&core_node_tree, want->address);
+	if (!g_str_has_prefix(want->name, "mdev "))
+		return NULL;
+	g_autofree char *path = g_strconcat("/sys/bus/mdev/devices/", want->name + strlen("mdev "), NULL);
+	return sysfs_link(&core_node_tree, path, "iommu_group");
+}
+
 static gboolean give_node(CoreGuest *guest, const Want *want, GError **error)
 {
-	g_autofree char *group = nodedev_group(&core_node_tree, want->address);
+	g_autofree char *group = group_of(want);
 	return !group || hand_over(guest, group, TRUE, error);
 }
 
@@ -394,7 +420,7 @@ gboolean hostdevs_make(CoreGuest *guest, const Guest *live, Notes *notes, GError
 	}
 	for (guint i = 0; i < wants->len && ok; i++) {
 		const Want *want = wants->pdata[i];
-		ok = !want->address || give_node(guest, want, error);
+		ok = give_node(guest, want, error);
 	}
 	if (ok)
 		return TRUE;
@@ -412,7 +438,7 @@ void hostdevs_remove(CoreGuest *guest, const Guest *live)
 	for (guint i = 0; i < wants->len; i++) {
 		const Want *want = wants->pdata[i];
 		g_autoptr(GError) why = NULL;
-		g_autofree char *group = want->address ? nodedev_group(&core_node_tree, want->address) : NULL;
+		g_autofree char *group = group_of(want);
 		if (group)
 			hand_over(guest, group, FALSE, NULL);
 		if (want->address && !nodedev_return(&core_node_tree, folder, want->address, &why))

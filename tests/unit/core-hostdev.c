@@ -459,6 +459,9 @@ static void test_others(void)
 	static const char scsi[] = "<hostdev mode='subsystem' type='scsi'><source><adapter "
 				   "name='scsi_host4'/><address bus='0' target='2' "
 				   "unit='1'/></source><shareable/></hostdev>";
+	static const char scsi_alone[] = "<hostdev mode='subsystem' type='scsi'><source><adapter "
+					 "name='scsi_host4'/><address bus='0' target='2' unit='1'/></source>"
+					 "</hostdev>";
 	static const char scsi_none[] = "<hostdev mode='subsystem' type='scsi'><source><adapter "
 					"name='scsi_host4'/><address bus='0' target='3' unit='1'/></source>"
 					"</hostdev>";
@@ -473,6 +476,11 @@ static void test_others(void)
 	refuse_start(b, LODGE_ERROR_IN_USE, "mdev " MDEV);
 	START_OK(c);
 	START_OK(d); /* both share */
+	g_autoptr(CoreGuest) alone = define(&world, "alone", scsi_alone);
+	destroy(&world, c);
+	refuse_start(alone, LODGE_ERROR_IN_USE, "scsi 4:0:2:1"); /* d has it still */
+	destroy(&world, d);
+	START_OK(alone);
 	refuse_start(e, LODGE_ERROR_NOT_FOUND, "scsi_host4 has no SCSI device at 0:3:1");
 	world_close(&world);
 }
