@@ -4,6 +4,7 @@
 #include "engine/cpus.h"
 #include "engine/qemu/caps.h"
 #include "engine/qemu/run.h"
+#include "host/memory.h"
 
 #include <string.h>
 
@@ -71,10 +72,10 @@ static void add_model(EngineCpuModels *models, const char *name, json_t *answer)
 	json_t *props = json_object_get(json_object_get(answer, "model"), "props"), *value;
 	const char *key;
 	model->name = g_strdup(name);
-	model->features = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	model->features = g_hash_table_new(g_str_hash, g_str_equal); /* models share their names */
 	json_object_foreach (props, key, value)
 		if (json_is_true(value) && is_feature(key))
-			g_hash_table_add(model->features, g_strdup(libvirt_name(key)));
+			g_hash_table_add(model->features, (gpointer)g_intern_string(libvirt_name(key)));
 	g_ptr_array_add(models->models, model);
 	const char *vendor = json_string_value(json_object_get(props, "vendor"));
 	model->vendor = !vendor ? NULL : strstr(vendor, "Intel") ? "Intel" : strstr(vendor, "AMD") ? "AMD" :
@@ -137,8 +138,10 @@ const EngineCpuModels *run_cpus(const char *path, gboolean kvm, GError **error)
 	if (!asked)
 		asked = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	EngineCpuModels *models = g_hash_table_lookup(asked, key);
-	if (!models && (models = ask(caps, kvm, error)))
+	if (!models && (models = ask(caps, kvm, error))) {
 		g_hash_table_insert(asked, g_steal_pointer(&key), models);
+		memory_release(); /* the answers were megabytes */
+	}
 	g_mutex_unlock(&lock);
 	return models;
 }
