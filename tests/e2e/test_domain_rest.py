@@ -48,7 +48,8 @@ def test_perf(daemon):
     if failed.code:
         assert "unable to enable host cpu perf event for cmt" in failed.err
     daemon.lodge("perf", "p1", "--config", "--disable", "cmt")
-    daemon.lodge("start", "p1")
+    if "unable to open host cpu perf event for page_faults" in daemon.lodge("start", "p1", ok=None).err:
+        pytest.skip("this host lets nobody count events")
     first = counted(daemon)
     assert list(first) == ["perf.page_faults"] and first["perf.page_faults"] > 0
     virsh(daemon, "perf", "p1", "--live", "--enable", "task_clock")

@@ -36,7 +36,7 @@ def group(pid, controller):
         if controller in names.split(",") or not names:
             for at in kind:
                 folder = pathlib.Path(at + path)
-                if list(folder.glob(f"{controller}.*")) or (not names and list(folder.glob("io.*"))):
+                if list(folder.glob(f"{controller}.*")) or (not names and (folder / "io.max").exists()):
                     return folder
     return None
 
