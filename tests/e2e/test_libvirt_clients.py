@@ -1,5 +1,5 @@
-"""Other clients of libvirt's, as they are: Sys::Virt, virt-viewer, virt-manager. Those whose package is not there
-are left out."""
+"""Other clients of libvirt's, as they are: Sys::Virt, ruby-libvirt, virt-viewer, virt-manager. Those whose package
+is not there are left out."""
 import os
 import shutil
 import subprocess
@@ -28,6 +28,32 @@ $d->destroy;
 eval { $c->get_domain_by_name("none") };
 print $@->code, "\\n";
 """
+RUBY = """
+require 'libvirt'
+c = Libvirt::open(ARGV[0])
+d = c.lookup_domain_by_name('web1')
+puts [c.libversion, c.list_defined_domains.join, c.num_of_defined_domains, c.node_info.nodes > 0].join(' ')
+d.create(Libvirt::Domain::START_PAUSED)
+puts [d.info.state, d.vcpus.size, d.scheduler_parameters['cpu_shares'], d.memory_peek(0, 16).size].join(' ')
+d.scheduler_parameters = { 'cpu_shares' => 512 }
+pool = c.create_storage_pool_xml("<pool type='dir'><name>p</name><target><path>#{ARGV[1]}</path></target></pool>")
+vol = pool.create_volume_xml('<volume><name>v</name><capacity>1048576</capacity></volume>')
+up, sent = c.stream, 0
+vol.upload(up, 0, 5)
+up.sendall { sent += 1; sent == 1 ? [5, 'hello'] : [0, ''] }
+up.finish
+down, bytes = c.stream, ''
+vol.download(down, 0, 5)
+down.recvall { |data, _| bytes += data; data.size }
+down.finish
+puts bytes
+d.destroy
+begin
+  c.lookup_domain_by_name('none')
+rescue Libvirt::RetrieveError => e
+  puts e.libvirt_code
+end
+"""
 VGA = "<video><model type='vga'/></video><graphics type='vnc' port='-1' autoport='yes'/>"
 
 
@@ -41,6 +67,20 @@ def test_sys_virt(daemon):
     daemon.define("web1", boot=False, devices=VGA)
     done = subprocess.run(["perl", "-e", PERL, uri(daemon)], text=True, stdout=subprocess.PIPE, timeout=120)
     assert done.stdout.splitlines() == ["9000000 web1", "3 1 1", "1", "image/png PNG", "42"]
+
+
+def has_ruby():
+    return shutil.which("ruby") and subprocess.run(["ruby", "-e", "require 'libvirt'"],
+                                                   stderr=subprocess.DEVNULL).returncode == 0
+
+
+@pytest.mark.skipif(not has_ruby(), reason="needs ruby-libvirt")
+def test_ruby_libvirt(daemon):
+    daemon.define("web1", boot=False)
+    folder = daemon.root / "p"
+    folder.mkdir()
+    done = subprocess.run(["ruby", "-e", RUBY, uri(daemon), folder], text=True, stdout=subprocess.PIPE, timeout=120)
+    assert done.stdout.splitlines() == ["9000000 web1 1 true", "3 1 1024 16", "hello", "42"]
 
 
 @pytest.fixture
