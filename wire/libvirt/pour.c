@@ -54,7 +54,9 @@ static void keep_pages(LvPour *pour, int pipe, gsize n)
 	g_byte_array_set_size(pour->rest, (guint)(at + n));
 	while (n > 0) {
 		ssize_t got = read(pipe, pour->rest->data + at, n);
-		if (got <= 0)
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0) /* never: they are in the pipe */
 			break;
 		at += (gsize)got;
 		n -= (gsize)got;
