@@ -297,6 +297,8 @@ def test_with_networkd(networkd_host):
     # from nothing but its files
     host.sh("ip link del br0; ip addr flush dev eth0")
     host.daemons.pop().kill()
+    # whose name is not free yet is never on the bus
+    wait_until(lambda: "gone" in host.sh("networkctl reload || echo gone", ok=False), 60, "its name is free")
     host.daemon("/lib/systemd/systemd-networkd")
     wait_until(host.pings, 60, "networkd alone makes the bridge")
     wait_until(lambda: "done" in host.sh("networkctl reload && echo done", ok=False), 60, "it is on the bus")
