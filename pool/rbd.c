@@ -24,6 +24,16 @@ static char *monitors(const PoolSource *source)
 	return g_string_free(text, FALSE);
 }
 
+/* The key as Ceph's tools read it: base64, which is what libvirt's secrets hold decoded. */
+static GBytes *key_text(const PoolUse *use, GError **error)
+{
+	g_autoptr(GBytes) key = pool_secret(use, "ceph", error);
+	if (!key)
+		return NULL;
+	char *text = g_base64_encode(g_bytes_get_data(key, NULL), g_bytes_get_size(key));
+	return g_bytes_new_with_free_func(text, strlen(text), g_free, text);
+}
+
 /* rbd with those words; the key travels as an open file. */
 static gboolean rbd(const PoolUse *use, const char *const *words, char **out, GError **error)
 {
@@ -31,11 +41,11 @@ static gboolean rbd(const PoolUse *use, const char *const *words, char **out, GE
 	g_autofree char *about = pool_about(use->pool), *hosts = monitors(source);
 	g_autoptr(GPtrArray) argv = g_ptr_array_new_with_free_func(g_free);
 	g_autoptr(GBytes) key = NULL;
-	const char *first[] = { "rbd", "--no-progress", "-m", hosts, "-p", source->name };
+	const char *first[] = { "rbd", "-m", hosts, "-p", source->name };
 	for (guint i = 0; i < G_N_ELEMENTS(first); i++)
 		g_ptr_array_add(argv, g_strdup(first[i]));
 	if (source->auth) {
-		if (!(key = pool_secret(use, "ceph", error)))
+		if (!(key = key_text(use, error)))
 			return FALSE;
 		g_ptr_array_add(argv, g_strdup("--id"));
 		g_ptr_array_add(argv, g_strdup(source->auth->username));
