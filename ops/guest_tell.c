@@ -216,6 +216,8 @@ static guint qnum_of(guint code)
 }
 
 #define MAX_KEYS 16
+#define TAKEN_MS 3000 /* at most, for QEMU to let somebody into a channel */
+#define TAKEN_STEP_MS 5
 
 static gboolean send_key(OpCall *call, GError **error)
 {
@@ -305,6 +307,19 @@ static gboolean is_taken(OpCall *call, const char *alias, gboolean *taken, GErro
 	return answer != NULL;
 }
 
+/* QEMU lets in who has connected in its own time. Until then the channel would seem free to the next, who
+ * would wait for ever. */
+static void wait_until_taken(OpCall *call, const char *alias)
+{
+	gboolean taken = FALSE;
+	for (int left = TAKEN_MS; !taken && left > 0; left -= TAKEN_STEP_MS) {
+		if (!is_taken(call, alias, &taken, NULL))
+			return;
+		if (!taken)
+			g_usleep(TAKEN_STEP_MS * 1000);
+	}
+}
+
 static gboolean open_channel(OpCall *call, GError **error)
 {
 	const ChannelArgs *args = call->args;
@@ -326,6 +341,8 @@ static gboolean open_channel(OpCall *call, GError **error)
 	if (taken)
 		return fail(error, LODGE_ERROR_EXISTS, "Active channel stream exists for this domain");
 	call->stream_fd = socket_connect(source->path, error);
+	if (call->stream_fd >= 0)
+		wait_until_taken(call, channel->info.alias);
 	return call->stream_fd >= 0;
 }
 
