@@ -47,6 +47,16 @@ Paths *paths_new(const char *root)
 	return paths;
 }
 
+Paths *paths_copy(const Paths *paths)
+{
+	Paths *copy = g_new(Paths, 1);
+	*copy = (Paths){ .root = g_strdup(paths->root), .etc = g_strdup(paths->etc),
+			 .lib = g_strdup(paths->lib), .run = g_strdup(paths->run),
+			 .log = g_strdup(paths->log), .images = g_strdup(paths->images),
+			 .socket = g_strdup(paths->socket) };
+	return copy;
+}
+
 void paths_free(Paths *paths)
 {
 	if (!paths)

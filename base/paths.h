@@ -20,6 +20,7 @@ typedef struct Paths {
 /* The folders of @root, or with @root NULL those of the calling user. Nothing is created. The caller
  * owns the result (paths_free). Any thread. */
 Paths *paths_new(const char *root);
+Paths *paths_copy(const Paths *paths);
 void paths_free(Paths *paths);
 
 /* Makes every folder (mode 0711 where root runs the daemon, so that QEMU under its own user can

@@ -186,7 +186,7 @@ Core *core_new(const CoreConfig *config, GError **error)
 {
 	Core *core = g_new0(Core, 1);
 	core->refs = 1;
-	core->paths = config->paths;
+	core->paths = paths_copy(config->paths); /* what is under way may outlive the owner of those */
 	core->engine = config->engine;
 	core->engine_config = config->engine_config;
 	core->default_network = config->default_network;
@@ -206,7 +206,7 @@ Core *core_new(const CoreConfig *config, GError **error)
 	hostnet_open(core);
 	g_mutex_init(&core->lock);
 	g_mutex_init(&core->index_lock);
-	core->store = store_open(config->paths, error);
+	core->store = store_open(core->paths, error);
 	if (!core->store || !make_folders(core, error) ||
 	    !core->engine->probe(&core->engine_config, NULL, error) || !load(core, error) ||
 	    !objects_load(core, error)) {
@@ -267,6 +267,7 @@ void core_unref(Core *core)
 	events_free(core->events);
 	g_clear_pointer(&core->store, store_free);
 	g_free(core->boot);
+	paths_free(core->paths);
 	g_free(core->state_folder);
 	g_free(core->console_folder);
 	g_mutex_clear(&core->lock);

@@ -17,7 +17,7 @@ typedef struct Core Core;
 typedef struct CoreGuest CoreGuest;
 
 typedef struct CoreConfig {
-	const Paths *paths;   /* must outlive the core */
+	const Paths *paths;   /* copied */
 	const Engine *engine; /* static */
 	EngineConfig engine_config;
 	const struct CoreKind *const *kinds; /* CORE_KINDS of them, see object.h; NULL: core_kinds */

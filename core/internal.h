@@ -14,7 +14,7 @@ typedef struct Job Job;
 
 struct Core {
 	gint refs; /* the owner's, and one of each guest */
-	const Paths *paths;
+	Paths *paths;
 	const Engine *engine;
 	EngineConfig engine_config;
 	Store *store;
