@@ -11,6 +11,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+/* How long destroy waits for what a guest has on the host to be put away: two hundred that end at once, with
+ * filters and forwards, take turns at the kernel's locks. */
+#define OFF_SECONDS 90
+
 /* ---- definitions and snapshots ---- */
 
 Definition *definition_new(Guest *guest)
@@ -314,7 +318,7 @@ int core_guest_screenshot(CoreGuest *guest, GError **error)
 /* The lane hears of the end from the engine and publishes it, or its start fails: waits for that. */
 static gboolean wait_until_off(CoreGuest *guest, gint serial, GError **error)
 {
-	gint64 limit = g_get_monotonic_time() + 10 * G_TIME_SPAN_SECOND;
+	gint64 limit = g_get_monotonic_time() + OFF_SECONDS * G_TIME_SPAN_SECOND;
 	gboolean off = TRUE;
 	g_mutex_lock(&guest->lock);
 	while (off && (guest->snap->live || guest->starting) &&
