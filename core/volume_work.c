@@ -279,7 +279,7 @@ static gboolean fill_target(const Making *making, ImageCreate *how, GError **err
 static gboolean fill_create(Making *making, ImageCreate *how, GError **error)
 {
 	const char *format = volume_format(making->wanted);
-	if (g_str_equal(format, "iso") || g_str_equal(format, "none") || g_str_equal(format, "unknown"))
+	if (g_str_equal(format, "iso"))
 		format = "raw";
 	how->path = making->path;
 	how->format = (ImageFormat)enum_value(&image_formats, format);
@@ -289,6 +289,9 @@ static gboolean fill_create(Making *making, ImageCreate *how, GError **error)
 	how->flush = making->from && how->format == IMAGE_RAW ? IMAGE_FLUSH_FIRST : IMAGE_FLUSH_BEHIND;
 	if (!how->format)
 		return fail(error, LODGE_ERROR_UNSUPPORTED, "volumes of format '%s' cannot be made", format);
+	if (making->flags & VOLUME_PREALLOC_METADATA && how->format != IMAGE_QCOW2)
+		return fail(error, LODGE_ERROR_UNSUPPORTED,
+			    "metadata preallocation is only for volumes of format qcow2, not %s", format);
 	if (making->secret && how->format == IMAGE_RAW && enum_value(&image_formats, "luks"))
 		how->format = (ImageFormat)enum_value(&image_formats, "luks");
 	how->preallocation = preallocation(making, how->format);

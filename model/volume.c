@@ -1,6 +1,7 @@
 /* See volume.h. */
 #include "model/volume.h"
 #include "base/error.h"
+#include "shape/tree.h"
 
 #include <string.h>
 
@@ -117,6 +118,23 @@ static gboolean check_secrets(const VolumeEncryption *encryption, GError **error
 	return TRUE;
 }
 
+/* One that is not known would be missing in the image. */
+static gboolean check_features(const VolumeTarget *target, GError **error)
+{
+	static const char *const known[] = { "lazy_refcounts", "extended_l2", NULL };
+	for (const ShapeExtra *extra = target->head.extra; extra; extra = extra->next) {
+		if (extra->name || g_strcmp0(extra->parent->name, "features"))
+			continue;
+		gsize length = strcspn(extra->text + 1, " \t\r\n/>");
+		g_autofree char *word = g_strndup(extra->text + 1, MIN(length, 80));
+		if (!g_strv_contains(known, word)) /* said twice it is only kept */
+			return fail(error, LODGE_ERROR_UNSUPPORTED,
+				    "target/features, line %d: <%s> is no feature of a volume: remove it; "
+				    "there are lazy_refcounts and extended_l2", target->head.line, word);
+	}
+	return TRUE;
+}
+
 static gboolean check(gconstpointer object, G_GNUC_UNUSED Notes *notes, GError **error)
 {
 	const Volume *volume = object;
@@ -125,6 +143,8 @@ static gboolean check(gconstpointer object, G_GNUC_UNUSED Notes *notes, GError *
 		return fail(error, LODGE_ERROR_INVALID,
 			    "target/compat, line %d: \"%s\" is not a version such as 1.1",
 			    target->head.line, target->compat);
+	if (target && !check_features(target, error))
+		return FALSE;
 	if (volume->backing && !volume->backing->path && volume->backing->format)
 		return fail(error, LODGE_ERROR_INVALID, "backingStore, line %d, needs a path",
 			    volume->backing->head.line);
@@ -143,8 +163,11 @@ Volume *volume_from_xml(const char *xml, gssize length, const char *what, Notes 
 	if (!volume)
 		return NULL;
 	if (shape_check(&volume_shape, volume, notes, &why)) {
-		if (volume->target && (volume->target->lazy_refcounts || volume->target->extended_l2))
-			volume->target->features = TRUE;
+		VolumeTarget *target = volume->target;
+		if (target && (target->lazy_refcounts || target->extended_l2))
+			target->features = TRUE;
+		if (target && target->features && !target->compat) /* libvirt's: 0.10 has none */
+			target->compat = g_strdup("1.1");
 		return g_steal_pointer(&volume);
 	}
 	if (what)

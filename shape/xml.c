@@ -110,6 +110,8 @@ static gboolean set_value(Reader *reader, const TreeRow *entry, char *object, xm
 	char *at = object + entry->base;
 	if (entry->row->kind != ROW_SIZE)
 		return row_from_text(entry->row, at, text, reader->error);
+	if (text[strspn(text, "0123456789")]) /* as libvirt: no 0x, and the unit is beside it */
+		return fail(reader->error, LODGE_ERROR_INVALID, "\"%.80s\" is not a size", text);
 	xmlChar *unit = xmlGetNoNsProp(x, (const xmlChar *)"unit");
 	guint64 bytes = 0;
 	gboolean ok = size_from_text(text, (const char *)unit, entry->row->words, &bytes,

@@ -173,6 +173,16 @@ def test_documents(daemon):
         uuid = f"<secret type='passphrase' uuid='{UUID}'/>"
         chap = "<auth type='chap' {}><secret usage='u'/></auth>".format
         check((
+            (67, "a feature", lambda: make(volume_xml("f", "qcow2", target="<features><x/></features>"))),
+            *((67, f"format {word}", lambda word=word: make(volume_xml("f", word)))
+              for word in ("none", "unknown")),
+            *((67, f"tables beforehand, {word}", lambda word=word: make(volume_xml("f", word), 1))
+              for word in ("raw", "vmdk", "iso")),
+            (67, "tables beforehand, a raw clone",
+             lambda: pool.createXMLFrom(volume_xml("f"), v, libvirt.VIR_STORAGE_VOL_CREATE_PREALLOC_METADATA)),
+            *((27, f"a size of {size}",
+               lambda size=size: make(volume_xml("f").replace("1048576", size)))
+              for size in ("0x10", "1 0", "10 K", "10K", "-1", "1.5", str(1 << 64))),
             (38, "a long name", lambda: make(volume_xml("n" * 300))),
             (8, "unit", lambda: make(volume_xml("u").replace("<capacity>", "<capacity unit='foo'>"))),
             (67, "type", lambda: make(volume_xml("u").replace("<volume>", "<volume type='foo'>"))),
