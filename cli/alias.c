@@ -28,11 +28,7 @@ static const struct {
 	{ "save-image-dumpxml", "file", "path" },
 	{ "domifstat", "interface", "device" },
 	{ "metadata", "set", "text" },
-	{ "vcpucount", "active", NULL },
 	{ "cpu-stats", "total", NULL },
-	/* these say where --period goes */
-	{ "dommemstat", "live", NULL },
-	{ "dommemstat", "config", NULL },
 	/* progress is shown wherever a terminal is */
 	{ "save", "verbose", NULL },
 	{ "managedsave", "verbose", NULL },

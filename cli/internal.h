@@ -140,6 +140,8 @@ int run_console(Cli *cli, const Op *op, const char *target, gpointer args);
 int run_stream(Cli *cli, const Op *op, const char *target, gpointer args);
 int run_blkinfo(Cli *cli, const Op *op, const char *target, gpointer args);
 int run_check(Cli *cli, const Op *op, const char *target, gpointer args);
+const Shape *guest_list_words(const Shape *args);
+int run_guest_list(Cli *cli, const Op *op, const char *target, gpointer args);
 int run_list(Cli *cli, const Op *op, const char *target, gpointer args);
 /* Whether the argument @name of @op is said. */
 gboolean cli_flag(const Op *op, gconstpointer args, const char *name);
@@ -182,15 +184,25 @@ int run_top(Cli *cli, const Op *op, const char *target, gpointer args);
 
 /* ---- notes.c ---- */
 
-/* A shape of @args and @rows behind them; lives for ever. Each new member has the room of a pointer. */
+/* A shape of @args and @rows behind them; lives for ever. Each new member is a flag, a text, a list or
+ * an OptUint. */
 const Shape *cli_more_args(const Shape *args, const Row *rows, guint n);
 const Shape *desc_words(const Shape *args);
 const Shape *metadata_words(const Shape *args);
+const Shape *vcpucount_words(const Shape *args);
 const Shape *xml_words(const Shape *args);
 int run_desc(Cli *cli, const Op *op, const char *target, gpointer args);
 int run_metadata(Cli *cli, const Op *op, const char *target, gpointer args);
 int run_vcpucount(Cli *cli, const Op *op, const char *target, gpointer args);
 int run_dumpxml(Cli *cli, const Op *op, const char *target, gpointer args);
+
+/* ---- cpus.c: processors, in virsh's variants ---- */
+
+const Shape *pretty_words(const Shape *args);
+const Shape *percent_words(const Shape *args);
+int run_vcpuinfo(Cli *cli, const Op *op, const char *target, gpointer args);
+int run_cpumap(Cli *cli, const Op *op, const char *target, gpointer args);
+int run_cpustats(Cli *cli, const Op *op, const char *target, gpointer args);
 
 /* ---- virsh.c, virsh_shell.c, virsh_help.c: the command under the name virsh ---- */
 
@@ -221,5 +233,8 @@ int virsh_main(int argc, char *const *argv);
 /* Prints @error in virsh's form; returns 1. */
 int virsh_failed(const GError *error);
 int run_hostname(Cli *cli, const Op *op, const char *target, gpointer args);
-int run_freecell(Cli *cli, const Op *op, const char *target, gpointer args);
+const Shape *memstat_words(const Shape *args);
+int run_memstat(Cli *cli, const Op *op, const char *target, gpointer args);
+const Shape *version_words(const Shape *args);
+int run_version(Cli *cli, const Op *op, const char *target, gpointer args);
 int run_uri(Cli *cli, const Op *op, const char *target, gpointer args);

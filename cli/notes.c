@@ -19,7 +19,7 @@ const Shape *cli_more_args(const Shape *args, const Row *rows, guint n)
 		more->size = (more->size + sizeof(gpointer) - 1) / sizeof(gpointer) * sizeof(gpointer);
 		all[own + i] = rows[i];
 		all[own + i].offset = more->size;
-		more->size += sizeof(gpointer);
+		more->size += sizeof(OptUint); /* the largest that they are */
 	}
 	more->rows = all;
 	more->n = own + n;
@@ -207,19 +207,50 @@ int run_metadata(Cli *cli, const Op *own, const char *target, gpointer args)
 
 /* ---- vcpucount ---- */
 
+static const Row count_words_rows[] = {
+	{ .kind = ROW_FLAG, .name = "active", .doc = "those that it has now" },
+	{ .kind = ROW_FLAG, .name = "current", .doc = "of what runs, else of what the next start will use" },
+};
+
+const Shape *vcpucount_words(const Shape *args)
+{
+	return cli_more_args(args, count_words_rows, G_N_ELEMENTS(count_words_rows));
+}
+
+/* Words of which only one can be. */
+static gboolean one_of(const Op *op, gpointer args, const char *a, const char *b, GError **error)
+{
+	return !flag_of(op, args, a) || !flag_of(op, args, b) ||
+	       fail(error, LODGE_ERROR_INVALID, "Options --%s and --%s are mutually exclusive", a, b);
+}
+
+static gboolean may_count(const Op *own, gpointer args, GError **error)
+{
+	static const char *const pairs[][2] = { { "live", "config" }, { "active", "maximum" } };
+	for (guint i = 0; i < G_N_ELEMENTS(pairs); i++)
+		if (!one_of(own, args, pairs[i][0], pairs[i][1], error))
+			return FALSE;
+	return TRUE;
+}
+
 /* All four numbers where none is asked for. */
-int run_vcpucount(Cli *cli, const Op *op, const char *target, gpointer args)
+int run_vcpucount(Cli *cli, const Op *own, const char *target, gpointer args)
 {
 	static const char *const asked[][2] = {
 		{ "config", "maximum" }, { "live", "maximum" }, { "config", NULL }, { "live", NULL },
 	};
-	if (cli->json || flag_of(op, args, "config") || flag_of(op, args, "live") ||
-	    flag_of(op, args, "maximum"))
-		return cli_call_and_show(cli, op, target, args);
+	g_autoptr(GError) error = NULL;
+	gboolean some = cli->json;
+	for (guint i = 0; i < own->args->n; i++)
+		some = some || flag_of(own, args, own->args->rows[i].name);
+	if (!may_count(own, args, &error))
+		return cli_failed(error);
+	if (some)
+		return cli_call_and_show(cli, op_find(own->name), target, args);
 	for (guint i = 0; i < G_N_ELEMENTS(asked); i++) {
 		const char *words[] = { asked[i][0], asked[i][1], NULL };
-		g_autoptr(GError) error = NULL;
 		g_auto(Reply) reply = { 0 };
+		g_clear_error(&error);
 		if (call_with(cli, "vcpucount", target, words, &reply, &error))
 			printf("%-12s %-12s %3" JSON_INTEGER_FORMAT "\n",
 			       i < 2 ? "maximum" : "current", asked[i][0],

@@ -34,7 +34,7 @@ static int save(const char *target, const ScreenshotArgs *args, json_t *result)
 	g_autofree char *path = args->file ? g_strdup(args->file) : default_name(target);
 	if (!g_file_set_contents(path, (const char *)png, (gssize)length, &error))
 		return cli_failed(error);
-	printf("Screenshot saved to %s, with type of image/png\n\n", path);
+	printf("Screenshot saved to %s, with type of image/png%s", path, cli_style.virsh ? "" : "\n\n");
 	return 0;
 }
 

@@ -9,6 +9,12 @@
 
 /* ---- list ---- */
 
+static const char *word(json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+	return text ? text : "";
+}
+
 gboolean cli_flag(const Op *op, gconstpointer args, const char *name)
 {
 	for (guint i = 0; op->args && i < op->args->n; i++)
@@ -29,7 +35,9 @@ static void print_members(json_t *items, const char *const *names)
 				       json_integer_value(value));
 			else if (value)
 				printf("%s%s", first ? "" : " ", json_string_value(value));
-			first = first && !value;
+			else if (names[1]) /* only an id is lacking */
+				printf("-");
+			first = first && !value && !names[1];
 		}
 		if (!first)
 			putchar('\n');
@@ -74,14 +82,9 @@ static void ask_for_table(const Cli *cli, const Op *op, gpointer args)
 			shape_arg_from_text(&op->args->rows[i], args, "yes", NULL);
 }
 
-int run_list(Cli *cli, const Op *op, const char *target, gpointer args)
+static void show_list(const Cli *cli, const Op *op, const char *target, gpointer args, json_t *result)
 {
-	ask_for_table(cli, op, args);
-	g_autoptr(GError) error = NULL;
-	g_auto(Reply) reply = { 0 };
-	if (!cli_call(cli, op, target, args, &reply, &error))
-		return cli_failed(error);
-	json_t *items = json_object_get(reply.json, op->result->rows[0].name);
+	json_t *items = json_object_get(result, op->result->rows[0].name);
 	const char *names[4] = { NULL };
 	guint n = 0;
 	if (cli_flag(op, args, "id"))
@@ -93,13 +96,71 @@ int run_list(Cli *cli, const Op *op, const char *target, gpointer args)
 	Op as_table = *op;
 	as_table.show = OP_SHOW_TABLE;
 	if (cli->json)
-		show_json(reply.json);
+		show_json(result);
 	else if (n > 0)
 		print_members(items, names);
 	else if (cli_flag(op, args, "title"))
-		show_with_titles(op, target, args, reply.json);
+		show_with_titles(op, target, args, result);
 	else
-		show_result(&as_table, target, args, reply.json);
+		show_result(&as_table, target, args, result);
+}
+
+int run_list(Cli *cli, const Op *op, const char *target, gpointer args)
+{
+	g_autoptr(GError) error = NULL;
+	g_auto(Reply) reply = { 0 };
+	ask_for_table(cli, op, args);
+	if (!cli_call(cli, op, target, args, &reply, &error))
+		return cli_failed(error);
+	show_list(cli, op, target, args, reply.json);
+	return 0;
+}
+
+static const Row guest_list_rows[] = {
+	{ .kind = ROW_FLAG, .name = "managed_save",
+	  .doc = "the state of those with a managed save is \"saved\"" },
+};
+
+const Shape *guest_list_words(const Shape *args)
+{
+	return cli_more_args(args, guest_list_rows, G_N_ELEMENTS(guest_list_rows));
+}
+
+/* "saved" as the state of what does not run and has a managed save. */
+static gboolean tell_saved(Cli *cli, const Op *op, json_t *items, GError **error)
+{
+	static const char *const words[] = { "inactive", "with_managed_save" };
+	g_auto(Reply) saved = { 0 };
+	json_t *names = json_object(), *item;
+	size_t i;
+	gpointer args = shape_new(op->args);
+	for (guint k = 0; k < op->args->n; k++)
+		for (guint w = 0; w < G_N_ELEMENTS(words); w++)
+			if (g_str_equal(op->args->rows[k].name, words[w]))
+				shape_arg_from_text(&op->args->rows[k], args, "yes", NULL);
+	gboolean ok = cli_call(cli, op, NULL, args, &saved, error);
+	shape_free(op->args, args);
+	json_array_foreach(json_object_get(saved.json, op->result->rows[0].name), i, item)
+		json_object_set_new(names, word(item, "name"), json_true());
+	json_array_foreach(items, i, item)
+		if (!json_object_get(item, "id") && json_object_get(names, word(item, "name")))
+			json_object_set_new(item, "state", json_string("saved"));
+	json_decref(names);
+	return ok;
+}
+
+int run_guest_list(Cli *cli, const Op *own, const char *target, gpointer args)
+{
+	const Op *op = op_find(own->name);
+	g_autoptr(GError) error = NULL;
+	g_auto(Reply) reply = { 0 };
+	ask_for_table(cli, op, args);
+	if (!cli_call(cli, op, target, args, &reply, &error))
+		return cli_failed(error);
+	json_t *items = json_object_get(reply.json, op->result->rows[0].name);
+	if (cli_flag(own, args, "managed_save") && !tell_saved(cli, op, items, &error))
+		return cli_failed(error);
+	show_list(cli, op, target, args, reply.json);
 	return 0;
 }
 
@@ -155,12 +216,6 @@ int run_blkinfo(Cli *cli, const Op *op, const char *target, gpointer args)
 }
 
 /* ---- host check ---- */
-
-static const char *word(json_t *object, const char *name)
-{
-	const char *text = json_string_value(json_object_get(object, name));
-	return text ? text : "";
-}
 
 /* A line for each check, and below it what to do: remedies are sentences, too long for a column. */
 int run_check(Cli *cli, const Op *op, const char *target, gpointer args)

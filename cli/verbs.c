@@ -114,8 +114,6 @@ static const Verb own[] = {
 	  .through = "domstats", .run = run_top },
 	{ .op = { .name = "hostname", .family = "Host", .doc = "Print this host's name" },
 	  .run = run_hostname },
-	{ .op = { .name = "freecell", .family = "Host", .doc = "Show how much of the host's memory is free" },
-	  .through = "host memstats", .run = run_freecell },
 	{ .op = { .name = "uri", .family = "Host", .doc = "Print the URI for libvirt's clients" },
 	  .run = run_uri },
 	{ .op = { .name = "man", .family = "Command", .doc = "Print the manual page (roff)" },
@@ -128,7 +126,7 @@ static const struct {
 	int (*run)(Cli *cli, const Op *op, const char *target, gpointer args);
 } special[] = {
 	{ "events", run_stream },
-	{ "list", run_list },
+	{ "list", run_guest_list },
 	{ "pool-list", run_list },
 	{ "vol-upload", run_volume_stream },
 	{ "vol-download", run_volume_stream },
@@ -145,6 +143,11 @@ static const struct {
 	{ "metadata", run_metadata },
 	{ "vcpucount", run_vcpucount },
 	{ "dumpxml", run_dumpxml },
+	{ "dommemstat", run_memstat },
+	{ "vcpuinfo", run_vcpuinfo },
+	{ "host cpumap", run_cpumap },
+	{ "host cpustats", run_cpustats },
+	{ "version", run_version },
 	{ "secret-set-value", run_secret_set },
 	{ "secret-get-value", run_secret_get },
 };
@@ -156,7 +159,10 @@ static const struct {
 } words_beside[] = {
 	{ run_secret_set, secret_set_words }, { run_secret_get, secret_get_words },
 	{ run_then_console, with_console }, { run_volume_stream, with_file }, { run_desc, desc_words },
-	{ run_metadata, metadata_words },   { run_dumpxml, xml_words },
+	{ run_guest_list, guest_list_words },
+	{ run_metadata, metadata_words },   { run_dumpxml, xml_words }, { run_vcpuinfo, pretty_words },
+	{ run_cpumap, pretty_words }, { run_cpustats, percent_words }, { run_version, version_words },
+	{ run_vcpucount, vcpucount_words }, { run_memstat, memstat_words },
 };
 
 /* What the command makes of a verb of the daemon: its own verb of that name, or the row with the

@@ -59,6 +59,14 @@ static const struct {
 	{ "nwfilter-undefine", "Failed to undefine network filter %s" },
 	{ "nwfilter-binding-dumpxml", "failed to get nwfilter binding '%s'" },
 	{ "nwfilter-binding-delete", "failed to get nwfilter binding '%s'" },
+	{ "host cpustats", "Unable to get number of cpu stats" },
+	{ "host memstats", "Unable to get number of memory stats" },
+	{ "cpu-models", "failed to get CPU model names" },
+	{ "nodesuspend", "The host was not suspended" },
+	{ "cpu-stats", "Failed to retrieve CPU statistics for domain '%s'" },
+	{ "dommemstat", "Failed to get memory statistics for domain %s" },
+	{ "dompmsuspend", "Domain '%s' could not be suspended" },
+	{ "screenshot", "could not take a screenshot of %s" },
 	{ "domifaddr", "Failed to query for interfaces addresses" },
 	{ "nodedev-list", "Failed to list node devices" },
 	{ "nodedev-create", "Failed to create node device from %s" },
@@ -140,6 +148,8 @@ int virsh_failed(const GError *error)
 {
 	fflush(stdout);
 	LodgeError code = op_error_of(error);
+	if (g_str_has_prefix(error->message, "Options --"))
+		return virsh_refuse("%s", error->message);
 	if (lacks_guest(error))
 		return virsh_refuse("failed to get domain '%s'", running_target);
 	if (running_op && code == LODGE_ERROR_NOT_FOUND && lacks_object(error))
@@ -215,7 +225,16 @@ static void show_nodeinfo(G_GNUC_UNUSED Cli *cli, G_GNUC_UNUSED const char *targ
 	printf("%-20s %" G_GINT64_FORMAT " KiB\n", "Memory size:", number_of(node, "memory") / 1024);
 }
 
-static void show_version(Cli *cli, G_GNUC_UNUSED const char *target, G_GNUC_UNUSED json_t *version)
+static const Row version_rows[] = {
+	{ .kind = ROW_FLAG, .name = "daemon", .doc = "also the daemon's, where virsh tells of the library" },
+};
+
+const Shape *version_words(const Shape *args)
+{
+	return cli_more_args(args, version_rows, G_N_ELEMENTS(version_rows));
+}
+
+static void show_version(Cli *cli)
 {
 	g_auto(Reply) reply = { 0 };
 	const Op *op = op_find("host engine");
@@ -228,42 +247,76 @@ static void show_version(Cli *cli, G_GNUC_UNUSED const char *target, G_GNUC_UNUS
 	       (int)(v % 1000));
 }
 
-static void show_vcpuinfo(G_GNUC_UNUSED Cli *cli, G_GNUC_UNUSED const char *target, json_t *result)
+int run_version(Cli *cli, const Op *own, const char *target, gpointer args)
 {
-	json_t *vcpus = json_object_get(result, "vcpus");
-	for (size_t i = 0; i < json_array_size(vcpus); i++) {
-		json_t *vcpu = json_array_get(vcpus, i);
-		printf("%s%-15s %" G_GINT64_FORMAT "\n", i ? "\n" : "", "VCPU:", number_of(vcpu, "number"));
-		printf("%-15s %" G_GINT64_FORMAT "\n", "CPU:", number_of(vcpu, "cpu"));
-		printf("%-15s %s\n", "State:", "running");
-		if (number_of(vcpu, "time") > 0)
-			printf("%-15s %.1lfs\n", "CPU time:", (double)number_of(vcpu, "time") / 1e9);
-		printf("%-15s %s\n", "CPU Affinity:", word_of(vcpu, "affinity"));
-	}
+	if (!cli_style.virsh)
+		return cli_call_and_show(cli, op_find(own->name), target, args);
+	show_version(cli);
+	if (cli_flag(own, args, "daemon"))
+		puts("Running against daemon: " SPEAKS);
+	return 0;
 }
 
-static void show_memstat(G_GNUC_UNUSED Cli *cli, G_GNUC_UNUSED const char *target, json_t *result)
+/* ---- dommemstat ---- */
+
+static const Row memstat_rows[] = {
+	{ .kind = ROW_UINT, .name = "period", .max = G_MAXINT32,
+	  .doc = "instead: the seconds after which it tells again what it uses; 0: never" },
+	{ .kind = ROW_FLAG, .name = "config", .doc = "the period of what the next start will use" },
+	{ .kind = ROW_FLAG, .name = "live", .doc = "the period of what runs" },
+};
+
+const Shape *memstat_words(const Shape *args)
+{
+	return cli_more_args(args, memstat_rows, G_N_ELEMENTS(memstat_rows));
+}
+
+static void print_memstat(json_t *result)
 {
 	static const char *const names[] = { "actual", "rss" };
 	for (guint i = 0; i < G_N_ELEMENTS(names); i++)
 		printf("%s %" G_GINT64_FORMAT "\n", names[i], number_of(result, names[i]) / 1024);
 }
 
+static int change_period(Cli *cli, const Op *own, const char *target, gpointer args)
+{
+	const Op *op = op_find("memstat-period");
+	g_autoptr(GError) error = NULL;
+	g_auto(Reply) reply = { 0 };
+	gpointer passed = cli_pass_args(own, args, op);
+	gboolean ok = cli_call(cli, op, target, passed, &reply, &error);
+	shape_free(op->args, passed);
+	if (ok)
+		return 0;
+	if (cli_style.virsh && !lacks_guest(error)) {
+		virsh_refuse("Unable to change balloon collection period.");
+		running_op = NULL; /* it was not the statistics that failed */
+	}
+	return cli_failed(error);
+}
+
+int run_memstat(Cli *cli, const Op *own, const char *target, gpointer args)
+{
+	const Op *op = op_find(own->name);
+	g_autoptr(GError) error = NULL;
+	g_auto(Reply) reply = { 0 };
+	if (cli_flag(own, args, "period"))
+		return change_period(cli, own, target, args);
+	if (cli->json || !cli_style.virsh)
+		return cli_call_and_show(cli, op, target, args);
+	if (!cli_call(cli, op, target, args, &reply, &error))
+		return cli_failed(error);
+	print_memstat(reply.json);
+	return 0;
+}
+
 static void show_memstats(G_GNUC_UNUSED Cli *cli, G_GNUC_UNUSED const char *target, json_t *result)
 {
 	static const char *const names[] = { "total", "free", "buffers", "cached" };
 	for (guint i = 0; i < G_N_ELEMENTS(names); i++)
-		printf("%-7s: %20" G_GINT64_FORMAT " KiB\n", names[i], number_of(result, names[i]) / 1024);
-}
-
-static void show_cpustats(G_GNUC_UNUSED Cli *cli, G_GNUC_UNUSED const char *target, json_t *result)
-{
-	static const struct { const char *label, *member; } lines[] = {
-		{ "user:", "user" }, { "system:", "kernel" }, { "idle:", "idle" }, { "iowait:", "iowait" },
-	};
-	for (guint i = 0; i < G_N_ELEMENTS(lines); i++)
-		printf("%-15s %20" G_GINT64_FORMAT "\n", lines[i].label,
-		       number_of(result, lines[i].member));
+		if (i < 2 || number_of(result, names[i]) > 0) /* a cell has no others */
+			printf("%-7s: %20" G_GINT64_FORMAT " KiB\n", names[i],
+			       number_of(result, names[i]) / 1024);
 }
 
 /* One address ends with the command's own line end, several have one each. */
@@ -298,12 +351,8 @@ static const struct {
 } shows[] = {
 	{ "info", show_dominfo },
 	{ "host node", show_nodeinfo },
-	{ "version", show_version },
 	{ "domdisplay", show_display },
 	{ "host memstats", show_memstats },
-	{ "host cpustats", show_cpustats },
-	{ "vcpuinfo", show_vcpuinfo },
-	{ "dommemstat", show_memstat },
 	{ "domifaddr", show_addresses },
 	{ "net-update", show_updated },
 };
@@ -335,21 +384,6 @@ int run_uri(Cli *cli, G_GNUC_UNUSED const Op *op, G_GNUC_UNUSED const char *targ
 		printf("qemu+unix:///system?socket=%s/libvirt-sock\n", cli->paths->run);
 	else
 		printf("qemu:///%s\n", geteuid() == 0 ? "system" : "session");
-	return 0;
-}
-
-int run_freecell(Cli *cli, G_GNUC_UNUSED const Op *op, G_GNUC_UNUSED const char *target,
-		 G_GNUC_UNUSED gpointer args)
-{
-	g_autoptr(GError) error = NULL;
-	g_auto(Reply) reply = { 0 };
-	const Op *memory = op_find("host memstats");
-	gpointer all = shape_new(memory->args);
-	gboolean ok = cli_call(cli, memory, NULL, all, &reply, &error);
-	shape_free(memory->args, all);
-	if (!ok)
-		return cli_failed(error);
-	printf("Total: %" G_GINT64_FORMAT " KiB\n", number_of(reply.json, "free") / 1024);
 	return 0;
 }
 

@@ -249,6 +249,112 @@ static gboolean engine(OpCall *call, GError **error)
 	return describe(call, NULL, call->result, error);
 }
 
+/* ---- maxvcpus ---- */
+
+typedef struct MostArgs {
+	ShapeHead head;
+	char *type;
+} MostArgs;
+
+static const Row most_arg_rows[] = {
+	STRING(MostArgs, type, NULL, .flags = ROW_POSITIONAL, .doc = "type of guests: qemu or kvm"),
+};
+static const Shape most_args = SHAPE("maxvcpus-args", MostArgs, most_arg_rows);
+
+typedef struct Most {
+	ShapeHead head;
+	OptUint max_vcpus, usual;
+	char *text;
+} Most;
+
+static const Row most_rows[] = {
+	UINT(Most, max_vcpus, NULL, .doc = "CPU(s), of the machine that takes most"),
+	UINT(Most, usual, NULL, .doc = "of the default machine"),
+	STRING(Most, text, NULL, .flags = ROW_VERBATIM),
+};
+static const Shape most_shape = SHAPE("maxvcpus", Most, most_rows);
+
+/* virsh, too, tells of the default machine; virConnectGetMaxVcpus() knows of no machine. */
+static gboolean maxvcpus(OpCall *call, GError **error)
+{
+	const char *type = ((const MostArgs *)call->args)->type;
+	Most *result = call->result;
+	EngineCaps caps = { 0 };
+	guint64 most = 1, usual = 0;
+	if (type && g_ascii_strcasecmp(type, "kvm") != 0 && g_ascii_strcasecmp(type, "qemu") != 0)
+		return fail(error, LODGE_ERROR_INVALID, "unknown type '%s'", type);
+	if (!describe(call, NULL, &caps, error))
+		return FALSE;
+	SHAPE_EACH (EngineMachine, machine, caps.machines) {
+		most = MAX(most, machine->max_vcpus.v);
+		usual = machine->is_default == TRI_YES ? machine->max_vcpus.v : usual;
+	}
+	shape_clear(&engine_caps_shape, &caps);
+	result->max_vcpus = OPT_UINT(most);
+	result->usual = OPT_UINT(usual ? usual : most);
+	result->text = g_strdup_printf("%" G_GUINT64_FORMAT "\n", result->usual.v);
+	return TRUE;
+}
+
+/* ---- cpu-models ---- */
+
+/* Those that libvirt knows: src/util/virarch.c. */
+static const char *const archs[] = {
+	"alpha", "armv6l", "armv7l", "armv7b", "aarch64", "cris", "i686", "ia64", "itanium", "lm32",
+	"loongarch64", "m68k", "microblaze", "microblazeel", "mips", "mipsel", "mips64", "mips64el",
+	"openrisc", "parisc", "parisc64", "ppc", "ppcle", "ppc64", "ppc64le", "ppcemb", "riscv32",
+	"riscv64", "s390", "s390x", "sh4", "sh4eb", "sparc", "sparc64", "unicore32", "x86_64",
+	"xtensa", "xtensaeb", NULL
+};
+
+typedef struct ModelArgs {
+	ShapeHead head;
+	char *arch;
+} ModelArgs;
+
+static const Row model_arg_rows[] = {
+	STRING(ModelArgs, arch, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED,
+	       .doc = "architecture: x86_64, aarch64, ..."),
+};
+static const Shape model_args = SHAPE("cpu-models-args", ModelArgs, model_arg_rows);
+
+typedef struct Models {
+	ShapeHead head;
+	GPtrArray *models; /* char * */
+	char *text;
+} Models;
+
+static const Row model_rows[] = {
+	STRINGS(Models, models, NULL, .doc = "CPU models"),
+	STRING(Models, text, NULL, .flags = ROW_VERBATIM),
+};
+static const Shape models_shape = SHAPE("cpu-models", Models, model_rows);
+
+/* What runs guests of 64 bits runs those of 32, too, with the same models. */
+static gboolean cpu_models(OpCall *call, GError **error)
+{
+	const char *arch = ((const ModelArgs *)call->args)->arch;
+	Models *result = call->result;
+	EngineCaps caps = { 0 };
+	if (!g_strv_contains(archs, arch))
+		return fail(error, LODGE_ERROR_INVALID, "cannot find architecture %s", arch);
+	if (!describe(call, NULL, &caps, error))
+		return FALSE;
+	gboolean same = g_str_equal(caps.arch, arch) ||
+			(g_str_equal(caps.arch, "x86_64") && g_str_equal(arch, "i686"));
+	g_autoptr(GString) out = g_string_new(NULL);
+	result->models = g_ptr_array_new();
+	SHAPE_EACH (EngineCpu, cpu, caps.cpus) {
+		if (!same)
+			break;
+		g_ptr_array_add(result->models, g_strdup(cpu->name));
+		g_string_append_printf(out, "%s\n", cpu->name);
+	}
+	shape_clear(&engine_caps_shape, &caps);
+	result->text = g_strdup(out->len ? out->str : "all CPU models are accepted\n");
+	return TRUE;
+}
+
 #define HOST_READ(perm_) .family = "Host", .method = "GET", .lane = OP_BESIDE, .perm = perm_
 
 static const Op ops[] = {
@@ -259,6 +365,12 @@ static const Op ops[] = {
 	{ .name = "host engine", HOST_READ(OP_PERM_READ),
 	  .route = "/v1/host/engine", .result = &engine_caps_shape,
 	  .show = OP_SHOW_FIELDS, .doc = "Show what QEMU offers here", .fn = engine },
+	{ .name = "maxvcpus", HOST_READ(OP_PERM_READ), .route = "/v1/host/maxvcpus", .args = &most_args,
+	  .result = &most_shape, .show = OP_SHOW_TEXT, .doc = "Show how many CPUs a guest can have",
+	  .fn = maxvcpus },
+	{ .name = "cpu-models", HOST_READ(OP_PERM_READ), .route = "/v1/host/cpu-models",
+	  .args = &model_args, .result = &models_shape, .show = OP_SHOW_TEXT,
+	  .doc = "Show the models of CPU that QEMU knows for an architecture", .fn = cpu_models },
 };
 
 const OpFamily op_family_capabilities = { ops, G_N_ELEMENTS(ops) };

@@ -56,7 +56,7 @@ static gboolean cpu_stats(OpCall *call, GError **error)
 	param_add(&result->params, PARAM_ULLONG, "system_time", (gint64)use.system_ns);
 	GString *out = g_string_new("Total:\n");
 	SHAPE_EACH (Param, param, result->params)
-		g_string_append_printf(out, "\t%-12s %17.9f seconds\n", param->name,
+		g_string_append_printf(out, "\t%-12s %19.9f seconds\n", param->name,
 				       (double)param->number.v / 1e9);
 	result->text = g_string_free(out, FALSE);
 	return TRUE;

@@ -176,6 +176,79 @@ static gboolean cpumap(OpCall *call, G_GNUC_UNUSED GError **error)
 	return TRUE;
 }
 
+/* ---- freecell ---- */
+
+typedef struct FreeArgs {
+	ShapeHead head;
+	OptUint cellno;
+	gboolean all;
+} FreeArgs;
+
+static const Row free_arg_rows[] = {
+	UINT(FreeArgs, cellno, NULL, .max = 1023, .flags = ROW_POSITIONAL, .doc = "only of this NUMA cell"),
+	FLAG(FreeArgs, all, NULL, .doc = "of each NUMA cell, and their sum"),
+};
+
+static gboolean check_free(gconstpointer object, G_GNUC_UNUSED Notes *notes, GError **error)
+{
+	const FreeArgs *args = object;
+	return !args->cellno.set || !args->all ||
+	       fail(error, LODGE_ERROR_INVALID, "Options --cellno and --all are mutually exclusive");
+}
+static const Shape free_args = SHAPE("freecell-args", FreeArgs, free_arg_rows, .check = check_free);
+
+typedef struct Free {
+	ShapeHead head;
+	OptUint free;
+	char *text;
+} Free;
+
+static const Row free_rows[] = {
+	SIZE(Free, free, NULL, .words = "KiB", .doc = "free"),
+	STRING(Free, text, NULL, .flags = ROW_VERBATIM),
+};
+static const Shape free_shape = SHAPE("freecell", Free, free_rows);
+
+/* A line for each cell; their numbers may have gaps. */
+static guint64 add_cells(GString *out)
+{
+	guint64 sum = 0;
+	guint left = node_count();
+	for (int cell = 0; cell < 1024 && left > 0; cell++) {
+		NodeMemory memory;
+		if (!node_memory(cell, &memory))
+			continue;
+		left--;
+		sum += memory.free;
+		g_string_append_printf(out, "%5d: %10" G_GUINT64_FORMAT " KiB\n", cell, memory.free / 1024);
+	}
+	g_string_append(out, "--------------------\n");
+	return sum;
+}
+
+static gboolean freecell(OpCall *call, GError **error)
+{
+	const FreeArgs *args = call->args;
+	Free *result = call->result;
+	g_autoptr(GString) out = g_string_new(NULL);
+	NodeMemory memory = { 0 };
+	int cell = args->cellno.set ? (int)args->cellno.v : -1;
+	if (args->all)
+		memory.free = add_cells(out);
+	else if (!node_memory(cell, &memory))
+		return fail(error, LODGE_ERROR_INVALID, "this host has no NUMA cell %d", cell);
+	guint64 kib = memory.free / 1024;
+	if (args->all)
+		g_string_append_printf(out, "%5s: %10" G_GUINT64_FORMAT " KiB\n", "Total", kib);
+	else if (args->cellno.set)
+		g_string_append_printf(out, "%d: %" G_GUINT64_FORMAT " KiB\n", cell, kib);
+	else
+		g_string_append_printf(out, "Total: %" G_GUINT64_FORMAT " KiB\n", kib);
+	result->free = OPT_UINT(memory.free);
+	result->text = g_strdup(out->str);
+	return TRUE;
+}
+
 static const Op ops[] = {
 	{ .name = "host node", .alias = "nodeinfo", .route = "/v1/host/node", NODE_READ(OP_BESIDE),
 	  .result = &node_shape, .show = OP_SHOW_FIELDS,
@@ -189,6 +262,9 @@ static const Op ops[] = {
 	{ .name = "host cpumap", .alias = "nodecpumap", .route = "/v1/host/cpumap", NODE_READ(OP_BESIDE),
 	  .result = &map_shape, .show = OP_SHOW_FIELDS, .doc = "Show which processors are online",
 	  .fn = cpumap },
+	{ .name = "freecell", .route = "/v1/host/freecell", NODE_READ(OP_BESIDE), .args = &free_args,
+	  .result = &free_shape, .show = OP_SHOW_TEXT,
+	  .doc = "Show how much of the host's memory is free", .fn = freecell },
 };
 
 const OpFamily op_family_node = { ops, G_N_ELEMENTS(ops) };

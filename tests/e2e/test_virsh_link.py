@@ -205,6 +205,50 @@ def test_more_that_is_shown(both):
         assert [len(line) for line in ours.split("\n")] == [len(line) for line in theirs.split("\n")]
 
 
+def same_but_for_figures(both, *words):
+    """Both say the same lines, of the same length, whatever the figures are."""
+    ours, theirs = both.ours(*words).stdout, both.theirs(*words).stdout
+    assert [line.split()[:1] for line in ours.split("\n")] == [line.split()[:1] for line in theirs.split("\n")], words
+    assert [len(line) for line in ours.split("\n")] == [len(line) for line in theirs.split("\n")], words
+
+
+def test_variants_of_the_host(both):
+    for words in (["nodecpumap", "--pretty"], ["version", "--daemon"], ["maxvcpus"], ["maxvcpus", "--type", "qemu"],
+                  ["cpu-models", "x86_64"], ["cpu-models", "s390x"], ["cpu-models", "no-such"],
+                  ["freecell", "--cellno", "999"], ["nodememstats", "--cell", "999"], ["nodecpustats", "--cpu", "9999"]):
+        both.same(*words)
+    for words in (["nodecpustats", "--cpu", "0", "--percent"], ["freecell", "--all"]):
+        same_but_for_figures(both, *words)
+    for words in (["freecell"], ["freecell", "--cellno", "0"], ["freecell", "0"]):
+        assert both.ours(*words).stdout.split()[0::2] == both.theirs(*words).stdout.split()[0::2]
+    assert both.ours("freecell", "--all", "--cellno", "0").returncode == 1
+    assert both.daemon.lodge("host", "cpumap", "--pretty").out
+
+
+def test_variants_of_a_guest(both):
+    virsh(both.daemon, "define", both.path)
+    other = xml_for("web2", boot=False).replace("<memballoon model='none'/>", "<memballoon model='virtio'/>")
+    virsh(both.daemon, "define", both.daemon.write("web2.xml", other))
+    counts = [["--current"], ["--active"], ["--maximum"], ["--active", "--config"], ["--maximum", "--current"],
+              ["--live", "--config"], ["--current", "--live"], ["--active", "--maximum"]]
+    for words in (["vcpuinfo", "web1"], ["vcpuinfo", "web1", "--pretty"], *(["vcpucount", "web1", *c] for c in counts)):
+        both.same(*words)
+    virsh(both.daemon, "start", "web1", "--paused")
+    for words in (["vcpuinfo", "web1", "--pretty"], *(["vcpucount", "web1", *c] for c in counts),
+                  ["vcpucount", "web1", "--maximum", "--live"], ["list", "--id", "--name", "--all"],
+                  ["cpu-stats", "web1", "--total"], ["dommemstat", "web2"], ["dommemstat", "web1", "--period", "5"],
+                  ["dommemstat", "web2", "--live", "--period", "5"], ["dommemstat", "web2", "--period", "5"],
+                  ["dommemstat", "web2", "--config", "--period", "7"], ["dommemstat", "nope", "--period", "7"],
+                  ["screenshot", "web1", both.daemon.root / "one.png"], ["screenshot", "web2"]):
+        both.same(*words)
+    assert "<stats period='7'/>" in virsh(both.daemon, "dumpxml", "web2").stdout
+    virsh(both.daemon, "managedsave", "web1")
+    for words in (["--all"], ["--all", "--managed-save"], ["--inactive", "--title", "--managed-save"],
+                  ["--all", "--with-managed-save", "--managed-save"]):
+        both.same("list", *words)
+    assert "saved" in both.daemon.lodge("list", "--all", "--managed-save").out
+
+
 def test_parts_of_documents(both):
     """--xpath and --wrap, of whatever has a document; options that only say what happens anyway."""
     both.ours("pool-define-as", "p", "dir", "--target", both.daemon.root / "p")

@@ -416,7 +416,6 @@ gboolean lv_before_node_sleep(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_security_model(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_label(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_no_labels(LvCall *call, OpCall *op, GError **error);
-gboolean lv_after_max_vcpus(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_model(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_cell(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_cell(LvCall *call, OpCall *op, GError **error);

@@ -13,57 +13,13 @@ gboolean lv_after_model(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
 	return TRUE;
 }
 
-static const GPtrArray *list_of(OpCall *op, const char *name, const Shape **shape)
+gboolean lv_after_models(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
 {
-	static GPtrArray *none;
-	for (guint i = 0; i < op->op->result->n; i++)
-		if (g_str_equal(op->op->result->rows[i].name, name))
-			*shape = op->op->result->rows[i].of;
-	if (!none)
-		none = g_ptr_array_new();
-	const GPtrArray *list = LV_RESULT(GPtrArray *, op, name);
-	return list ? list : none;
-}
-
-gboolean lv_after_max_vcpus(LvCall *call, OpCall *op, GError **error)
-{
-	const WireValue *type = lv_arg(call, "type");
-	const Shape *shape = NULL;
-	const GPtrArray *machines = list_of(op, "machines", &shape);
-	guint64 most = 1;
-	if (type->set && g_ascii_strcasecmp(type->s, "kvm") && g_ascii_strcasecmp(type->s, "qemu"))
-		return lv_fail(error, LV_ERR_INVALID_ARG, "unknown type '%s'", type->s);
-	for (guint i = 0; i < machines->len; i++) {
-		gpointer machine = g_ptr_array_index(machines, i);
-		most = MAX(most, LV_MEMBER(OptUint, shape, machine, "max_vcpus").v);
-	}
-	lv_put(call, "max_vcpus")->i = (gint64)most;
-	return TRUE;
-}
-
-/* Those that libvirt knows: src/util/virarch.c. */
-static const char *const archs[] = {
-	"alpha", "armv6l", "armv7l", "armv7b", "aarch64", "cris", "i686", "ia64", "itanium", "lm32",
-	"loongarch64", "m68k", "microblaze", "microblazeel", "mips", "mipsel", "mips64", "mips64el",
-	"openrisc", "parisc", "parisc64", "ppc", "ppcle", "ppc64", "ppc64le", "ppcemb", "riscv32",
-	"riscv64", "s390", "s390x", "sh4", "sh4eb", "sparc", "sparc64", "unicore32", "x86_64",
-	"xtensa", "xtensaeb", NULL
-};
-
-/* What runs guests of 64 bits runs those of 32, too, with the same models. */
-gboolean lv_after_models(LvCall *call, OpCall *op, GError **error)
-{
-	const char *arch = lv_arg(call, "arch")->s, *own = LV_RESULT(char *, op, "arch");
-	if (!g_strv_contains(archs, arch))
-		return fail(error, LODGE_ERROR_INVALID, "cannot find architecture %s", arch);
-	const Shape *shape = NULL;
-	const GPtrArray *cpus = list_of(op, "cpus", &shape);
-	gboolean same = g_str_equal(own, arch) || (g_str_equal(own, "x86_64") && g_str_equal(arch, "i686"));
-	guint n = same ? cpus->len : 0;
-	guint sent = lv_arg(call, "need_results")->i ? n : 0;
+	const GPtrArray *names = LV_RESULT(GPtrArray *, op, "models");
+	guint n = shape_len(names), sent = lv_arg(call, "need_results")->i ? n : 0;
 	WireValue *models = lv_put_list(call, lv_put(call, "models"), sent, 0);
 	for (guint i = 0; i < sent; i++)
-		models[i].s = LV_MEMBER(char *, shape, g_ptr_array_index(cpus, i), "name");
+		models[i].s = g_ptr_array_index(names, i);
 	lv_put(call, "ret")->i = n;
 	return TRUE;
 }

@@ -6,8 +6,8 @@
 static const LvProc rows[] = {
 	/* ---- the host ---- */
 	{ 4, "connect_get_version", "", "hv_ver:u64", .op = "host engine", .give = "hv_ver=version" },
-	{ 5, "connect_get_max_vcpus", "type:str?", "max_vcpus:i32", .op = "host engine",
-	  .after = lv_after_max_vcpus },
+	{ 5, "connect_get_max_vcpus", "type:str?", "max_vcpus:i32", .op = "maxvcpus",
+	  .take = "type=type", .give = "max_vcpus=max_vcpus" },
 	{ 6, "node_get_info", "",
 	  "model:i8[32] memory:u64 cpus:i32 mhz:i32 nodes:i32 sockets:i32 cores:i32 threads:i32",
 	  .op = "host node", .after = lv_after_model,
@@ -27,7 +27,7 @@ static const LvProc rows[] = {
 	{ 293, "node_get_cpu_map", "need_map:i32 need_online:i32 flags:u32",
 	  "cpumap:opaque<2048> online:u32 ret:i32", .op = "host cpumap", .after = lv_after_cpumap },
 	{ 312, "connect_get_cpu_model_names", "arch:str need_results:i32 flags:u32",
-	  "models:str<8192> ret:i32", .op = "host engine", .after = lv_after_models },
+	  "models:str<8192> ret:i32", .op = "cpu-models", .take = "arch=arch", .after = lv_after_models },
 	{ 122, "node_get_security_model", "", "model:i8<257> doi:i8<257>", .op = "host seclabel",
 	  .after = lv_after_security_model },
 	{ 203, "connect_get_sysinfo", "flags:u32", "sysinfo:str", .op = "sysinfo", .give = "sysinfo=text" },
