@@ -16,6 +16,7 @@ static const struct {
 	{ "desc", "new-desc", "text" },
 	{ "send-key", "keycode", "keys" },
 	{ "qemu-monitor-command", "cmd", "command" },
+	{ "domxml-to-native", "xml", "file" },
 	{ "save", "file", "path", TRUE },
 	{ "save", "xml", "file" },
 	{ "managedsave", "xml", "file" },

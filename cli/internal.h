@@ -196,6 +196,11 @@ int run_metadata(Cli *cli, const Op *op, const char *target, gpointer args);
 int run_vcpucount(Cli *cli, const Op *op, const char *target, gpointer args);
 int run_dumpxml(Cli *cli, const Op *op, const char *target, gpointer args);
 
+/* ---- monitor.c ---- */
+
+const Shape *monitor_words(const Shape *args);
+int run_monitor(Cli *cli, const Op *op, const char *target, gpointer args);
+
 /* ---- cpus.c: processors, in virsh's variants ---- */
 
 const Shape *pretty_words(const Shape *args);

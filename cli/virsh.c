@@ -501,6 +501,8 @@ static gboolean lacks_file(const Op *op, int argc, char *const *argv)
 			  (op->args->rows[i].flags & ROW_POSITIONAL) != 0;
 	for (int i = 0; wanted && i < argc; i++) {
 		const char *value = strchr(argv[i], '=');
+		if (op->target == OP_ON_DAEMON && g_str_has_prefix(argv[i], "--domain"))
+			return FALSE; /* a guest stands there instead */
 		/* a document may stand there itself */
 		if (*argv[i] == '<' || access(argv[i], R_OK) == 0 || (value && access(value + 1, R_OK) == 0))
 			return FALSE;

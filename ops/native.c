@@ -20,8 +20,10 @@ static const Row native_rows[] = {
 static gboolean check_native(gconstpointer object, G_GNUC_UNUSED Notes *notes, GError **error)
 {
 	const NativeArgs *args = object;
-	return !args->xml != !args->domain ||
-	       fail(error, LODGE_ERROR_INVALID, "say a document or --domain, one of both");
+	if (args->xml && args->domain)
+		return fail(error, LODGE_ERROR_INVALID, "Options --domain and --xml are mutually exclusive");
+	return args->xml || args->domain ||
+	       fail(error, LODGE_ERROR_INVALID, "need either domain or domain XML");
 }
 static const Shape native_args =
 	SHAPE("domxml-to-native-args", NativeArgs, native_rows, .check = check_native);

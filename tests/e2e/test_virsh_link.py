@@ -249,6 +249,20 @@ def test_variants_of_a_guest(both):
     assert "saved" in both.daemon.lodge("list", "--all", "--managed-save").out
 
 
+def test_monitor_and_native(both):
+    virsh(both.daemon, "define", both.path)
+    virsh(both.daemon, "start", "web1", "--paused")
+    command = '{"execute":"query-status"}'
+    for words in (["--hmp", "info", "status"], ["--hmp", "info status"], [command], [command, "--pretty"], ["query-status"],
+                  [command, "--return-value"], ["--cmd", command, "--pretty", "--return-value"],
+                  ["qom-get", '"path":"/machine"', '"property":"type"', "--return-value"]):
+        both.same("qemu-monitor-command", "web1", *words)
+    native = ["domxml-to-native", "qemu-argv"]
+    document = both.daemon.write("dump.xml", virsh(both.daemon, "dumpxml", "web1", "--inactive").stdout)
+    for words in (["--xml", document], ["--domain", "web1"], ["--domain", "web1", "--xml", document], [document]):
+        both.same(*native, *words)
+
+
 def test_parts_of_documents(both):
     """--xpath and --wrap, of whatever has a document; options that only say what happens anyway."""
     both.ours("pool-define-as", "p", "dir", "--target", both.daemon.root / "p")
