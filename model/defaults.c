@@ -138,6 +138,41 @@ static void fill_vcpus(Guest *guest)
 	fill_iothreads(guest);
 }
 
+static void mark(const char *set, guint8 *bits, guint64 n, guint8 value)
+{
+	for (guint first, last; set && set_next_range(&set, &first, &last);)
+		for (guint i = first; i <= last && i < n; i++)
+			bits[i] = value;
+}
+
+/* vCPUs that no other cell names are the first one's, as libvirt writes it and QEMU does it. */
+static void fill_cell_cpus(Guest *guest)
+{
+	enum { MOST = 16384 }; /* as sets of vCPUs have */
+	guint64 n = guest->vcpus.v;
+	if (!guest->cpu || !shape_len(guest->cpu->cells) || n > MOST)
+		return;
+	NumaCell *zero = g_ptr_array_index(guest->cpu->cells, 0);
+	g_autofree guint8 *free_ones = g_malloc0(n + 1);
+	memset(free_ones, 1, n);
+	SHAPE_EACH (NumaCell, cell, guest->cpu->cells)
+		mark(cell->cpus, free_ones, n, 0);
+	if (!memchr(free_ones, 1, n))
+		return;
+	mark(zero->cpus, free_ones, n, 1);
+	g_autoptr(GString) set = g_string_new(NULL);
+	for (guint i = 0; i < n; i++) {
+		guint first = i;
+		if (!free_ones[i])
+			continue;
+		while (free_ones[i + 1])
+			i++;
+		g_string_append_printf(set, i > first ? "%s%u-%u" : "%s%u", set->len ? "," : "", first, i);
+	}
+	g_free(zero->cpus);
+	zero->cpus = g_strdup(set->str);
+}
+
 /* ---- CPU ---- */
 
 static void fill_custom_cpu(Guest *guest, Cpu *cpu)
@@ -211,6 +246,21 @@ static void fill_boot(Guest *guest)
 	shape_append(&guest->os.boot, &boot_shape, disk);
 }
 
+/* libvirt's number for "no limit" is not printed. */
+static void fill_memtune(Guest *guest)
+{
+	MemoryTune *tune = guest->memtune;
+	OptUint *limits[] = { &tune->hard_limit, &tune->soft_limit, &tune->swap_hard_limit };
+	for (guint i = 0; i < G_N_ELEMENTS(limits); i++)
+		if (limits[i]->set && limits[i]->v >= 9007199254740991 << 10)
+			*limits[i] = (OptUint){ 0 };
+	if (tune->hard_limit.set || tune->soft_limit.set || tune->swap_hard_limit.set ||
+	    tune->min_guarantee.set || tune->head.extra)
+		return;
+	shape_free(&memory_tune_shape, tune);
+	guest->memtune = NULL;
+}
+
 /* <nvram type='file'><source file='...'/> is the newer form of <nvram>...</nvram>. */
 static void fill_nvram(GuestOs *os)
 {
@@ -227,10 +277,13 @@ gboolean guest_fill_defaults(Guest *guest, G_GNUC_UNUSED Notes *notes, GError **
 	fill_nvram(&guest->os);
 	fill_memory(guest);
 	fill_vcpus(guest);
+	fill_cell_cpus(guest);
 	fill_cpu(guest);
 	if (!guest->clock)
 		guest->clock = shape_new(&clock_shape);
 	fill_clock(guest->clock);
+	if (guest->memtune)
+		fill_memtune(guest);
 	if (guest->numatune)
 		fill_numatune(guest->numatune);
 	fill_actions(guest);

@@ -3,6 +3,7 @@
 #include "model/assign.h"
 #include "model/defaults.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static gpointer first_of(const GPtrArray *list)
@@ -29,6 +30,16 @@ static void fill_bus(Disk *disk)
 			disk->bus = bus_names[i].bus;
 }
 
+/* A target of iSCSI is always said with its unit. */
+static void fill_iscsi(char **name)
+{
+	if (!*name || strchr(*name, '/'))
+		return;
+	char *whole = g_strconcat(*name, "/0", NULL);
+	g_free(*name);
+	*name = whole;
+}
+
 /* The format is never looked for in the image: a guest could write another header into it. */
 static void fill_disk(Disk *disk)
 {
@@ -37,6 +48,11 @@ static void fill_disk(Disk *disk)
 	if (!disk->device)
 		disk->device = DISK_DEVICE_DISK;
 	fill_bus(disk);
+	if (disk->type == DISK_NETWORK && disk->device == DISK_DEVICE_CDROM &&
+	    (!disk->source || !disk->source->protocol)) /* an empty drive */
+		disk->type = DISK_FILE;
+	if (disk->source && !g_strcmp0(disk->source->protocol, "iscsi"))
+		fill_iscsi(&disk->source->name);
 	if (disk->device == DISK_DEVICE_CDROM)
 		disk->readonly = TRUE;
 	if (disk->source && disk->source->encryption)
@@ -395,6 +411,8 @@ static void fill_tpm(Tpm *tpm)
 static void fill_hostdev(Hostdev *hostdev)
 {
 	fill_text(&hostdev->managed, "no");
+	if (!g_strcmp0(hostdev->source_protocol, "iscsi"))
+		fill_iscsi(&hostdev->source_name);
 	if (hostdev->type == HOSTDEV_MDEV && !g_strcmp0(hostdev->model, "vfio-pci"))
 		fill_text(&hostdev->display, "off");
 }
@@ -408,6 +426,31 @@ static void fill_shmem(Shmem *shmem)
 		shmem->size = OPT_UINT(4 << 20);
 }
 
+/* "644" is printed as 0644; what is no mode is refused by rules_devices.c. */
+static void fill_mode(char **mode)
+{
+	if (!*mode || strlen(*mode) >= 4 || !**mode || (*mode)[strspn(*mode, "01234567")])
+		return;
+	char *padded = g_strdup_printf("%04lo", strtoul(*mode, NULL, 8));
+	g_free(*mode);
+	*mode = padded;
+}
+
+/* -1 says nothing, and 9.4 is 9.40: the numbers are those of a device's descriptor, in decimal digits. */
+static void fill_usb_filter(UsbFilter *rule)
+{
+	char **words[] = { &rule->class_id, &rule->vendor, &rule->product, &rule->version };
+	for (guint i = 0; i < G_N_ELEMENTS(words); i++)
+		if (!g_strcmp0(*words[i], "-1"))
+			g_clear_pointer(words[i], g_free);
+	const char *dot = rule->version ? strchr(rule->version, '.') : NULL;
+	if (!dot || !g_ascii_isdigit(dot[1]) || dot[2])
+		return;
+	char *whole = g_strconcat(rule->version, "0", NULL);
+	g_free(rule->version);
+	rule->version = whole;
+}
+
 static void fill_balloon(Guest *guest)
 {
 	if (guest->memballoon || (!guest_is_q35(guest) && !guest_is_i440fx(guest)))
@@ -418,9 +461,14 @@ static void fill_balloon(Guest *guest)
 
 static void fill_small(Guest *guest)
 {
-	SHAPE_EACH (Filesystem, fs, guest->filesystems)
+	SHAPE_EACH (Filesystem, fs, guest->filesystems) {
 		if (!fs->source_socket)
 			fill_text(&fs->accessmode, "passthrough");
+		fill_mode(&fs->fmode);
+		fill_mode(&fs->dmode);
+	}
+	SHAPE_EACH (UsbFilter, rule, guest->redirfilter ? guest->redirfilter->rules : NULL)
+		fill_usb_filter(rule);
 	SHAPE_EACH (Rng, rng, guest->rngs)
 		if (!g_strcmp0(rng->backend_model, "random"))
 			fill_text(&rng->backend_path, "/dev/random");

@@ -1,4 +1,5 @@
 /* See rules.h. Here: devices that are no disks. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "model/assign.h"
@@ -306,12 +307,24 @@ static gboolean check_iommu(const Guest *guest, GError **error)
 	return TRUE;
 }
 
+/* libvirt's bounds: up to 0777. */
+static gboolean is_mode(const char *mode)
+{
+	return !mode || (*mode && !mode[strspn(mode, "01234567")] && strlen(mode) <= 8 &&
+			 strtoul(mode, NULL, 8) <= 0777);
+}
+
 static gboolean check_filesystems(const Guest *guest, GError **error)
 {
-	SHAPE_EACH (Filesystem, fs, guest->filesystems)
+	SHAPE_EACH (Filesystem, fs, guest->filesystems) {
 		if (!g_strcmp0(fs->driver_type, "virtiofs") && fs->readonly)
 			return REFUSE("filesystem", fs,
 				      "virtiofs cannot be read-only: remove <readonly/>");
+		const char *wrong = !is_mode(fs->fmode) ? fs->fmode : !is_mode(fs->dmode) ? fs->dmode : NULL;
+		if (wrong)
+			return REFUSE("filesystem", fs,
+				      "\"%.80s\" is no mode of new files: octal, up to 0777", wrong);
+	}
 	return TRUE;
 }
 

@@ -174,6 +174,9 @@ static const Case cases[] = {
 	  "<filesystem><driver type='virtiofs'/><source dir='/a'/><target dir='t'/><readonly/>"
 	  "</filesystem>",
 	  "virtiofs" },
+	{ PC, "", "<filesystem fmode='0888'><source dir='/s'/><target dir='a'/></filesystem>", "octal" },
+	{ PC, "", "<filesystem dmode='1777'><source dir='/s'/><target dir='a'/></filesystem>", "octal" },
+	{ PC, "", "<filesystem fmode='640'><source dir='/s'/><target dir='a'/></filesystem>", NULL },
 	{ PC, "", "<shmem name='s'><msi/></shmem>", "<server>" },
 	{ PC, "",
 	  "<interface type='user'><model type='virtio'/><driver rx_queue_size='1000'/></interface>",
