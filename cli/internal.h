@@ -189,6 +189,8 @@ int run_top(Cli *cli, const Op *op, const char *target, gpointer args);
 const Shape *cli_more_args(const Shape *args, const Row *rows, guint n);
 const Shape *desc_words(const Shape *args);
 const Shape *metadata_words(const Shape *args);
+const Shape *setlink_words(const Shape *args);
+int run_setlink(Cli *cli, const Op *op, const char *target, gpointer args);
 const Shape *vcpucount_words(const Shape *args);
 const Shape *xml_words(const Shape *args);
 int run_desc(Cli *cli, const Op *op, const char *target, gpointer args);

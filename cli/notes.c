@@ -1,5 +1,6 @@
 /* Verbs that show where nothing is to be changed, as virsh's do, and documents of which only a part is
- * wanted: desc, metadata, vcpucount, dumpxml. Neighbours: ops/guest_tell.c has what they call. */
+ * wanted: desc, metadata, vcpucount, dumpxml. domif-setlink shows what it would write.
+ * Neighbours: ops/guest_tell.c and guest_change.c have what they call. */
 #include "cli/internal.h"
 
 #include <libxml/parser.h>
@@ -314,6 +315,83 @@ int run_dumpxml(Cli *cli, const Op *own, const char *target, gpointer args)
 		return cli_call_and_show(cli, op, target, args);
 	if (!cli_call(cli, op, target, args, &reply, &error) ||
 	    !print_found(result_text(&reply), path, flag_of(own, args, "wrap"), &error))
+		return cli_failed(error);
+	return 0;
+}
+
+/* ---- domif-setlink ---- */
+
+static const Row setlink_rows[] = {
+	{ .kind = ROW_FLAG, .name = "print_xml", .doc = "only show what the interface would be" },
+};
+
+const Shape *setlink_words(const Shape *args)
+{
+	return cli_more_args(args, setlink_rows, G_N_ELEMENTS(setlink_rows));
+}
+
+static xmlNodePtr child_of(xmlNodePtr node, const char *name)
+{
+	xmlNodePtr child = node->children;
+	while (child && (child->type != XML_ELEMENT_NODE || strcmp((const char *)child->name, name) != 0))
+		child = child->next;
+	return child;
+}
+
+static gboolean has_value(xmlNodePtr node, const char *child, const char *attribute, const char *value)
+{
+	xmlNodePtr element = child_of(node, child);
+	xmlChar *own = element ? xmlGetProp(element, BAD_CAST attribute) : NULL;
+	gboolean same = own && g_ascii_strcasecmp((const char *)own, value) == 0;
+	xmlFree(own);
+	return same;
+}
+
+static void print_link(xmlDocPtr document, xmlNodePtr nic, const char *state)
+{
+	xmlNodePtr link = child_of(nic, "link");
+	xmlBufferPtr buffer = xmlBufferCreate();
+	if (!link)
+		link = xmlNewChild(nic, NULL, BAD_CAST "link", NULL);
+	xmlSetProp(link, BAD_CAST "state", BAD_CAST state);
+	xmlNodeDump(buffer, document, nic, 0, 0);
+	say((const char *)xmlBufferContent(buffer));
+	xmlBufferFree(buffer);
+}
+
+/* The interface of that MAC address or device, as it would be. */
+static gboolean print_nic(const char *xml, const char *name, const char *state, GError **error)
+{
+	xmlDocPtr document = xmlReadMemory(xml, (int)strlen(xml), NULL, NULL,
+					   XML_PARSE_NONET | XML_PARSE_NOERROR);
+	xmlNodePtr root = document ? xmlDocGetRootElement(document) : NULL;
+	xmlNodePtr devices = root ? child_of(root, "devices") : NULL;
+	xmlNodePtr nic = devices ? devices->children : NULL;
+	while (nic && (nic->type != XML_ELEMENT_NODE || strcmp((const char *)nic->name, "interface") != 0 ||
+		       (!has_value(nic, "mac", "address", name) && !has_value(nic, "target", "dev", name))))
+		nic = nic->next;
+	if (nic)
+		print_link(document, nic, state);
+	else
+		fail(error, LODGE_ERROR_INVALID, "interface '%s' not found", name);
+	xmlFreeDoc(document);
+	return nic != NULL;
+}
+
+int run_setlink(Cli *cli, const Op *own, const char *target, gpointer args)
+{
+	const Op *op = op_find(own->name);
+	g_autoptr(GError) error = NULL;
+	g_auto(Reply) reply = { 0 };
+	const char *const words[] = { flag_of(op, args, "config") ? "inactive" : NULL, NULL };
+	if (!flag_of(own, args, "print_xml"))
+		return cli_call_and_show(cli, op, target, args);
+	const Row *state = NULL;
+	for (guint i = 0; i < op->args->n; i++)
+		state = g_str_equal(op->args->rows[i].name, "state") ? &op->args->rows[i] : state;
+	g_autofree char *said = row_to_text(state, args);
+	if (!call_with(cli, "dumpxml", target, words, &reply, &error) ||
+	    !print_nic(result_text(&reply), *text_of(op, args, "interface"), said, &error))
 		return cli_failed(error);
 	return 0;
 }

@@ -142,6 +142,7 @@ static const struct {
 	{ "desc", run_desc },
 	{ "metadata", run_metadata },
 	{ "vcpucount", run_vcpucount },
+	{ "domif-setlink", run_setlink },
 	{ "qemu-monitor-command", run_monitor },
 	{ "dumpxml", run_dumpxml },
 	{ "dommemstat", run_memstat },
@@ -164,7 +165,7 @@ static const struct {
 	{ run_metadata, metadata_words },   { run_dumpxml, xml_words }, { run_vcpuinfo, pretty_words },
 	{ run_cpumap, pretty_words }, { run_cpustats, percent_words }, { run_version, version_words },
 	{ run_vcpucount, vcpucount_words }, { run_memstat, memstat_words },
-	{ run_monitor, monitor_words },
+	{ run_monitor, monitor_words },	    { run_setlink, setlink_words },
 };
 
 /* What the command makes of a verb of the daemon: its own verb of that name, or the row with the

@@ -352,6 +352,7 @@ static const struct {
 	{ "info", show_dominfo },
 	{ "host node", show_nodeinfo },
 	{ "domdisplay", show_display },
+	{ "domif-getlink", show_display },
 	{ "host memstats", show_memstats },
 	{ "domifaddr", show_addresses },
 	{ "net-update", show_updated },

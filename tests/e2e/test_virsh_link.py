@@ -257,6 +257,10 @@ def test_monitor_and_native(both):
                   [command, "--return-value"], ["--cmd", command, "--pretty", "--return-value"],
                   ["qom-get", '"path":"/machine"', '"property":"type"', "--return-value"]):
         both.same("qemu-monitor-command", "web1", *words)
+    for words in (["52:54:00:00:00:01", "down"], ["52:54:00:00:00:01", "up", "--config"]):
+        both.same("domif-setlink", "web1", *words, "--print-xml")
+    both.same("domif-getlink", "web1", "52:54:00:00:00:01")  # nothing was changed
+    assert both.ours("domif-setlink", "web1", "vnet99", "up", "--print-xml").returncode == 1
     native = ["domxml-to-native", "qemu-argv"]
     document = both.daemon.write("dump.xml", virsh(both.daemon, "dumpxml", "web1", "--inactive").stdout)
     for words in (["--xml", document], ["--domain", "web1"], ["--domain", "web1", "--xml", document], [document]):
