@@ -372,13 +372,21 @@ static const EnumTable sleeps = ENUM_TABLE("kind of sleep", "mem", "disk", "hybr
 typedef struct SleepArgs {
 	ShapeHead head;
 	int target;
+	OptUint duration;
 } SleepArgs;
 
 static const Row sleep_rows[] = {
 	ENUM(SleepArgs, target, NULL, sleeps, .flags = ROW_POSITIONAL | ROW_REQUIRED,
 	     .doc = "where the guest keeps its memory meanwhile"),
+	UINT(SleepArgs, duration, NULL, .doc = "0: until it is woken, which is all that a guest of QEMU can"),
 };
-static const Shape sleep_args = SHAPE("dompmsuspend-args", SleepArgs, sleep_rows);
+
+static gboolean check_sleep(gconstpointer object, G_GNUC_UNUSED Notes *notes, GError **error)
+{
+	return ((const SleepArgs *)object)->duration.v == 0 ||
+	       fail(error, LODGE_ERROR_UNSUPPORTED, "a guest sleeps until it is woken: duration must be 0");
+}
+static const Shape sleep_args = SHAPE("dompmsuspend-args", SleepArgs, sleep_rows, .check = check_sleep);
 
 static gboolean pm_suspend(OpCall *call, GError **error)
 {

@@ -261,6 +261,10 @@ def test_monitor_and_native(both):
         both.same("domif-setlink", "web1", *words, "--print-xml")
     both.same("domif-getlink", "web1", "52:54:00:00:00:01")  # nothing was changed
     assert both.ours("domif-setlink", "web1", "vnet99", "up", "--print-xml").returncode == 1
+    for duration in "0", "1":  # there is no agent, and no such sleep
+        words = ["dompmsuspend", "web1", "mem", "--duration", duration]
+        ours, theirs = both.ours(*words), both.theirs(*words)
+        assert ours.stderr.splitlines()[0] == theirs.stderr.splitlines()[0] and ours.returncode == theirs.returncode
     native = ["domxml-to-native", "qemu-argv"]
     document = both.daemon.write("dump.xml", virsh(both.daemon, "dumpxml", "web1", "--inactive").stdout)
     for words in (["--xml", document], ["--domain", "web1"], ["--domain", "web1", "--xml", document], [document]):
