@@ -112,7 +112,7 @@ static gboolean may_ask(const GuestSnap *snap, GError **error)
 {
 	const Guest *live = snap->live ? snap->live->guest : NULL;
 	if (!live)
-		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", snap->name);
+		return guest_not_running(snap->name, error);
 	if (!socket_of(channel_of(live)))
 		return fail(error, LODGE_ERROR_UNSUPPORTED,
 			    "QEMU guest agent is not configured: guest \"%s\" has no channel "

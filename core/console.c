@@ -331,7 +331,7 @@ static Console *find(CoreGuest *guest, const char *alias, GError **error)
 {
 	g_autoptr(GuestSnap) snap = core_guest_snap(guest);
 	if (!snap->live) {
-		fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", snap->name);
+		guest_not_running(snap->name, error);
 		return NULL;
 	}
 	for (guint i = 0; guest->consoles && i < guest->consoles->all->len; i++) {

@@ -81,6 +81,8 @@ GPtrArray *core_list(Core *core, guint flags);
 
 /* A reference to the present snapshot. Never waits. */
 GuestSnap *core_guest_snap(CoreGuest *guest);
+/* Sets @error (STATE): the guest @name is not running. Returns FALSE. Any thread. */
+gboolean guest_not_running(const char *name, GError **error);
 Lane *core_guest_lane(CoreGuest *guest);
 const Paths *core_paths(Core *core);
 

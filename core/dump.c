@@ -60,7 +60,7 @@ gboolean core_guest_dump(CoreGuest *guest, const char *path, EngineWrite what, g
 	const Engine *engine = guest->core->engine;
 	gboolean ran = guest->snap->state == GUEST_RUNNING;
 	if (!guest->run)
-		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", guest->snap->name);
+		return guest_not_running(guest->snap->name, error);
 	if (!g_path_is_absolute(path))
 		return fail(error, LODGE_ERROR_INVALID, "\"%s\" is not an absolute path", path);
 	if (ran && !(flags & DUMP_LIVE) && !stand_still(guest, error))

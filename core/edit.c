@@ -11,7 +11,7 @@ static gboolean choose(const GuestSnap *snap, gboolean *live, gboolean *config, 
 		*config = !*live;
 	}
 	if (*live && !snap->live)
-		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", snap->name);
+		return guest_not_running(snap->name, error);
 	if (*config && !snap->persistent)
 		return fail(error, LODGE_ERROR_STATE,
 			    "guest \"%s\" is transient: it has no definition to change", snap->name);
@@ -67,7 +67,7 @@ char *core_guest_ask(CoreGuest *guest, EngineAsk what, const char *text, GError 
 	if (guest->run && guest->core->engine->ask)
 		return guest->core->engine->ask(guest->run, what, text, error);
 	g_autoptr(GuestSnap) snap = core_guest_snap(guest);
-	fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", snap->name);
+	guest_not_running(snap->name, error);
 	return NULL;
 }
 
@@ -76,7 +76,7 @@ int core_guest_screen(CoreGuest *guest, guint index, gboolean no_password, int t
 	g_autoptr(GuestSnap) snap = core_guest_snap(guest);
 	const GPtrArray *screens = snap->live ? snap->live->guest->graphics : NULL;
 	if (!guest->run || !snap->live || !guest->core->engine->screen) {
-		fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", snap->name);
+		guest_not_running(snap->name, error);
 		return -1;
 	}
 	if (index >= shape_len(screens)) {

@@ -282,7 +282,7 @@ gboolean core_guest_signal(CoreGuest *guest, EngineSignal signal, GError **error
 {
 	g_autoptr(GuestSnap) snap = core_guest_snap(guest);
 	if (!guest->run)
-		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", snap->name);
+		return guest_not_running(snap->name, error);
 	if (signal == ENGINE_RESUME && snap->state == GUEST_RUNNING)
 		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not paused", snap->name);
 	if (signal == ENGINE_WAKEUP && snap->state != GUEST_PMSUSPENDED)
@@ -301,7 +301,7 @@ int core_guest_screenshot(CoreGuest *guest, GError **error)
 {
 	if (!guest->run) {
 		g_autofree char *name = name_of(guest);
-		fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", name);
+		guest_not_running(name, error);
 		return -1;
 	}
 	autofd int fd = memfd_create("screenshot", MFD_CLOEXEC);
@@ -313,6 +313,11 @@ int core_guest_screenshot(CoreGuest *guest, GError **error)
 		return -1;
 	lseek(fd, 0, SEEK_SET);
 	return fd_steal(&fd);
+}
+
+gboolean guest_not_running(const char *name, GError **error)
+{
+	return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", name);
 }
 
 /* The lane hears of the end from the engine and publishes it, or its start fails: waits for that. */
@@ -345,7 +350,7 @@ gboolean core_guest_destroy(CoreGuest *guest, gboolean graceful, GError **error)
 	g_mutex_unlock(&guest->run_lock);
 	if (!run) {
 		g_autofree char *name = name_of(guest);
-		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", name);
+		return guest_not_running(name, error);
 	}
 	return ok && wait_until_off(guest, serial, error);
 }

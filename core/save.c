@@ -26,7 +26,7 @@ static gboolean must_run(CoreGuest *guest, GError **error)
 {
 	if (guest->run)
 		return TRUE;
-	return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", guest->snap->name);
+	return guest_not_running(guest->snap->name, error);
 }
 
 /* The CPUs do, so that disk and memory fit together. */

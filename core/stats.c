@@ -133,7 +133,7 @@ static void answer_late(CoreGuest *guest, guint what, GuestUseFn fn, gpointer da
 	forget_others(meter, snap->id);
 	GuestUse *before = known(meter, what);
 	if (!snap->live) {
-		fail(&error, LODGE_ERROR_STATE, "guest \"%s\" is not running", snap->name);
+		guest_not_running(snap->name, &error);
 	} else if (!before) {
 		fail(&error, LODGE_ERROR_TIMEOUT, "guest \"%s\": QEMU does not answer", snap->name);
 	} else {

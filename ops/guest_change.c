@@ -210,7 +210,7 @@ static gboolean set_threshold(OpCall *call, GError **error)
 	const ThresholdArgs *args = call->args;
 	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
 	if (!snap->live)
-		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", snap->name);
+		return guest_not_running(snap->name, error);
 	guint64 index = image_of(snap->live->guest, args->dev);
 	if (!index)
 		return fail(error, LODGE_ERROR_INVALID, "invalid path or disk \"%s\": guest \"%s\" has no "

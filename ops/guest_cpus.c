@@ -22,7 +22,7 @@ static GuestSnap *running(OpCall *call, GError **error)
 	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
 	if (snap->live && snap->pid > 0)
 		return guest_snap_ref(snap);
-	fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", snap->name);
+	guest_not_running(snap->name, error);
 	return NULL;
 }
 
@@ -224,7 +224,7 @@ static gboolean change_pins(OpCall *call, gboolean (*now)(OpCall *, const PinArg
 	if (!tune_may_write(call, error) || !tune_cpuset(args->cpulist, &set, error))
 		return FALSE;
 	if (live && !snap->live)
-		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", snap->name);
+		return guest_not_running(snap->name, error);
 	if ((live && !now(call, args, error)) ||
 	    !tune_edit(call, live, args->config || !live, edit, call->args, error))
 		return FALSE;

@@ -36,7 +36,7 @@ static Definition *running(OpCall *call, GError **error)
 	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
 	if (snap->live)
 		return definition_ref(snap->live);
-	fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", snap->name);
+	guest_not_running(snap->name, error);
 	return NULL;
 }
 

@@ -186,7 +186,7 @@ static gboolean blkdeviotune(OpCall *call, GError **error)
 	if (!tune_may_write(call, error))
 		return FALSE;
 	if (live && !snap->live)
-		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", snap->name);
+		return guest_not_running(snap->name, error);
 	if ((live && !limit_now(call, snap->live->guest, error)) ||
 	    !tune_edit(call, live, args->config || !live, edit_iotune, call->args, error))
 		return FALSE;

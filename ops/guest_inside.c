@@ -627,7 +627,7 @@ static void host_addresses(OpCall *call, CoreAddressSource source)
 static gboolean is_running(OpCall *call, GError **error)
 {
 	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
-	return snap->live || fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", snap->name);
+	return snap->live || guest_not_running(snap->name, error);
 }
 
 static gboolean agent_addresses(OpCall *call, GError **error);

@@ -182,7 +182,7 @@ static gboolean job_info(OpCall *call, GError **error)
 	JobInfo info = args->completed ? core_guest_job_completed(call->guest, args->keep_completed)
 				       : core_guest_job(call->guest);
 	if (!snap->live && !args->completed)
-		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", snap->name);
+		return guest_not_running(snap->name, error);
 	result->type = OPT_INT(info.type);
 	result->elapsed = OPT_UINT(info.elapsed_ms);
 	result->total = OPT_UINT(info.work.total);

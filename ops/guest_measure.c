@@ -56,7 +56,7 @@ static gboolean may_measure(OpCall *call, DirtyMode mode, GError **error)
 	const char *word = enum_name(&dirty_modes, (int)mode);
 	gboolean ring = live && live->features && live->features->kvm_dirty_ring == TRI_YES, kvm;
 	if (!live)
-		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", snap->name);
+		return guest_not_running(snap->name, error);
 	if (mode == DIRTY_SAMPLING)
 		return TRUE;
 	if (!has_kvm(call, &kvm, error))

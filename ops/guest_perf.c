@@ -101,7 +101,7 @@ static gboolean counted(OpCall *call, const PerfArgs *args, Wish *wish, GError *
 {
 	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
 	if (args->live && !snap->live)
-		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", snap->name);
+		return guest_not_running(snap->name, error);
 	if (snap->live && !args->config) {
 		g_autofree char *names = core_guest_ask(call->guest, ENGINE_ASK_PERF, "", error);
 		g_strdelimit(names, " ", ',');

@@ -32,7 +32,7 @@ static gboolean info(OpCall *call, GError **error)
 	if (!definition || !sev_of(definition->guest))
 		return definition != NULL;
 	if (!snap->live)
-		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", snap->name);
+		return guest_not_running(snap->name, error);
 	json_t *measure = tune_ask(call, "query-sev-launch-measure", NULL, error);
 	json_t *sev = measure ? tune_ask(call, "query-sev", NULL, error) : NULL;
 	if (sev) {
@@ -77,7 +77,7 @@ static gboolean set_state(OpCall *call, GError **error)
 		return fail(error, LODGE_ERROR_UNSUPPORTED,
 			    "setting a launch secret is only supported in SEV-enabled domains");
 	if (!snap->live)
-		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", snap->name);
+		return guest_not_running(snap->name, error);
 	if (snap->state != GUEST_PAUSED)
 		return fail(error, LODGE_ERROR_STATE, "domain must be in a paused state");
 	json_t *arguments = json_pack("{s:s, s:s}", "packet-header", args->secrethdr, "secret", args->secret);

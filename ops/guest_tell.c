@@ -166,7 +166,7 @@ static gboolean vcpucount(OpCall *call, GError **error)
 	Count *result = call->result;
 	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
 	if (args->live && !snap->live)
-		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", snap->name);
+		return guest_not_running(snap->name, error);
 	g_autoptr(Definition) definition = core_guest_definition(call->guest, args->config, error);
 	if (!definition)
 		return FALSE;
@@ -326,7 +326,7 @@ static gboolean open_channel(OpCall *call, GError **error)
 	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
 	gboolean taken = FALSE;
 	if (!snap->live)
-		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", snap->name);
+		return guest_not_running(snap->name, error);
 	const Chardev *channel = channel_named(snap->live->guest, args->name);
 	const ChardevSource *source = channel ? chardev_source(&channel->backend) : NULL;
 	if (!channel)

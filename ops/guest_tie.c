@@ -77,7 +77,7 @@ static gboolean tie_guest(OpCall *call, GError **error)
 	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
 	int ends[2];
 	if (snap->id < 0)
-		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", snap->name);
+		return guest_not_running(snap->name, error);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
 		return fail_errno(error, errno, "cannot make a stream");
 	Tie *tie = g_new0(Tie, 1);

@@ -81,7 +81,7 @@ gboolean tune_change(OpCall *call, gboolean live, gboolean config, GuestEditFn f
 	if (!tune_may_write(call, error))
 		return FALSE;
 	if (live && !snap->live)
-		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", snap->name);
+		return guest_not_running(snap->name, error);
 	if (live && !now)
 		return fail(error, LODGE_ERROR_UNSUPPORTED,
 			    "guest \"%s\" runs, and this does not change while "
@@ -202,7 +202,7 @@ static gboolean setmem(OpCall *call, GError **error)
 	gboolean live = args->live || (!args->config && snap->live);
 	gboolean config = args->config || !live;
 	if (live && !snap->live)
-		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is not running", snap->name);
+		return guest_not_running(snap->name, error);
 	if (live && args->size.v > opt_uint_or(snap->live->guest->memory, 0))
 		return fail(error, LODGE_ERROR_INVALID, "guest \"%s\" cannot have more than it was started "
 			    "with, %" G_GUINT64_FORMAT " KiB", snap->name,

@@ -14,7 +14,7 @@ static void on_use(const GuestUse *use, const GError *error, gpointer data)
 	GError *why = use ? NULL : g_error_copy(error);
 	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
 	if (use && !snap->live) /* it ended meanwhile */
-		fail(&why, LODGE_ERROR_STATE, "guest \"%s\" is not running", snap->name);
+		guest_not_running(snap->name, &why);
 	else if (use)
 		filling->fill(call, snap->live->guest, use, &why);
 	op_finish(call, why);
