@@ -44,7 +44,8 @@ int run_screenshot(Cli *cli, G_GNUC_UNUSED const Op *own, const char *target, gp
 	const ScreenshotArgs *args = words;
 	g_autoptr(GError) error = NULL;
 	g_auto(Reply) reply = { 0 };
-	return cli_call(cli, op, target, NULL, &reply, &error) ?
-		       save(target, args, reply.json) :
-		       cli_failed(error);
+	gpointer first = shape_new(op->args);
+	gboolean ok = cli_call(cli, op, target, first, &reply, &error);
+	shape_free(op->args, first);
+	return ok ? save(target, args, reply.json) : cli_failed(error);
 }

@@ -335,6 +335,16 @@ static gboolean show_log(OpCall *call, GError **error)
 
 /* ---- screenshot ---- */
 
+typedef struct ScreenshotArgs {
+	ShapeHead head;
+	OptUint screen;
+} ScreenshotArgs;
+
+static const Row screenshot_arg_rows[] = {
+	UINT(ScreenshotArgs, screen, NULL, .max = G_MAXUINT32, .doc = "number of the screen: 0, the first"),
+};
+static const Shape screenshot_args = SHAPE("screenshot-args", ScreenshotArgs, screenshot_arg_rows);
+
 typedef struct Screenshot {
 	ShapeHead head;
 	char *type, *data;
@@ -349,6 +359,11 @@ static const Shape screenshot_shape = SHAPE("screenshot", Screenshot, screenshot
 static gboolean screenshot(OpCall *call, GError **error)
 {
 	Screenshot *result = call->result;
+	guint64 screen = opt_uint_or(((const ScreenshotArgs *)call->args)->screen, 0);
+	if (screen > 0) /* another one would be shown as if it were that */
+		return fail(error, LODGE_ERROR_INVALID,
+			    "guest %s: screen %" G_GUINT64_FORMAT " cannot be shown: only the first can, 0",
+			    call->target, screen);
 	autofd int fd = core_guest_screenshot(call->guest, error);
 	if (fd < 0)
 		return FALSE;
@@ -375,7 +390,7 @@ static const Op ops[] = {
 	  .doc = "Show the state a guest is in", .fn = state },
 	{ .name = "screenshot", .family = "Guests", .method = "GET",
 	  .route = "/v1/guests/{guest}/screenshot", .target = OP_ON_GUEST, .perm = OP_PERM_SECRET,
-	  .lane = OP_LANE, .result = &screenshot_shape, .show = OP_SHOW_CUSTOM,
+	  .lane = OP_LANE, .args = &screenshot_args, .result = &screenshot_shape, .show = OP_SHOW_CUSTOM,
 	  .doc = "Save what a guest's screen shows", .fn = screenshot },
 	{ .name = "log", .family = "Guests", .method = "GET", .route = "/v1/guests/{guest}/log",
 	  .target = OP_ON_GUEST, .perm = OP_PERM_SECRET, .lane = OP_BESIDE, .args = &log_args,

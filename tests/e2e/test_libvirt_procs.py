@@ -189,6 +189,7 @@ def test_screens_and_channels(daemon):
             ours.settimeout(60)
             assert ours.recv(4) == b"RFB "
         refused(lambda: domain.openGraphics(1, 0), libvirt.VIR_ERR_INVALID_ARG)
+        refused(lambda: domain.screenshot(conn.newStream(0), 3), libvirt.VIR_ERR_INVALID_ARG)
         first, second = conn.newStream(0), conn.newStream(0)
         domain.openChannel("org.example.0", first, 0)
         refused(lambda: domain.openChannel("org.example.0", second, 0), libvirt.VIR_ERR_OPERATION_FAILED)

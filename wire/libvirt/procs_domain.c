@@ -195,7 +195,7 @@ static const LvProc rows[] = {
 	  .flags = 3, .take = "devname=dev_name force=flags&1", .after = lv_after_stream,
 	  .missing = LV_ERR_INTERNAL, .refuses.invalid = LV_ERR_INTERNAL },
 	{ 211, "domain_screenshot", "dom:domain screen:u32 flags:u32", "mime:str?", .op = "screenshot",
-	  .give = "mime=type", .after = lv_after_screenshot },
+	  .take = "screen=screen", .give = "mime=type", .after = lv_after_screenshot },
 
 	{ 249, "domain_open_graphics", "dom:domain idx:u32 flags:u32", "", .op = "open-graphics",
 	  .flags = 1, .take = "index=idx no_password=flags&1", .before = lv_before_graphics,
