@@ -73,7 +73,8 @@ def test_refused(daemon):
 
 
 def half_upload(daemon, data, whole, start=0):
-    """Sends @data of an upload of @whole bytes, and hangs up."""
+    """Sends @data of an upload of @whole bytes, and hangs up. That is an end at once: what is still in the
+    socket then may be lost, so @data is more than a socket holds."""
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(str(daemon.socket))
         head = f"POST {at('upload')} HTTP/1.1\r\nHost: l\r\nContent-Length: {whole - start}\r\n"
@@ -118,7 +119,7 @@ def test_resume_after_a_kill(daemon):
         daemon.restart()
     there = how_far(daemon)
     assert 8 * MIB <= there <= 20 * MIB and path.read_bytes()[:there] == data[:there]
-    half_upload(daemon, data[there:there + 1000], len(data), there)
+    half_upload(daemon, data[there:there + MIB], len(data), there)
     wait_until(lambda: how_far(daemon) > there, 60, "more is there")
     there = how_far(daemon)
     assert daemon.rest("POST", at("upload"), data[there:],
