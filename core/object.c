@@ -197,13 +197,16 @@ char *object_run_path(CoreObject *object)
 	return g_strdup_printf("%s/%s.xml", object->set->run_folder, object->snap->name);
 }
 
-/* For a later daemon. */
-static gboolean write_run(CoreObject *object, gconstpointer live, GError **error)
+static char *run_text(CoreObject *object, gconstpointer live)
 {
 	const CoreKind *kind = object->set->kind;
+	return shape_to_xml(kind->shape, kind->root, live, SHAPE_XML_LIVE | SHAPE_XML_SECRETS);
+}
+
+/* For a later daemon. */
+static gboolean write_run(CoreObject *object, const char *xml, GError **error)
+{
 	g_autofree char *path = object_run_path(object);
-	g_autofree char *xml = shape_to_xml(kind->shape, kind->root, live,
-					    SHAPE_XML_LIVE | SHAPE_XML_SECRETS);
 	return file_write(path, xml, strlen(xml), 0600, FILE_CACHE, error);
 }
 
@@ -219,7 +222,8 @@ static void forget_run(CoreObject *object)
 static gboolean start(CoreObject *object, gpointer live, Notes *notes, GError **error)
 {
 	const CoreKind *kind = object->set->kind;
-	gboolean ok = write_run(object, live, error);
+	g_autofree char *before = run_text(object, live);
+	gboolean ok = write_run(object, before, error);
 	if (ok && kind->start)
 		ok = kind->start(object, live, notes, error);
 	if (!ok) {
@@ -228,7 +232,8 @@ static gboolean start(CoreObject *object, gpointer live, Notes *notes, GError **
 		return FALSE;
 	}
 	g_autoptr(GError) why = NULL;
-	if (!write_run(object, live, &why))
+	g_autofree char *after = run_text(object, live);
+	if (!g_str_equal(before, after) && !write_run(object, after, &why))
 		log_warning(object->snap->name, "a restart of the daemon will not know all of it: %s",
 			    why->message);
 	ObjectSnap *snap = object_snap_edit(object);
@@ -317,8 +322,9 @@ static void publish_stored(CoreObject *object, gpointer document)
 gboolean core_object_change(CoreObject *object, gpointer live, gpointer stored, GError **error)
 {
 	const CoreKind *kind = object->set->kind;
+	g_autofree char *run = live ? run_text(object, live) : NULL;
 	gboolean ok = is_there(object, error) && (!stored || store(object, stored, error)) &&
-		      (!live || write_run(object, live, error));
+		      (!run || write_run(object, run, error));
 	if (!ok) {
 		if (live)
 			shape_free(kind->shape, live);

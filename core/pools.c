@@ -143,14 +143,6 @@ static void begin_watch(CoreObject *object, PoolRun *run, const Pool *pool)
 		g_free(watched);
 }
 
-static void fill_live(Pool *live, PoolState *state)
-{
-	PoolSizes sizes = pool_state_sizes(state);
-	live->capacity = OPT_UINT(sizes.capacity);
-	live->allocation = OPT_UINT(sizes.allocation);
-	live->available = OPT_UINT(sizes.available);
-}
-
 static gboolean read_all(CoreObject *object, PoolRun *run, const Pool *pool, GError **error)
 {
 	PoolNeeds needs = pool_needs(core_object_core(object));
@@ -193,7 +185,6 @@ static gboolean become_active(CoreObject *object, Pool *live, gboolean begin, GE
 	PoolInfo *info = g_atomic_rc_box_new0(PoolInfo);
 	info->state = pool_state_ref(state);
 	core_object_set_info(object, info, clear_info);
-	fill_live(live, state);
 	return TRUE;
 }
 

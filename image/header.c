@@ -1,4 +1,4 @@
-/* See header.h. One row per format; one read of the first page does for nearly every image. */
+/* See header.h. One row per format; one short read does for nearly every image. */
 #include "image/header.h"
 
 #include <errno.h>
@@ -75,10 +75,11 @@ static HeaderReader reader_of(const HeaderIn *in, ImageFormat *format)
 gboolean image_header_parse(const ImageSource *from, ImageFormat format, ImageHeader *header,
 			    GError **error)
 {
-	guint8 start[HEADER_START] = { 0 };
+	guint8 start[HEADER_START]; /* clearing all of it would take as long as a system call */
 	gssize n = from->read(from->data, start, sizeof start, 0);
 	if (n < 0)
 		return fail_errno(error, errno, "it cannot be read");
+	memset(start + n, 0, sizeof start - (gsize)n);
 	HeaderIn in = { .from = from, .start = start, .length = (gsize)n };
 	ImageFormat found = format;
 	HeaderReader read = format == IMAGE_RAW ? NULL : reader_of(&in, &found);

@@ -4,7 +4,7 @@
 
 #include "image/header.h"
 
-#define HEADER_START 4096
+#define HEADER_START 1024 /* what follows is asked for where it is needed */
 
 typedef struct HeaderIn {
 	const ImageSource *from;

@@ -14,12 +14,11 @@
 #include "image/lease.h"
 #include "image/part.h"
 
-#define START 4096 /* bytes of a file that nearly always say all */
 #define ISO_AT 32769 /* ECMA-119: the identifier of the first volume descriptor */
 #define FOLDER_MAX 1000000 /* entries; more are not looked at */
 #define READERS_MAX 4 /* threads */
-#define STEP 64	      /* files that one takes at a time */
-#define SLOW_US 3000  /* for so many: more threads than processors wait for a disk or server */
+#define STEP 32	      /* files that one takes at a time */
+#define SLOW_US 1500  /* for so many: more threads than processors wait for a disk or server */
 
 gboolean pool_file_name_counts(const char *name)
 {
@@ -51,21 +50,9 @@ static char *absolute_backing(const char *folder, const char *name)
 	return g_build_filename(folder, name, NULL);
 }
 
-/* The first bytes, read once; what lies behind them is rarely asked for. */
-typedef struct Bytes {
-	int fd;
-	gsize length;
-	guint8 start[START];
-} Bytes;
-
 static gssize read_bytes(gpointer data, void *buffer, gsize length, guint64 offset)
 {
-	const Bytes *bytes = data;
-	if (offset + length > bytes->length && bytes->length == START)
-		return image_read_at(bytes->fd, buffer, length, offset);
-	gsize there = offset < bytes->length ? MIN(length, bytes->length - offset) : 0;
-	memcpy(buffer, bytes->start + offset, there);
-	return (gssize)there;
+	return image_read_at(*(const int *)data, buffer, length, offset);
 }
 
 static gboolean is_iso(int fd, guint64 size)
@@ -78,13 +65,9 @@ static gboolean is_iso(int fd, guint64 size)
 /* A header that lies leaves what the file itself says: a list shows all there is. */
 static void take_header(PoolVolume *volume, const char *folder, int fd)
 {
-	Bytes bytes; /* its room is not cleared: that takes as long as a system call */
-	ImageSource source = { read_bytes, &bytes, volume->physical };
+	ImageSource source = { read_bytes, &fd, volume->physical };
 	g_auto(ImageHeader) header = { 0 };
-	bytes.fd = fd;
-	gssize length = volume->physical ? image_read_at(fd, bytes.start, START, 0) : 0;
-	bytes.length = length > 0 ? (gsize)length : 0;
-	if (length < 0 || !image_header_parse(&source, 0, &header, NULL))
+	if (!volume->physical || !image_header_parse(&source, 0, &header, NULL))
 		return;
 	volume->format = enum_name(&image_formats, (int)header.format);
 	volume->capacity = opt_uint_or(header.capacity, volume->physical);
@@ -99,10 +82,9 @@ static void take_header(PoolVolume *volume, const char *folder, int fd)
 
 static PoolVolume *describe(int fd, const char *folder, const char *name, const struct stat *st)
 {
-	g_autofree char *path = g_strconcat(folder, g_str_has_suffix(folder, "/") ? "" : "/", name, NULL);
-	PoolVolume *volume = pool_volume_new(S_ISDIR(st->st_mode) ? VOLUME_DIR :
-					     S_ISBLK(st->st_mode) ? VOLUME_BLOCK : VOLUME_FILE,
-					     name, path);
+	PoolVolume *volume = pool_volume_new_in(S_ISDIR(st->st_mode) ? VOLUME_DIR :
+						S_ISBLK(st->st_mode) ? VOLUME_BLOCK : VOLUME_FILE,
+						folder, name);
 	volume->inode = st->st_ino;
 	volume->size = (guint64)st->st_size;
 	volume->mtime = nanoseconds(st->st_mtim);
@@ -205,13 +187,35 @@ typedef struct Entry {
 	PoolVolume *found;
 } Entry;
 
+/* Some names of the folder: what one thread reads at a time. */
+typedef struct Batch {
+	guint n;
+	Entry entries[STEP];
+} Batch;
+
 typedef struct Reading {
 	int dirfd;
 	const char *folder;
 	PoolState *state;
-	GArray *entries; /* of Entry */
-	gint next;	 /* atomic: the first that nobody reads yet */
+	GThread *helpers[READERS_MAX - 1];
+	guint n_helpers;
+	GMutex lock;
+	GCond more;	    /* a batch was added, or all are listed */
+	GPtrArray *batches; /* of Batch *; under lock */
+	guint next;	    /* the first that nobody reads yet; under lock */
+	gboolean listed;    /* under lock */
 } Reading;
+
+static void free_batch(gpointer data)
+{
+	Batch *batch = data;
+	for (guint i = 0; i < batch->n; i++) {
+		g_free(batch->entries[i].name);
+		if (batch->entries[i].found)
+			pool_volume_unref(batch->entries[i].found);
+	}
+	g_free(batch);
+}
 
 static void read_entry(const Reading *reading, Entry *entry)
 {
@@ -221,85 +225,129 @@ static void read_entry(const Reading *reading, Entry *entry)
 			       pool_file_read(reading->dirfd, reading->folder, entry->name, known);
 }
 
-/* The next few. FALSE: there are no more. */
+/* The next few; waits for them. FALSE: there are no more. */
 static gboolean read_step(Reading *reading)
 {
-	guint n = reading->entries->len, at = (guint)g_atomic_int_add(&reading->next, STEP);
-	for (guint i = at; i < MIN(at + STEP, n); i++)
-		read_entry(reading, &g_array_index(reading->entries, Entry, i));
-	return at + STEP < n;
+	Batch *batch = NULL;
+	g_mutex_lock(&reading->lock);
+	while (reading->next >= reading->batches->len && !reading->listed)
+		g_cond_wait(&reading->more, &reading->lock);
+	if (reading->next < reading->batches->len)
+		batch = reading->batches->pdata[reading->next++];
+	g_mutex_unlock(&reading->lock);
+	for (guint i = 0; batch && i < batch->n; i++)
+		read_entry(reading, &batch->entries[i]);
+	return batch != NULL;
 }
 
-static gpointer read_entries(gpointer data)
+static gpointer read_batches(gpointer data)
 {
 	while (read_step(data))
 		;
 	return NULL;
 }
 
-/* Fills .found of all. */
-static void read_all_entries(Reading *reading)
+/* Up to @wanted threads besides the one that lists. */
+static void get_help(Reading *reading, guint wanted)
 {
-	GThread *helpers[READERS_MAX - 1];
-	gint64 began = g_get_monotonic_time();
-	if (!read_step(reading))
-		return;
-	guint wanted = g_get_monotonic_time() - began > SLOW_US ? READERS_MAX : g_get_num_processors();
-	guint n = MIN(reading->entries->len / STEP, MIN(wanted, READERS_MAX) - 1), made = 0;
-	for (; made < n; made++)
-		if (!(helpers[made] = g_thread_try_new("pool-read", read_entries, reading, NULL)))
-			break;
-	read_entries(reading);
-	for (guint i = 0; i < made; i++)
-		g_thread_join(helpers[i]);
+	while (reading->n_helpers < MIN(wanted, READERS_MAX - 1)) {
+		GThread *helper = g_thread_try_new("pool-read", read_batches, reading, NULL);
+		if (!helper)
+			return;
+		reading->helpers[reading->n_helpers++] = helper;
+	}
 }
 
-static void clear_entry(gpointer data)
+static void add_batch(Reading *reading, Batch *batch)
 {
-	Entry *entry = data;
-	g_free(entry->name);
-	if (entry->found)
-		pool_volume_unref(entry->found);
+	g_mutex_lock(&reading->lock);
+	g_ptr_array_add(reading->batches, batch);
+	guint n = reading->batches->len;
+	g_cond_signal(&reading->more);
+	g_mutex_unlock(&reading->lock);
+	if (n == 2) /* they read while the rest is listed */
+		get_help(reading, g_get_num_processors() - 1);
 }
 
-/* Names of @dir that may be volumes; *parts: there are also some of images that are made. errno tells where
- * it cannot be read. */
-static GArray *list_entries(DIR *dir, gboolean *parts)
+/* Names of @dir that may be volumes; *parts: there are also some of images that are made. FALSE with errno
+ * where it cannot be read. */
+static gboolean list_names(Reading *reading, DIR *dir, gboolean *parts)
 {
-	GArray *entries = g_array_new(FALSE, FALSE, sizeof(Entry));
-	g_array_set_clear_func(entries, clear_entry);
-	*parts = FALSE;
+	Batch *batch = g_new0(Batch, 1);
+	guint n = 0;
 	errno = 0;
-	for (struct dirent *at; entries->len < FOLDER_MAX && (at = readdir(dir)); errno = 0) {
+	for (struct dirent *at; n < FOLDER_MAX && (at = readdir(dir)); errno = 0) {
 		*parts |= image_is_part(at->d_name) || image_is_lease_candidate(at->d_name);
 		if (!pool_file_name_counts(at->d_name) || at->d_type == DT_FIFO ||
 		    at->d_type == DT_SOCK || at->d_type == DT_CHR)
 			continue;
-		Entry entry = { .name = g_strdup(at->d_name), .is_file = at->d_type == DT_REG };
-		g_array_append_val(entries, entry);
+		batch->entries[batch->n++] = (Entry){ .name = g_strdup(at->d_name),
+						      .is_file = at->d_type == DT_REG };
+		n++;
+		if (batch->n == STEP) {
+			add_batch(reading, batch);
+			batch = g_new0(Batch, 1);
+		}
 	}
-	return entries;
+	int errnum = errno;
+	g_mutex_lock(&reading->lock);
+	g_ptr_array_add(reading->batches, batch);
+	reading->listed = TRUE;
+	g_cond_broadcast(&reading->more);
+	g_mutex_unlock(&reading->lock);
+	errno = errnum;
+	return errnum == 0;
+}
+
+/* Takes part in reading what is listed, until all is read. */
+static void finish_reading(Reading *reading)
+{
+	gint64 began = g_get_monotonic_time();
+	if (read_step(reading) && g_get_monotonic_time() - began > SLOW_US)
+		get_help(reading, reading->batches->len - 1);
+	read_batches(reading);
+	for (guint i = 0; i < reading->n_helpers; i++)
+		g_thread_join(reading->helpers[i]);
+}
+
+static void take_found(const GPtrArray *batches, GPtrArray *volumes)
+{
+	for (guint i = 0; i < batches->len; i++) {
+		Batch *batch = batches->pdata[i];
+		for (guint k = 0; k < batch->n; k++)
+			if (batch->entries[k].found)
+				g_ptr_array_add(volumes, g_steal_pointer(&batch->entries[k].found));
+	}
+}
+
+/* *parts: there are left-overs to look for. */
+static gboolean read_folder(DIR *dir, const char *folder, PoolState *state, GPtrArray *volumes,
+			    gboolean *parts, GError **error)
+{
+	Reading reading = { .dirfd = dirfd(dir), .folder = folder, .state = state,
+			    .batches = g_ptr_array_new_with_free_func(free_batch) };
+	g_mutex_init(&reading.lock);
+	g_cond_init(&reading.more);
+	int errnum = list_names(&reading, dir, parts) ? 0 : errno;
+	finish_reading(&reading);
+	if (!errnum)
+		take_found(reading.batches, volumes);
+	g_ptr_array_unref(reading.batches);
+	g_mutex_clear(&reading.lock);
+	g_cond_clear(&reading.more);
+	return errnum == 0 || fail_errno(error, errnum, "cannot read directory '%s'", folder);
 }
 
 gboolean pool_files_scan(const char *folder, PoolState *state, GPtrArray *volumes, PoolSizes *sizes,
 			 GError **error)
 {
+	gboolean parts = FALSE;
 	DIR *dir = open_folder(folder, error);
-	if (!dir)
+	gboolean ok = dir && read_folder(dir, folder, state, volumes, &parts, error);
+	if (dir)
+		closedir(dir);
+	if (!ok)
 		return FALSE;
-	gboolean parts;
-	g_autoptr(GArray) entries = list_entries(dir, &parts);
-	int errnum = errno;
-	Reading reading = { .dirfd = dirfd(dir), .folder = folder, .state = state, .entries = entries };
-	if (!errnum)
-		read_all_entries(&reading);
-	closedir(dir);
-	if (errnum)
-		return fail_errno(error, errnum, "cannot read directory '%s'", folder);
-	for (guint i = 0; i < entries->len; i++)
-		if (g_array_index(entries, Entry, i).found)
-			g_ptr_array_add(volumes,
-					g_steal_pointer(&g_array_index(entries, Entry, i).found));
 	drop_records(volumes);
 	if (parts)
 		image_parts_clean(folder);

@@ -32,6 +32,23 @@ PoolVolume *pool_volume_new(VolumeType type, const char *name, const char *path)
 	return volume;
 }
 
+PoolVolume *pool_volume_new_in(VolumeType type, const char *folder, const char *name)
+{
+	PoolVolume *volume = g_new0(PoolVolume, 1);
+	volume->refs = 1;
+	volume->type = type;
+	volume->path = g_strconcat(folder, g_str_has_suffix(folder, "/") ? "" : "/", name, NULL);
+	volume->name = volume->path + strlen(volume->path) - strlen(name);
+	return volume;
+}
+
+/* Whether the name has no string of its own. */
+static gboolean name_is_in_path(const PoolVolume *volume)
+{
+	return volume->path &&
+	       volume->name + strlen(volume->name) == volume->path + strlen(volume->path);
+}
+
 PoolVolume *pool_volume_ref(PoolVolume *volume)
 {
 	g_atomic_int_inc(&volume->refs);
@@ -42,7 +59,8 @@ void pool_volume_unref(PoolVolume *volume)
 {
 	if (!g_atomic_int_dec_and_test(&volume->refs))
 		return;
-	g_free(volume->name);
+	if (!name_is_in_path(volume))
+		g_free(volume->name);
 	g_free(volume->path);
 	g_free(volume->key);
 	g_free(volume->backing);

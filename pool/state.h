@@ -12,7 +12,7 @@ typedef struct PoolVolume {
 	gint refs;
 	VolumeType type;
 	const char *format; /* static or interned; NULL: none */
-	char *name, *path;
+	char *name, *path; /* the name may be the end of the path's string */
 	char *key; /* NULL: the path */
 	guint64 capacity, allocation, physical; /* bytes */
 	guint64 inode, size;		       /* of files: whether it is still the same */
@@ -25,6 +25,8 @@ typedef struct PoolVolume {
 
 /* Zeroed, with one reference. */
 PoolVolume *pool_volume_new(VolumeType type, const char *name, const char *path);
+/* The same for the file @name of @folder. */
+PoolVolume *pool_volume_new_in(VolumeType type, const char *folder, const char *name);
 PoolVolume *pool_volume_ref(PoolVolume *volume);
 void pool_volume_unref(PoolVolume *volume);
 const char *pool_volume_key(const PoolVolume *volume);
