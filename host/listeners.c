@@ -68,7 +68,7 @@ static void wait_a_while(Listeners *listeners, int errnum)
 		listeners->later = g_timeout_add(LATER_MS, on_later, listeners);
 }
 
-/* FALSE: nobody waits any more, or *later: not now. */
+/* FALSE: nobody waits any more, as far as one knows, or *later: not now. */
 static gboolean let_in(const Listener *listener, gboolean *later)
 {
 	const ListenersOwner *owner = &listener->all->owner;
@@ -79,8 +79,7 @@ static gboolean let_in(const Listener *listener, gboolean *later)
 	if (fd < 0)
 		return FALSE;
 	listener->all->waits = FALSE;
-	owner->serve(owner->owner, fd, listener->kind);
-	return TRUE;
+	return owner->serve(owner->owner, fd, listener->kind);
 }
 
 static gboolean on_accept(G_GNUC_UNUSED int fd, G_GNUC_UNUSED GIOCondition condition, gpointer data)

@@ -13,7 +13,8 @@ typedef struct ListenersOwner {
 	guint turn;	  /* how many are let in at once */
 	/* Whether there is no room: nobody is let in until listeners_resume(). */
 	gboolean (*is_full)(gpointer owner);
-	/* Takes @fd, a new client: non-blocking, close-on-exec. @kind is its socket's. */
+	/* Takes @fd, a new client: non-blocking, close-on-exec. @kind is its socket's. Returns whether
+	 * another one is likely to wait, too. */
 	gboolean (*serve)(gpointer owner, int fd, int kind);
 	gpointer owner;
 } ListenersOwner;

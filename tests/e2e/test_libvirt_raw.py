@@ -8,7 +8,7 @@ import pytest
 from lodgetest import wait_until, xml_for
 from virttest import ERROR, EVENT, KEEPALIVE, OK, QEMU, Raw, virsh
 
-LIB_VERSION, LIST_ALL, LOOKUP, DESTROY = 157, 273, 23, 12
+CLOSE, LIB_VERSION, LIST_ALL, LOOKUP, DESTROY = 2, 157, 273, 23, 12
 # number and payload without the guest of every procedure that changes something
 WRITING = {"create": 9, "destroy": 12, "reboot": 27, "resume": 28, "set_autostart": 29, "shutdown": 33,
            "suspend": 34, "undefine": 35, "create_with_flags": 196, "inject_nmi": 210, "send_key": 226,
@@ -88,6 +88,32 @@ def test_many_in_one_write(daemon):
         message += struct.pack(">IIIIIII", 28, 0x20008086, 1, LIB_VERSION, 0, serial, 0)
     client.sock.sendall(message)
     assert sorted(client.receive()[2] for _ in serials) == serials
+
+
+def test_goodbye(daemon):
+    """Whoever says it gets what he asked for before, and is hung up on."""
+    client = Raw(daemon).open()
+    serials = list(range(1000, 1100))
+    client.sock.sendall(b"".join(
+        struct.pack(">IIIIIII", 28, 0x20008086, 1, procedure, 0, serial, 0)
+        for serial, procedure in zip(serials, [LIB_VERSION] * 99 + [CLOSE])))
+    assert [client.receive()[2] for _ in serials] == serials
+    assert client.is_closed()
+    served(daemon)
+
+
+def test_few_and_many_by_turns(daemon):
+    """Few clients are waited for in another way than many."""
+    clients = []
+    for number in (1, 3, 9, 2, 6, 4, 5, 1):
+        while len(clients) < number:
+            clients.append(Raw(daemon).open())
+        while len(clients) > number:
+            clients.pop(0).close()
+        for client in clients:
+            client.send(LIB_VERSION)
+        for client in clients:
+            assert client.receive()[3] == OK
 
 
 def test_pings(daemon):

@@ -63,7 +63,7 @@ static gboolean is_full(const LvClient *client)
 static gboolean is_paused(const LvClient *client)
 {
 	return client->calls >= client->max_calls || client->blocked || is_full(client) ||
-	       (client->login && client->calls);
+	       client->leaving || (client->login && client->calls);
 }
 
 static gboolean has_fds(const LvClient *client)
@@ -149,6 +149,10 @@ static gboolean flush(LvClient *client)
 		return FALSE;
 	}
 	forget_sent(client);
+	if (client->leaving && !client->calls && !client->lent && !lv_waiting(client) && !has_fds(client)) {
+		lv_close(client, NULL);
+		return FALSE;
+	}
 	watch(client);
 	if (was_full && !is_full(client))
 		lv_client_resume(client);

@@ -25,6 +25,13 @@ gboolean lv_done(G_GNUC_UNUSED LvCall *call, G_GNUC_UNUSED GError **error)
 	return TRUE;
 }
 
+/* Whoever says that is hung up on when he has the reply, as by libvirtd: one wait less for both. */
+gboolean lv_bye(LvCall *call, G_GNUC_UNUSED GError **error)
+{
+	call->client->leaving = TRUE;
+	return TRUE;
+}
+
 gboolean lv_yes(LvCall *call, G_GNUC_UNUSED GError **error)
 {
 	call->reply[0].i = 1;

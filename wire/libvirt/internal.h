@@ -58,9 +58,11 @@ struct LvClient {
 	OpCaller caller;
 	gboolean secure;	/* nobody else can read along */
 	gboolean opened;	/* connect_open was called */
+	gboolean leaving;	/* it said that it goes: it gets its replies and is not read any more */
 	gboolean close_told;	/* it wants to hear why the connection ends */
 	gboolean busy;		/* its messages are being read: replies wait for the end of that */
-	guint32 events;		/* that epoll waits for */
+	guint32 events;		/* that it is waited for */
+	gboolean in_epoll;	/* turn.c */
 
 	guint8 *in; /* what does not make a message yet; NULL: nothing */
 	gsize in_len, in_room;
@@ -399,6 +401,7 @@ gboolean lv_object_event_deregister(LvCall *call, GError **error);
 /* connect.c */
 gboolean lv_open(LvCall *call, GError **error);
 gboolean lv_done(LvCall *call, GError **error); /* nothing is to be done */
+gboolean lv_bye(LvCall *call, GError **error);
 gboolean lv_get_type(LvCall *call, GError **error);
 gboolean lv_lib_version(LvCall *call, GError **error);
 gboolean lv_hostname(LvCall *call, GError **error);

@@ -7,7 +7,7 @@ static const LvProc rows[] = {
 	/* ---- the connection ---- */
 	{ 1, "connect_open", "name:str? flags:u32", "", .fn = lv_open, .before_open = TRUE,
 	  .flags = 7 }, /* 2 and 4: what clients of a person's daemon say to themselves */
-	{ 2, "connect_close", "", "", .fn = lv_done, .before_open = TRUE },
+	{ 2, "connect_close", "", "", .fn = lv_bye, .before_open = TRUE },
 	{ 3, "connect_get_type", "", "type:str", .fn = lv_get_type },
 	{ 59, "connect_get_hostname", "", "hostname:str", .fn = lv_hostname },
 	{ 60, "connect_supports_feature", "feature:i32", "supported:i32",

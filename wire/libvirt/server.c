@@ -13,6 +13,7 @@
 
 #define SCRATCH (256u * 1024)
 #define TURN 64 /* clients that are accepted in one turn of the main loop */
+#define FEW 4	/* with so few of them, another one is not looked for in the same turn */
 
 struct LibvirtServer {
 	Core *core;
@@ -225,11 +226,11 @@ static gboolean serve(gpointer owner, int fd, int way)
 	LibvirtServer *server = owner;
 	LvClient *client = let_in(server, fd, (LibvirtWay)way);
 	if (!client)
-		return FALSE;
+		return TRUE;
 	if (client->server && !client->login)
 		lv_turn_serve(server->turn, client);
 	lv_client_unref(client);
-	return TRUE;
+	return server->clients->len > FEW;
 }
 
 static Listeners *make_listeners(LibvirtServer *server)

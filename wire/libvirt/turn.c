@@ -4,7 +4,10 @@
  * A turn of GLib's main loop costs as much as a call that only reads. So the main loop's function for
  * waiting is ours: while nothing but a client is ready and nothing but reading calls is made, clients are
  * served from within it. Anything else (another descriptor, a timer, another call) ends that at once, and
- * so does QUICK_US: a source that was added by something unexpected is a moment late, not lost. */
+ * so does QUICK_US: a source that was added by something unexpected is a moment late, not lost.
+ *
+ * To wake a processor that sleeps takes as long as several calls, in a virtual machine above all. Where few
+ * clients ask so quickly that it is worth it, the thread stays awake for a moment before it sleeps. */
 #include "wire/libvirt/turn.h"
 
 #include "base/fd.h"
@@ -19,6 +22,9 @@
 #define ROUNDS_US 1000 /* but not longer */
 #define QUICK_US 5000 /* of serving, or of waiting for the next call, without the main loop */
 #define DIRECT 4      /* clients; so few are waited for without epoll in between */
+#define AWAKE_US 50   /* of looking, before it sleeps */
+#define SOON_US 150   /* for who comes so soon it may be worth it */
+#define MAX_ASLEEP 256 /* waits without looking, after looking in vain again and again */
 
 G_STATIC_ASSERT((int)EPOLLIN == (int)G_IO_IN && (int)EPOLLOUT == (int)G_IO_OUT &&
 		(int)EPOLLHUP == (int)G_IO_HUP && (int)EPOLLERR == (int)G_IO_ERR);
@@ -30,6 +36,10 @@ struct LvTurn {
 	GPtrArray *closed;  /* that go at the end of this round */
 	gboolean in_round, changed;
 	gint64 now;
+	guint outside; /* clients that epoll does not know of */
+	gint64 waited; /* us, of the last wait for few clients */
+	gboolean soon; /* a client came at the end of it */
+	guint asleep, next_asleep; /* waits without looking that are left, and after the next vain look */
 	GArray *fds; /* of GPollFD: the main loop's and those of few clients */
 };
 
@@ -45,16 +55,42 @@ void lv_turn_changed(LvTurn *turn)
 	turn->changed = TRUE;
 }
 
-void lv_turn_watch(LvTurn *turn, LvClient *client, gboolean is_new)
+static void tell_epoll(const LvTurn *turn, LvClient *client, int how)
 {
 	struct epoll_event event = { .events = client->events, .data.ptr = client };
-	if (epoll_ctl(turn->epoll, is_new ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, client->fd, &event) < 0)
+	if (epoll_ctl(turn->epoll, how, client->fd, &event) < 0)
 		log_error("libvirt", "epoll: %s", g_strerror(errno));
+}
+
+static void tell_of_all(LvTurn *turn)
+{
+	for (guint i = 0; turn->outside && i < turn->clients->len; i++) {
+		LvClient *client = g_ptr_array_index(turn->clients, i);
+		if (client->in_epoll)
+			continue;
+		client->in_epoll = TRUE;
+		turn->outside--;
+		tell_epoll(turn, client, EPOLL_CTL_ADD);
+	}
+}
+
+/* Few clients come and go without epoll, which hears of them when it is to be waited for. */
+void lv_turn_watch(LvTurn *turn, LvClient *client, gboolean is_new)
+{
+	if (client->in_epoll)
+		tell_epoll(turn, client, EPOLL_CTL_MOD);
+	else if (is_new)
+		turn->outside++;
+	if (polled != turn || turn->clients->len > DIRECT)
+		tell_of_all(turn);
 }
 
 void lv_turn_forget(LvTurn *turn, LvClient *client)
 {
-	epoll_ctl(turn->epoll, EPOLL_CTL_DEL, client->fd, NULL);
+	if (client->in_epoll)
+		epoll_ctl(turn->epoll, EPOLL_CTL_DEL, client->fd, NULL);
+	else
+		turn->outside--;
 	if (turn->in_round)
 		g_ptr_array_add(turn->closed, client);
 	else
@@ -80,6 +116,7 @@ void lv_turn_serve(LvTurn *turn, LvClient *client)
 	round_begin(turn);
 	lv_client_ready(client, EPOLLIN);
 	round_end(turn);
+	turn->soon = turn->waited < SOON_US;
 }
 
 /* Serves those who are ready now. Returns how many those were. */
@@ -113,6 +150,34 @@ static gboolean on_ready(G_GNUC_UNUSED int fd, G_GNUC_UNUSED GIOCondition condit
 
 /* ---- without the main loop ---- */
 
+/* As g_poll(), and does not sleep for a moment. What it finds decides how soon it is tried again. */
+static int look(LvTurn *turn, GPollFD *fds, guint n)
+{
+	gint64 until = g_get_monotonic_time() + AWAKE_US;
+	int ready = 0;
+	while (!ready && g_get_monotonic_time() < until)
+		ready = g_poll(fds, n, 0);
+	turn->asleep = ready ? 0 : turn->next_asleep;
+	turn->next_asleep = ready ? 1 : MIN(turn->next_asleep * 2, MAX_ASLEEP);
+	return ready;
+}
+
+/* As g_poll(), and looks first where a client is likely to come soon. */
+static int look_and_wait(LvTurn *turn, GPollFD *fds, guint n, int ms)
+{
+	gint64 begin = g_get_monotonic_time();
+	int ready = 0;
+	if (turn->soon && turn->asleep)
+		turn->asleep--;
+	else if (turn->soon)
+		ready = look(turn, fds, n);
+	if (!ready)
+		ready = g_poll(fds, n, ms);
+	turn->waited = g_get_monotonic_time() - begin;
+	turn->soon = FALSE;
+	return ready;
+}
+
 /* Waits for the main loop's @fds, in which the clients are number @ours, with few clients for each of them:
  * they stand behind those, and are served at once. Returns as g_poll(), of @fds. */
 static int wait_few(LvTurn *turn, GPollFD *fds, guint n, guint ours, int ms)
@@ -128,13 +193,14 @@ static int wait_few(LvTurn *turn, GPollFD *fds, guint n, guint ours, int ms)
 	}
 	GPollFD *all = (GPollFD *)(gpointer)turn->fds->data;
 	all[ours].fd = -1;
-	int ready = g_poll(all, n + n_few, ms);
+	int ready = look_and_wait(turn, all, n + n_few, ms);
 	for (guint i = 0; i < n; i++)
 		fds[i].revents = ready > 0 && i != ours ? all[i].revents : 0;
 	round_begin(turn);
 	for (guint i = 0; ready > 0 && i < n_few; i++)
 		if (all[n + i].revents) {
 			ready--;
+			turn->soon = turn->waited < SOON_US;
 			if (few[i]->server)
 				lv_client_ready(few[i], all[n + i].revents);
 		}
@@ -158,6 +224,7 @@ static int wait_and_serve(LvTurn *turn, GPollFD *fds, guint n, guint ours, int m
 {
 	if (are_few(turn->clients))
 		return wait_few(turn, fds, n, ours, ms);
+	tell_of_all(turn);
 	int ready = g_poll(fds, n, ms);
 	if (ready != 1 || !fds[ours].revents)
 		return ready;
@@ -225,6 +292,7 @@ LvTurn *lv_turn_new(GPtrArray *clients, GError **error)
 	LvTurn *turn = g_new0(LvTurn, 1);
 	turn->epoll = fd_steal(&epoll);
 	turn->clients = clients;
+	turn->next_asleep = 1;
 	turn->closed = g_ptr_array_new_with_free_func((GDestroyNotify)lv_client_unref);
 	turn->fds = g_array_new(FALSE, FALSE, sizeof(GPollFD));
 	turn->source = add_source(turn);
