@@ -114,6 +114,18 @@ static Guest *read_other(const Guest *saved, const char *xml, Notes *notes, GErr
 	return other && same(saved, other, error) ? g_steal_pointer(&other) : NULL;
 }
 
+/* What the memory remembers of such a disk would be gone when it is restored. */
+static gboolean may_save(CoreGuest *guest, GError **error)
+{
+	SHAPE_EACH (Disk, disk, guest->snap->live->guest->disks)
+		if (disk->transient && !disk->readonly)
+			return fail(error, LODGE_ERROR_STATE,
+				    "guest \"%s\" cannot be saved: what it wrote to disk %s, which is "
+				    "<transient/>, goes with its QEMU; shut it down", guest->snap->name,
+				    disk->target);
+	return TRUE;
+}
+
 static gboolean write_file(CoreGuest *guest, const char *path, const char *xml, guint flags,
 			   const EngineProgress *progress, GError **error)
 {
@@ -159,7 +171,8 @@ gboolean core_guest_save(CoreGuest *guest, const char *path, const char *xml, gu
 		return FALSE;
 	if (!g_path_is_absolute(path))
 		return fail(error, LODGE_ERROR_INVALID, "\"%s\" is not an absolute path", path);
-	return write_file(guest, path, xml, flags, progress, error) && end_saved(guest, error);
+	return may_save(guest, error) && write_file(guest, path, xml, flags, progress, error) &&
+	       end_saved(guest, error);
 }
 
 void guest_adopt_save(CoreGuest *guest, const char *saving)

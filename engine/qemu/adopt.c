@@ -77,7 +77,7 @@ static void adopt_claims(EngineRun *run, const Guest *live)
 		const DiskSource *source = disk->source;
 		if (source && !source->fdgroup)
 			claim_again(run, source->file ? source->file : source->dev,
-				    !disk->readonly && disk->device == DISK_DEVICE_DISK,
+				    !disk->readonly && !disk->transient && disk->device == DISK_DEVICE_DISK,
 				    disk->shareable);
 		for (const DiskBacking *b = disk->backing; b; b = b->backing)
 			if (b->source)

@@ -145,19 +145,24 @@ static gboolean given_for_writing(const Build *build, const Image *image)
 	return given && given->n == 1 && given->writable;
 }
 
+static const char *disk_aio(const Disk *disk)
+{
+	static const char *const ios[] = { NULL, "native", "threads", "io_uring" };
+	return ios[disk->io];
+}
+
 static gboolean storage_file(Build *build, const Image *image, json_t *node, const char *path,
 			     GError **error)
 {
 	g_autofree char *file = image_set(build, image, path, error);
 	if (!file)
 		return FALSE;
-	static const char *const ios[] = { NULL, "native", "threads", "io_uring" };
 	gboolean block = image->type == DISK_BLOCK;
 	gboolean drive = block && image->disk->device == DISK_DEVICE_CDROM &&
 			 (g_str_has_prefix(path, "/dev/sr") || g_str_equal(path, "/dev/cdrom"));
 	put(node, "driver", drive ? "host_cdrom" : block ? "host_device" : "file");
 	put(node, "filename", file);
-	put(node, "aio", ios[image->disk->io]);
+	put(node, "aio", disk_aio(image->disk));
 	return put_reservations(build, image, node, error);
 }
 
@@ -371,7 +376,7 @@ static gboolean add_image(Build *build, const Image *image, GError **error)
 	return add_format(build, image, error);
 }
 
-/* ---- the chain ---- */
+/* ---- images below ---- */
 
 static guint64 take_number(Build *build, OptUint *index)
 {
@@ -395,6 +400,19 @@ static gboolean add_backing(Build *build, const Disk *disk, DiskBacking *backing
 	       add_image(build, &image, error);
 }
 
+gboolean qemu_disk_is_transient(const Disk *disk)
+{
+	return disk->transient && !disk->readonly;
+}
+
+/* What the device has, but for copy on read. */
+static char *top_node(const Disk *disk)
+{
+	return g_strdup_printf("libvirt-%" G_GUINT64_FORMAT "-%s",
+			       disk->source ? opt_uint_or(disk->source->index, 0) : 0,
+			       qemu_disk_is_transient(disk) ? "scratch" : "format");
+}
+
 static gboolean add_copy_on_read(Build *build, const Disk *disk, GError **error)
 {
 	if (disk->copy_on_read != TRI_YES)
@@ -403,8 +421,7 @@ static gboolean add_copy_on_read(Build *build, const Disk *disk, GError **error)
 		return invalid(build, error, "disk %s: copy_on_read needs a disk that may be written",
 			       disk->target);
 	g_autofree char *node = qemu_disk_node(disk);
-	g_autofree char *file = g_strdup_printf("libvirt-%" G_GUINT64_FORMAT "-format",
-						disk->source->index.v);
+	g_autofree char *file = top_node(disk);
 	json_t *json = json_object();
 	put(json, "driver", "copy-on-read");
 	put(json, "node-name", node);
@@ -414,17 +431,69 @@ static gboolean add_copy_on_read(Build *build, const Disk *disk, GError **error)
 	return TRUE;
 }
 
+/* ---- transient disks ---- */
+
+static gboolean check_transient(Build *build, const Disk *disk, GError **error)
+{
+	const DiskSource *source = disk->source;
+	if (disk->device != DISK_DEVICE_DISK)
+		return invalid(build, error, "disk %s: <transient/> is for devices of type disk",
+			       disk->target);
+	if (disk->type != DISK_FILE && disk->type != DISK_BLOCK)
+		return unsupported(build, error, "disk %s: <transient/> needs a source of type file or block",
+				   disk->target);
+	if (disk->encryption || source->encryption)
+		return unsupported(build, error, "disk %s: <transient/> would keep in plain what is "
+				   "encrypted in the image", disk->target);
+	if (source->slice_size.set && disk->driver_type > DISK_FORMAT_RAW)
+		return unsupported(build, error, "disk %s: <transient/> on a slice needs format raw",
+				   disk->target);
+	return TRUE;
+}
+
+/* What the guest writes: nothing of it needs to reach a disk, for with QEMU it is gone. */
+static json_t *scratch_node(const Disk *disk, const char *name, const char *driver)
+{
+	const CacheRow *cache = cache_of(disk);
+	json_t *node = json_object(), *member = json_object();
+	put(node, "driver", driver);
+	put(node, "node-name", name);
+	put(node, "discard", "unmap");
+	put_bool(member, "direct", cache && cache->direct);
+	put_bool(member, "no-flush", TRUE);
+	json_object_set_new(node, "cache", member);
+	return node;
+}
+
+/* The image itself is only read, and so may be below the disks of several guests. */
+static void add_scratch_nodes(Build *build, const Disk *disk, guint64 index)
+{
+	g_autofree char *name = g_strdup_printf("libvirt-%" G_GUINT64_FORMAT "-scratch", index);
+	g_autofree char *low = g_strconcat(name, "-sto", NULL);
+	g_autofree char *below = g_strdup_printf("libvirt-%" G_GUINT64_FORMAT "-format", index);
+	g_autofree char *what = g_strdup_printf("disk %s", disk->target);
+	const DiskSource *source = disk->source;
+	const char *path = source->fdgroup ? source->fdgroup : source->file ? source->file : source->dev;
+	g_autofree char *file = add_scratch(build, path, what);
+	json_t *storage = scratch_node(disk, low, "file"), *format = scratch_node(disk, name, "qcow2");
+	put(storage, "filename", file);
+	put(storage, "aio", disk_aio(disk));
+	put(format, "detect-zeroes", detect_zeroes(disk));
+	put(format, "file", low);
+	put(format, "backing", below);
+	add_json(build, "-blockdev", storage);
+	add_json(build, "-blockdev", format);
+}
+
+/* ---- the chain ---- */
+
 static gboolean check_disk(Build *build, const Disk *disk, GError **error)
 {
 	const CacheRow *cache = cache_of(disk);
 	if (disk->io == DISK_IO_NATIVE && !(cache && cache->direct))
 		return invalid(build, error, "disk %s: io='native' needs cache='none' or 'directsync'",
 			       disk->target);
-	if (disk->transient)
-		return unsupported(build, error,
-				   "disk %s: <transient/> is not supported; use a snapshot",
-				   disk->target);
-	return TRUE;
+	return !qemu_disk_is_transient(disk) || check_transient(build, disk, error);
 }
 
 gboolean build_disk_nodes(Build *build, Disk *disk, GError **error)
@@ -433,18 +502,20 @@ gboolean build_disk_nodes(Build *build, Disk *disk, GError **error)
 		return !disk_source_name(disk);
 	Image image = { .disk = disk, .type = disk->type, .format = disk->driver_type,
 			.source = disk->source, .top = TRUE,
-			.readonly = disk->readonly || disk->device == DISK_DEVICE_CDROM };
+			.readonly = disk->readonly || disk->transient || disk->device == DISK_DEVICE_CDROM };
 	image.index = take_number(build, &disk->source->index);
-	return add_backing(build, disk, disk->backing, &image.below, error) &&
-	       add_image(build, &image, error) && add_copy_on_read(build, disk, error);
+	if (!add_backing(build, disk, disk->backing, &image.below, error) || !add_image(build, &image, error))
+		return FALSE;
+	if (qemu_disk_is_transient(disk))
+		add_scratch_nodes(build, disk, image.index);
+	return add_copy_on_read(build, disk, error);
 }
 
 char *qemu_disk_node(const Disk *disk)
 {
 	if (disk->copy_on_read == TRI_YES)
 		return g_strdup_printf("libvirt-CoR-%s", disk->target);
-	return g_strdup_printf("libvirt-%" G_GUINT64_FORMAT "-format",
-			       disk->source ? opt_uint_or(disk->source->index, 0) : 0);
+	return top_node(disk);
 }
 
 static void number_seen(guint64 *next, const OptUint *index)

@@ -149,11 +149,21 @@ static void put_in_set(Build *build, QemuFd *fd, int set)
 	add_option(build, "-add-fd", g_strdup(option->str));
 }
 
-char *add_fdset(Build *build, const char *path, int flags, const char *what)
+static char *add_one(Build *build, QemuFdKind kind, const char *path, int flags, const char *what)
 {
 	int set = build->n_sets++;
-	put_in_set(build, add_fd(build, QEMU_FD_FILE, path, flags, what), set);
+	put_in_set(build, add_fd(build, kind, path, flags, what), set);
 	return g_strdup_printf("/dev/fdset/%d", set);
+}
+
+char *add_fdset(Build *build, const char *path, int flags, const char *what)
+{
+	return add_one(build, QEMU_FD_FILE, path, flags, what);
+}
+
+char *add_scratch(Build *build, const char *path, const char *what)
+{
+	return add_one(build, QEMU_FD_SCRATCH, path, 0, what);
 }
 
 char *add_given(Build *build, const char *group, const EngineFdGroup *given, const char *what)

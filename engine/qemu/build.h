@@ -75,6 +75,8 @@ const char *name_lookup(const NameRow *rows, guint n, const char *name);
 QemuFd *add_fd(Build *build, QemuFdKind kind, const char *path, int flags, const char *what);
 /* A fd that QEMU finds as "/dev/fdset/N", which is returned; the caller frees it. */
 char *add_fdset(Build *build, const char *path, int flags, const char *what);
+/* The same of an image that is made for the disk of @path. */
+char *add_scratch(Build *build, const char *path, const char *what);
 /* The same of the descriptors of @group, in one set: QEMU takes the one that it may write or read. */
 char *add_given(Build *build, const char *group, const EngineFdGroup *given, const char *what);
 /* A fd that QEMU opens again as "/dev/fd/N"; the caller frees it. */

@@ -31,7 +31,9 @@ typedef enum QemuFdKind {
 	QEMU_FD_GIVEN,	 /* number .queue of the group that path names: EngineStart.fd_groups */
 	QEMU_FD_SECRET,	 /* the bytes of a secret: a pipe or memfd; path is its UUID, or where .usage is
 			  * TRUE its usage */
-	QEMU_FD_DATA,	 /* the same, of bytes that stand in the definition: .data */
+	QEMU_FD_SCRATCH, /* an image without a name, for what the guest writes to the disk of path (a file, a
+			  * device, a group of descriptors) */
+	QEMU_FD_DATA,	 /* the same as SECRET, of bytes that stand in the definition: .data */
 } QemuFdKind;
 
 typedef struct QemuFd {
@@ -87,6 +89,9 @@ const EngineSev *qemu_sev(const char *binary);
 
 /* The name of the block node that the device of @disk uses; the caller frees it. */
 char *qemu_disk_node(const Disk *disk);
+
+/* Whether what the guest writes to it is dropped at its end: the image below is only read. */
+gboolean qemu_disk_is_transient(const Disk *disk);
 
 /* What QEMU's block commands take as "id" for @disk: its alias or a QOM path. The caller frees it. */
 char *qemu_disk_path(const Disk *disk);

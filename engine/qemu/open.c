@@ -6,8 +6,10 @@
 #include "host/open.h"
 #include "host/socket.h"
 #include "host/why.h"
+#include "image/header.h"
 #include "image/lease.h"
 #include "image/lock.h"
+#include "image/scratch.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -144,6 +146,40 @@ static int copy_given(EngineRun *run, const QemuFd *want, GError **error)
 	return copy_plug(run, want, group->fds[want->queue], error);
 }
 
+/* Bytes of the disk that @base holds; FALSE where its header does not tell. */
+static gboolean disk_bytes(const Disk *disk, int base, const char *path, guint64 *bytes, GError **error)
+{
+	g_auto(ImageHeader) header = { 0 };
+	ImageFormat format =
+		(ImageFormat)enum_value(&image_formats, enum_name(&disk_formats, (int)disk->driver_type));
+	*bytes = opt_uint_or(disk->source->slice_size, 0);
+	if (*bytes)
+		return TRUE;
+	if (!image_header_read(base, path, format ? format : IMAGE_RAW, &header, error))
+		return FALSE;
+	*bytes = opt_uint_or(header.capacity, 0);
+	return *bytes || fail(error, LODGE_ERROR_UNSUPPORTED, "%s does not tell its size, which <transient/> "
+			      "needs: convert it to qcow2", path);
+}
+
+static int open_scratch(EngineRun *run, const QemuFd *want, const Guest *live, GError **error)
+{
+	const Disk *disk = disk_of(live, want);
+	const char *group = disk->source->fdgroup;
+	const EngineFdGroup *given = group ? g_hash_table_lookup(run->how->fd_groups, group) : NULL;
+	autofd int base = given ? fcntl(given->fds[0], F_DUPFD_CLOEXEC, 3) :
+				  host_open(want->path, O_RDONLY | O_NOCTTY, 0);
+	g_autofree char *other = g_build_filename(qemu_host.config.paths->lib, "transient", NULL);
+	guint64 bytes;
+	if (base < 0)
+		fail_open(error, errno, want->path, FALSE, "cannot open %s", want->path);
+	int fd = base >= 0 && disk_bytes(disk, base, want->path, &bytes, error) ?
+			 image_scratch(bytes, disk->source->file, other, error) : -1;
+	if (fd < 0)
+		g_prefix_error(error, "guest \"%s\": %s: ", run->name, want->what);
+	return fd;
+}
+
 static int open_one(EngineRun *run, const QemuFd *want, const Guest *live, GError **error)
 {
 	switch (want->kind) {
@@ -167,6 +203,8 @@ static int open_one(EngineRun *run, const QemuFd *want, const Guest *live, GErro
 		return copy_given(run, want, error);
 	case QEMU_FD_SECRET:
 		return open_secret(run, want, error);
+	case QEMU_FD_SCRATCH:
+		return open_scratch(run, want, live, error);
 	case QEMU_FD_DATA:
 		return secret_fd(want->data, strlen(want->data), error);
 	}

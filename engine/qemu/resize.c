@@ -28,6 +28,21 @@ static guint64 size_of(EngineRun *run, const char *name, GError **error)
 	return size;
 }
 
+/* The node that the guest sees: of a transient disk what lies on its image. The caller frees it. */
+static char *node_of(EngineRun *run, guint64 number, guint64 *bytes, GError **error)
+{
+	char *name = g_strdup_printf("libvirt-%" G_GUINT64_FORMAT "-scratch", number);
+	*bytes = size_of(run, name, NULL);
+	if (*bytes)
+		return name;
+	g_free(name);
+	name = g_strdup_printf("libvirt-%" G_GUINT64_FORMAT "-format", number);
+	*bytes = size_of(run, name, error);
+	if (!*bytes)
+		g_clear_pointer(&name, g_free);
+	return name;
+}
+
 char *run_resize(EngineRun *run, const char *text, GError **error)
 {
 	guint64 number = 0, bytes = 0;
@@ -37,9 +52,9 @@ char *run_resize(EngineRun *run, const char *text, GError **error)
 		fail(error, LODGE_ERROR_INTERNAL, "\"%s\" says no size", text);
 		return NULL;
 	}
-	g_autofree char *name = g_strdup_printf("libvirt-%" G_GUINT64_FORMAT "-format", number);
-	guint64 before = size_of(run, name, error);
-	if (!before)
+	guint64 before;
+	g_autofree char *name = node_of(run, number, &before, error);
+	if (!name)
 		return NULL;
 	if (bytes < before && !g_str_equal(how, "shrink")) {
 		fail(error, LODGE_ERROR_INVALID,

@@ -98,7 +98,7 @@ static QemuCommand *build(Guest *guest, const QemuCaps *caps, gboolean kvm, cons
 /* ---- golden ---- */
 
 static const char *const kinds[] = { "monitor", "file", "plain", "listen", "connect", "tap", "vhost",
-				     "passt", "given", "secret", "data" };
+				     "passt", "given", "secret", "scratch", "data" };
 
 static void describe_fd(GString *text, const QemuFd *fd)
 {
@@ -289,6 +289,7 @@ static int open_fd(const Guest *guest, const QemuFd *fd, const char *monitor)
 	case QEMU_FD_TAP: /* those of an EnginePlug: none here */
 	case QEMU_FD_VHOST:
 	case QEMU_FD_GIVEN: /* not run */
+	case QEMU_FD_SCRATCH:
 		break;
 	}
 	return -1;
