@@ -66,21 +66,31 @@ static const Owner *owner_of(json_t *items)
 
 /* ---- what they let through ---- */
 
-/* Whether @rule accepts what comes from (@key iifname) or goes to (oifname) @bridge. */
-static gboolean accepts(json_t *rule, const char *key, const char *bridge)
+/* Whether @rule is about what comes from (@key iifname) or goes to (oifname) @bridge. */
+static gboolean is_about(json_t *rule, const char *key, const char *bridge)
 {
 	gsize i;
 	json_t *expr;
-	gboolean about = FALSE, accept = FALSE;
 	json_array_foreach(json_object_get(rule, "expr"), i, expr) {
 		json_t *match = json_object_get(expr, "match");
 		const char *left = json_string_value(json_object_get(
 			json_object_get(json_object_get(match, "left"), "meta"), "key"));
 		const char *right = json_string_value(json_object_get(match, "right"));
-		about |= left && right && g_str_equal(left, key) && g_str_equal(right, bridge);
-		accept |= json_object_get(expr, "accept") != NULL;
+		if (left && right && g_str_equal(left, key) && g_str_equal(right, bridge))
+			return TRUE;
 	}
-	return about && accept;
+	return FALSE;
+}
+
+/* What @rule says as @word ("accept", "goto"); NULL: nothing of it. */
+static json_t *verdict(json_t *rule, const char *word)
+{
+	gsize i;
+	json_t *expr;
+	json_array_foreach(json_object_get(rule, "expr"), i, expr)
+		if (json_object_get(expr, word))
+			return json_object_get(expr, word);
+	return NULL;
 }
 
 static gboolean same_table(json_t *a, json_t *b)
@@ -98,7 +108,42 @@ static gboolean let_through(json_t *items, json_t *chain, const char *key, const
 	json_t *item;
 	json_array_foreach(items, i, item) {
 		json_t *rule = json_object_get(item, "rule");
-		if (rule && same_table(rule, chain) && accepts(rule, key, bridge))
+		if (rule && same_table(rule, chain) && is_about(rule, key, bridge) && verdict(rule, "accept"))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* Whether the chain @name of the table of @like accepts whatever it has not refused. */
+static gboolean ends_in_accept(json_t *items, json_t *like, const char *name)
+{
+	gsize i;
+	json_t *item;
+	json_array_foreach(items, i, item) {
+		json_t *rule = json_object_get(item, "rule");
+		const char *chain = json_string_value(json_object_get(rule, "chain"));
+		if (chain && g_str_equal(chain, name) && same_table(rule, like) &&
+		    json_array_size(json_object_get(rule, "expr")) == 1 && verdict(rule, "accept"))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* firewalld sends what comes from @bridge on to the chain of its zone, in filter_FORWARD_ZONES and
+ * filter_INPUT_ZONES: whether that zone's target is ACCEPT. The zone of where it goes has no say. */
+static gboolean zone_accepts(json_t *items, json_t *hook, const char *bridge)
+{
+	gsize i;
+	json_t *item;
+	const char *of = json_string_value(json_object_get(hook, "name"));
+	json_array_foreach(items, i, item) {
+		json_t *rule = json_object_get(item, "rule");
+		const char *chain = json_string_value(json_object_get(rule, "chain"));
+		if (!chain || !of || !g_str_has_prefix(chain, of) || !same_table(rule, hook) ||
+		    !is_about(rule, "iifname", bridge))
+			continue;
+		const char *zone = json_string_value(json_object_get(verdict(rule, "goto"), "target"));
+		if (zone && ends_in_accept(items, hook, zone))
 			return TRUE;
 	}
 	return FALSE;
@@ -122,6 +167,8 @@ static void judge_chain(json_t *items, json_t *chain, const Owner *owner, const 
 	const char *family = json_string_value(json_object_get(chain, "family"));
 	const char *table = json_string_value(json_object_get(chain, "table"));
 	const char *name = json_string_value(json_object_get(chain, "name"));
+	if (table && g_str_equal(table, "firewalld") && zone_accepts(items, chain, bridge))
+		return;
 	if (let_through(items, chain, "iifname", bridge) &&
 	    (!forward || let_through(items, chain, "oifname", bridge)))
 		return;

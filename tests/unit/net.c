@@ -98,6 +98,16 @@ static void test_leases(void)
 	"{\"op\":\"==\",\"left\":{\"meta\":{\"key\":\"" key "\"}},\"right\":\"virbr0\"}},"             \
 	"{\"accept\":null}]}}"
 
+/* firewalld: what comes from virbr0 goes to the chain of a zone, and that zone's last rule. */
+#define RULE(chain, expr)                                                                           \
+	"{\"rule\":{\"family\":\"ip\",\"table\":\"firewalld\",\"chain\":\"" chain "\",\"expr\":[" expr "]}}"
+#define ZONE(zone)                                                                                  \
+	RULE("filter_FORWARD_ZONES",                                                                   \
+	     "{\"match\":{\"op\":\"==\",\"left\":{\"meta\":{\"key\":\"iifname\"}},\"right\":\"virbr0\"}},"  \
+	     "{\"goto\":{\"target\":\"filter_FWD_" zone "\"}}")
+#define LAST(zone, word) RULE("filter_FWD_" zone, "{\"" word "\":null}")
+#define FIREWALLD CHAIN("firewalld", "filter_FORWARD", "forward", "accept")
+
 static const struct {
 	const char *items;
 	guint n;
@@ -114,7 +124,10 @@ static const struct {
 	  NULL },
 	{ CHAIN("filter", "FORWARD", "forward", "drop") "," ACCEPT("iifname"), 1, "nft insert rule" },
 	{ CHAIN("filter", "INPUT", "input", "drop"), 1, "udp dport { 53, 67 } accept" },
-	{ CHAIN("firewalld", "filter_FORWARD", "forward", "accept"), 1, "--add-interface=virbr0" },
+	{ FIREWALLD, 1, "--add-interface=virbr0" },
+	{ FIREWALLD "," ZONE("trusted") "," LAST("trusted", "accept"), 0, NULL },
+	{ FIREWALLD "," ZONE("home") "," LAST("home", "reject") "," LAST("trusted", "accept"), 1,
+	  "--add-interface=virbr0" },
 	{ CHAIN("filter", "FORWARD", "forward", "drop") ",{\"chain\":{\"family\":\"ip\",\"table\":\"filter\","
 	  "\"name\":\"ufw-user-forward\"}}", 1, "ufw route allow in on virbr0" },
 	{ CHAIN("lodge", "forward", "forward", "drop"), 0, NULL },
