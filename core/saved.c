@@ -274,7 +274,8 @@ static gboolean copy_stream(const Saved *from, const SavedPart *to, guint64 at, 
 	guint64 length = (guint64)end - MIN((guint64)end, from->stream);
 	if (ftruncate(to->fd, (off_t)(at + length)) < 0)
 		return fail_errno(error, errno, "its copy cannot be written");
-	return image_copy_range(from->fd, from->stream, to->fd, at, length, NULL, error);
+	return image_copy_range(from->fd, from->stream, to->fd, at, length, IMAGE_FLUSH_FIRST, NULL,
+				error);
 }
 
 static gboolean keep_owner(const Saved *from, const SavedPart *to, GError **error)

@@ -399,7 +399,7 @@ static gboolean fill_device(const Making *making, GError **error)
 					  .work = making->work } };
 		return check_chain(making->core, from, error) && image_copy(&how, error);
 	}
-	return image_copy_range(in, 0, out, 0, from->capacity, making->work, error) &&
+	return image_copy_range(in, 0, out, 0, from->capacity, IMAGE_FLUSH_FIRST, making->work, error) &&
 	       (fsync(out) == 0 || fail_errno(error, errno, "cannot flush %s", making->made->path));
 }
 

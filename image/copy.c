@@ -73,7 +73,8 @@ static gboolean copy_bytes(const Copying *c, int to, GError **error)
 		fail_errno(error, errno, "it cannot be written");
 		return no_copy(c, error);
 	}
-	return done || image_copy_range(c->from, 0, to, 0, c->header.physical, c->to.work, error) ||
+	return done || image_copy_range(c->from, 0, to, 0, c->header.physical, c->to.flush, c->to.work,
+					error) ||
 	       no_copy(c, error);
 }
 
@@ -215,7 +216,7 @@ static gboolean copy_to_device(const Copying *c, GError **error)
 		return FALSE;
 	if (fallocate(to, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, 0, (off_t)c->header.physical) < 0)
 		return convert(c, c->to.path, error);
-	if (!image_copy_range(c->from, 0, to, 0, c->header.physical, c->to.work, error))
+	if (!image_copy_range(c->from, 0, to, 0, c->header.physical, IMAGE_FLUSH_FIRST, c->to.work, error))
 		return no_copy(c, error);
 	return fsync(to) == 0 || fail_errno(error, errno, "image \"%s\" cannot be written", c->to.path);
 }

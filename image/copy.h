@@ -33,7 +33,8 @@ typedef struct ImageCopy {
 gboolean image_copy(const ImageCopy *how, GError **error);
 
 /* Copies @length bytes of one open file into another, from and to the offsets given, keeping holes
- * (the target must read as zeros there: be new, or have been cleared). @work may be NULL. errno's
- * meaning is in @error, without names. Any thread. */
+ * (the target must read as zeros there: be new, or have been cleared). @flush is what the caller does
+ * afterwards: before a flush the disk begins to write while it is copied. @work may be NULL. errno's meaning
+ * is in @error, without names. Any thread. */
 gboolean image_copy_range(int from, guint64 from_offset, int to, guint64 to_offset, guint64 length,
-			  const ImageWork *work, GError **error);
+			  ImageFlush flush, const ImageWork *work, GError **error);

@@ -1,10 +1,13 @@
 /* Bytes from one open file into another; see image_copy_range() in copy.h. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/error.h"
+#include "host/flush.h"
 #include "image/copy.h"
 
 #define CHUNK (G_GUINT64_CONSTANT(16) << 20) /* between two looks at progress and cancel */
@@ -14,6 +17,7 @@ typedef struct Range {
 	int from, to;
 	guint64 from_offset, to_offset; /* of the range */
 	guint64 length;
+	gboolean write_now; /* the disk begins to write while it is copied */
 	gboolean in_kernel; /* copy_file_range() has not been refused yet */
 	char *buffer;	    /* where it was */
 	const ImageWork *work;
@@ -55,9 +59,22 @@ static gboolean tell(const Range *r, guint64 done, GError **error)
 	       fail(error, LODGE_ERROR_ABORTED, "it was cancelled");
 }
 
+/* Room for all that will be copied: it need not be looked for page by page then, and a disk that is too full
+ * says so before. Not where blocks may be shared instead (XFS, Btrfs). */
+static gboolean take_room(const Range *r, guint64 done, guint64 end, GError **error)
+{
+	struct statfs fs;
+	if (end - done < CHUNK || fstatfs(r->to, &fs) < 0 || fs.f_type != EXT4_SUPER_MAGIC)
+		return TRUE;
+	return fallocate(r->to, 0, (off_t)(r->to_offset + done), (off_t)(end - done)) == 0 ||
+	       errno != ENOSPC || fail_errno(error, errno, "it cannot be copied");
+}
+
 /* All data from @done to @end of the range; nothing in between is a hole. */
 static gboolean copy_data(Range *r, guint64 done, guint64 end, GError **error)
 {
+	if (!take_room(r, done, end, error))
+		return FALSE;
 	while (done < end) {
 		guint64 length = MIN(end - done, CHUNK);
 		gssize n = r->in_kernel ? step_in_kernel(r, done, length) : 0;
@@ -70,8 +87,8 @@ static gboolean copy_data(Range *r, guint64 done, guint64 end, GError **error)
 		if (n == 0)
 			return fail(error, LODGE_ERROR_SYSTEM,
 				    "it became shorter while it was copied");
-		/* The disk begins to write now, and has less to do when all is to be there. */
-		sync_file_range(r->to, (off_t)(r->to_offset + done), n, SYNC_FILE_RANGE_WRITE);
+		if (r->write_now)
+			sync_file_range(r->to, (off_t)(r->to_offset + done), n, SYNC_FILE_RANGE_WRITE);
 		done += (guint64)n;
 		if (!tell(r, done, error))
 			return FALSE;
@@ -108,10 +125,11 @@ static gboolean copy_all(Range *r, GError **error)
 }
 
 gboolean image_copy_range(int from, guint64 from_offset, int to, guint64 to_offset, guint64 length,
-			  const ImageWork *work, GError **error)
+			  ImageFlush flush, const ImageWork *work, GError **error)
 {
 	Range r = { .from = from, .to = to, .from_offset = from_offset, .to_offset = to_offset,
-		    .length = length, .in_kernel = TRUE, .work = work };
+		    .length = length, .in_kernel = TRUE, .work = work,
+		    .write_now = flush != IMAGE_FLUSH_BEHIND || !flush_may_wait(to) };
 	gboolean ok = tell(&r, 0, error) && copy_all(&r, error);
 	g_free(r.buffer);
 	return ok;

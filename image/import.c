@@ -291,7 +291,8 @@ static gboolean copy_file(const Import *import, const char *to, guint64 length, 
 		return FALSE;
 	if (ftruncate(part.fd, (off_t)length) < 0)
 		return fail_errno(error, errno, "%s cannot be written", to);
-	if (!image_copy_range(from, 0, part.fd, 0, length, import->how->work, error)) {
+	if (!image_copy_range(from, 0, part.fd, 0, length, IMAGE_FLUSH_FIRST, import->how->work,
+			      error)) {
 		g_prefix_error(error, "%s: ", import->how->from);
 		return FALSE;
 	}
