@@ -192,6 +192,8 @@ const Shape *metadata_words(const Shape *args);
 const Shape *setlink_words(const Shape *args);
 int run_setlink(Cli *cli, const Op *op, const char *target, gpointer args);
 const Shape *vcpucount_words(const Shape *args);
+const Shape *setvcpus_words(const Shape *args);
+int run_setvcpus(Cli *cli, const Op *op, const char *target, gpointer args);
 const Shape *xml_words(const Shape *args);
 int run_desc(Cli *cli, const Op *op, const char *target, gpointer args);
 int run_metadata(Cli *cli, const Op *op, const char *target, gpointer args);

@@ -211,6 +211,7 @@ int run_metadata(Cli *cli, const Op *own, const char *target, gpointer args)
 static const Row count_words_rows[] = {
 	{ .kind = ROW_FLAG, .name = "active", .doc = "those that it has now" },
 	{ .kind = ROW_FLAG, .name = "current", .doc = "of what runs, else of what the next start will use" },
+	{ .kind = ROW_FLAG, .name = "guest", .doc = "those that the system in it uses: its agent is asked" },
 };
 
 const Shape *vcpucount_words(const Shape *args)
@@ -227,11 +228,49 @@ static gboolean one_of(const Op *op, gpointer args, const char *a, const char *b
 
 static gboolean may_count(const Op *own, gpointer args, GError **error)
 {
-	static const char *const pairs[][2] = { { "live", "config" }, { "active", "maximum" } };
+	static const char *const pairs[][2] = { { "live", "config" }, { "active", "maximum" },
+						   { "guest", "config" } };
 	for (guint i = 0; i < G_N_ELEMENTS(pairs); i++)
 		if (!one_of(own, args, pairs[i][0], pairs[i][1], error))
 			return FALSE;
 	return TRUE;
+}
+
+/* By way of the guest's agent. */
+static int run_inside(Cli *cli, const Op *own, const char *target, gpointer args)
+{
+	const Op *op = op_find("guestvcpus-count");
+	gpointer passed = cli_pass_args(own, args, op);
+	int code = cli_call_and_show(cli, op, target, passed);
+	shape_free(op->args, passed);
+	return code;
+}
+
+/* ---- setvcpus ---- */
+
+static const Row setvcpus_rows[] = {
+	{ .kind = ROW_FLAG, .name = "guest", .doc = "those that the system in it uses: by its agent" },
+};
+
+const Shape *setvcpus_words(const Shape *args)
+{
+	return cli_more_args(args, setvcpus_rows, G_N_ELEMENTS(setvcpus_rows));
+}
+
+int run_setvcpus(Cli *cli, const Op *own, const char *target, gpointer args)
+{
+	g_autoptr(GError) error = NULL;
+	gpointer passed;
+	if (!flag_of(own, args, "guest"))
+		return cli_call_and_show(cli, op_find(own->name), target, args);
+	if (!one_of(own, args, "guest", "config", &error) || !one_of(own, args, "guest", "maximum", &error))
+		return cli_failed(error);
+	const Op *op = op_find("guestvcpus-count");
+	g_auto(Reply) reply = { 0 };
+	passed = cli_pass_args(own, args, op);
+	gboolean ok = cli_call(cli, op, target, passed, &reply, &error);
+	shape_free(op->args, passed);
+	return ok ? 0 : cli_failed(error);
 }
 
 /* All four numbers where none is asked for. */
@@ -246,6 +285,8 @@ int run_vcpucount(Cli *cli, const Op *own, const char *target, gpointer args)
 		some = some || flag_of(own, args, own->args->rows[i].name);
 	if (!may_count(own, args, &error))
 		return cli_failed(error);
+	if (flag_of(own, args, "guest"))
+		return run_inside(cli, own, target, args);
 	if (some)
 		return cli_call_and_show(cli, op_find(own->name), target, args);
 	for (guint i = 0; i < G_N_ELEMENTS(asked); i++) {

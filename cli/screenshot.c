@@ -8,11 +8,14 @@
 typedef struct ScreenshotArgs {
 	ShapeHead head;
 	char *file;
+	OptUint screen;
 } ScreenshotArgs;
 
 static const Row screenshot_rows[] = {
 	STRING(ScreenshotArgs, file, NULL, .flags = ROW_POSITIONAL,
 	       .doc = "where to write it (- for standard output; without: DOMAIN-TIME.png)"),
+	UINT(ScreenshotArgs, screen, NULL, .max = G_MAXUINT32,
+	     .doc = "number of the screen, counted over all video devices: 0, the first"),
 };
 const Shape screenshot_args = SHAPE("screenshot-words", ScreenshotArgs, screenshot_rows);
 
@@ -38,14 +41,14 @@ static int save(const char *target, const ScreenshotArgs *args, json_t *result)
 	return 0;
 }
 
-int run_screenshot(Cli *cli, G_GNUC_UNUSED const Op *own, const char *target, gpointer words)
+int run_screenshot(Cli *cli, const Op *own, const char *target, gpointer words)
 {
 	const Op *op = op_find("screenshot");
 	const ScreenshotArgs *args = words;
 	g_autoptr(GError) error = NULL;
 	g_auto(Reply) reply = { 0 };
-	gpointer first = shape_new(op->args);
-	gboolean ok = cli_call(cli, op, target, first, &reply, &error);
-	shape_free(op->args, first);
+	gpointer passed = cli_pass_args(own, words, op);
+	gboolean ok = cli_call(cli, op, target, passed, &reply, &error);
+	shape_free(op->args, passed);
 	return ok ? save(target, args, reply.json) : cli_failed(error);
 }

@@ -119,6 +119,8 @@ int run_list(Cli *cli, const Op *op, const char *target, gpointer args)
 static const Row guest_list_rows[] = {
 	{ .kind = ROW_FLAG, .name = "managed_save",
 	  .doc = "the state of those with a managed save is \"saved\"" },
+	{ .kind = ROW_FLAG, .name = "with_snapshot", .doc = "only those with snapshots: none has any" },
+	{ .kind = ROW_FLAG, .name = "with_checkpoint", .doc = "only those with checkpoints: none has any" },
 };
 
 const Shape *guest_list_words(const Shape *args)
@@ -149,14 +151,29 @@ static gboolean tell_saved(Cli *cli, const Op *op, json_t *items, GError **error
 	return ok;
 }
 
+/* A table shows all of it. */
+static gboolean is_one_form(const Op *op, gconstpointer args, GError **error)
+{
+	static const char *const forms[] = { "name", "uuid", "id" };
+	for (guint i = 0; i < G_N_ELEMENTS(forms); i++)
+		if (cli_flag(op, args, "table") && cli_flag(op, args, forms[i]))
+			return fail(error, LODGE_ERROR_INVALID,
+				    "Options --table and --%s are mutually exclusive", forms[i]);
+	return TRUE;
+}
+
 int run_guest_list(Cli *cli, const Op *own, const char *target, gpointer args)
 {
 	const Op *op = op_find(own->name);
 	g_autoptr(GError) error = NULL;
 	g_auto(Reply) reply = { 0 };
+	if (!is_one_form(op, args, &error))
+		return cli_failed(error);
 	ask_for_table(cli, op, args);
 	if (!cli_call(cli, op, target, args, &reply, &error))
 		return cli_failed(error);
+	if (cli_flag(own, args, "with_snapshot") || cli_flag(own, args, "with_checkpoint"))
+		json_array_clear(json_object_get(reply.json, op->result->rows[0].name));
 	json_t *items = json_object_get(reply.json, op->result->rows[0].name);
 	if (cli_flag(own, args, "managed_save") && !tell_saved(cli, op, items, &error))
 		return cli_failed(error);

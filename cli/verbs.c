@@ -142,6 +142,7 @@ static const struct {
 	{ "desc", run_desc },
 	{ "metadata", run_metadata },
 	{ "vcpucount", run_vcpucount },
+	{ "setvcpus", run_setvcpus },
 	{ "domif-setlink", run_setlink },
 	{ "qemu-monitor-command", run_monitor },
 	{ "dumpxml", run_dumpxml },
@@ -164,7 +165,7 @@ static const struct {
 	{ run_guest_list, guest_list_words },
 	{ run_metadata, metadata_words },   { run_dumpxml, xml_words }, { run_vcpuinfo, pretty_words },
 	{ run_cpumap, pretty_words }, { run_cpustats, percent_words }, { run_version, version_words },
-	{ run_vcpucount, vcpucount_words }, { run_memstat, memstat_words },
+	{ run_vcpucount, vcpucount_words }, { run_setvcpus, setvcpus_words }, { run_memstat, memstat_words },
 	{ run_monitor, monitor_words },	    { run_setlink, setlink_words },
 };
 

@@ -78,6 +78,16 @@ static const struct {
 	{ "nodedev-reset", "Failed to reset device %s" },
 	{ "nodedev-start", "Failed to start device %s" },
 	{ "nodedev-autostart", "failed to mark device %s as autostarted" },
+	{ "sysinfo", "failed to get sysinfo" },
+	{ "domhostname", "failed to get hostname" },
+	{ "domfsinfo", "Unable to get filesystem information" },
+	{ "domfsfreeze", "Unable to freeze filesystems" },
+	{ "domfsthaw", "Unable to thaw filesystems" },
+	{ "domfstrim", "Unable to invoke fstrim" },
+	{ "dompmwakeup", "Domain '%s' could not be woken up" },
+	{ "domiftune", "Unable to get interface parameters" },
+	{ "domcapabilities", "failed to get emulator capabilities" },
+	{ "vol-list", "Failed to list volumes" },
 	{ "vncdisplay", "Failed to get VNC port. Is this domain using VNC?" },
 };
 
@@ -148,7 +158,7 @@ int virsh_failed(const GError *error)
 {
 	fflush(stdout);
 	LodgeError code = op_error_of(error);
-	if (g_str_has_prefix(error->message, "Options --"))
+	if (g_str_has_prefix(error->message, "Options --") || g_str_has_prefix(error->message, "Start CPU "))
 		return virsh_refuse("%s", error->message);
 	if (lacks_guest(error))
 		return virsh_refuse("failed to get domain '%s'", running_target);
@@ -273,9 +283,17 @@ const Shape *memstat_words(const Shape *args)
 
 static void print_memstat(json_t *result)
 {
-	static const char *const names[] = { "actual", "rss" };
-	for (guint i = 0; i < G_N_ELEMENTS(names); i++)
-		printf("%s %" G_GINT64_FORMAT "\n", names[i], number_of(result, names[i]) / 1024);
+	/* in the order in which libvirt has them, in KiB or as counts */
+	static const struct { const char *name; gint64 unit; } values[] = {
+		{ "actual", 1024 },	{ "swap_in", 1024 },  { "swap_out", 1024 }, { "major_fault", 1 },
+		{ "minor_fault", 1 },	{ "unused", 1024 },   { "available", 1024 }, { "usable", 1024 },
+		{ "last_update", 1 },	{ "disk_caches", 1024 }, { "hugetlb_pgalloc", 1 },
+		{ "hugetlb_pgfail", 1 }, { "rss", 1024 },
+	};
+	for (guint i = 0; i < G_N_ELEMENTS(values); i++)
+		if (json_object_get(result, values[i].name))
+			printf("%s %" G_GINT64_FORMAT "\n", values[i].name,
+			       number_of(result, values[i].name) / values[i].unit);
 }
 
 static int change_period(Cli *cli, const Op *own, const char *target, gpointer args)
@@ -327,6 +345,14 @@ static void show_display(G_GNUC_UNUSED Cli *cli, G_GNUC_UNUSED const char *targe
 	printf("%.*s", (int)(end && !end[1] ? (size_t)(end - text) : strlen(text)), text);
 }
 
+/* A blank line stands between guests; the last is the command's own. */
+static void show_stats(G_GNUC_UNUSED Cli *cli, G_GNUC_UNUSED const char *target, json_t *result)
+{
+	const char *text = word_of(result, "text");
+	size_t n = strlen(text);
+	printf("%.*s", (int)(g_str_has_suffix(text, "\n\n") ? n - 1 : n), text);
+}
+
 /* Columns of fixed width, the rule as wide as virsh's. */
 static void show_addresses(G_GNUC_UNUSED Cli *cli, G_GNUC_UNUSED const char *target, json_t *result)
 {
@@ -353,6 +379,8 @@ static const struct {
 	{ "host node", show_nodeinfo },
 	{ "domdisplay", show_display },
 	{ "domif-getlink", show_display },
+	{ "iothreadinfo", show_display },
+	{ "domstats", show_stats },
 	{ "host memstats", show_memstats },
 	{ "domifaddr", show_addresses },
 	{ "net-update", show_updated },
@@ -512,21 +540,31 @@ static gboolean lacks_file(const Op *op, int argc, char *const *argv)
 }
 
 /* What virsh finds out before it speaks to anyone; 0: nothing. */
-static int refuse_words(const Virsh *virsh, const Op *op, const char *name, int argc, char *const *argv)
+static int refuse_words(const Virsh *virsh, const Verb *verb, const char *name, int argc, char *const *argv)
 {
-	if (lacks_file(op, argc, argv))
+	const Op *through = verb->through ? op_find(verb->through) : NULL;
+	const Op *op = through ? through : &verb->op;
+	if (lacks_file(&verb->op, argc, argv))
 		return virsh_refuse("Failed to open file '%s': %s", running_word, g_strerror(errno));
 	if (virsh->read_only && op->method && op->perm != OP_PERM_READ)
 		return virsh_refuse("operation forbidden: read only access prevents %s", name);
 	return 0;
 }
 
-/* A document without <uuid> never means the guest of its name here. */
-static void need_uuid(const Op *op, gpointer args)
+/* What virsh means without a word: a document without <uuid> never means the guest of its name, and
+ * statistics are of all guests. */
+static void mean_as_virsh(const Op *op, gpointer args)
 {
+	static const struct { const char *verb, *argument; } meant[] = {
+		{ NULL, "need_uuid" }, { "domstats", "all" },
+	};
+	gboolean some = cli_flag(op, args, "list_active") || cli_flag(op, args, "list_inactive") ||
+			cli_flag(op, args, "inactive");
 	for (guint i = 0; op->args && i < op->args->n; i++)
-		if (g_str_equal(op->args->rows[i].name, "need_uuid"))
-			*(gboolean *)((char *)args + op->args->rows[i].offset) = TRUE;
+		for (guint k = 0; k < G_N_ELEMENTS(meant); k++)
+			if (g_str_equal(op->args->rows[i].name, meant[k].argument) && !some &&
+			    (!meant[k].verb || g_str_equal(meant[k].verb, op->name)))
+				*(gboolean *)((char *)args + op->args->rows[i].offset) = TRUE;
 }
 
 static int run_found(Virsh *virsh, const Verb *verb, const char *name, int argc, char *const *argv)
@@ -534,7 +572,6 @@ static int run_found(Virsh *virsh, const Verb *verb, const char *name, int argc,
 	g_autoptr(GError) error = NULL;
 	g_autofree char *target = NULL;
 	gpointer args = NULL;
-	const Op *through = verb->through ? op_find(verb->through) : NULL;
 	for (int i = 0; i < argc && !g_str_equal(argv[i], "--"); i++)
 		if (g_str_equal(argv[i], "--help")) {
 			virsh_help_verb(&verb->op);
@@ -546,14 +583,15 @@ static int run_found(Virsh *virsh, const Verb *verb, const char *name, int argc,
 		return code;
 	running_op = &verb->op;
 	running_word = last_word(argc, argv);
-	cli_style.before = g_str_has_suffix(verb->op.name, "save") ? "\n" : NULL;
+	gboolean dumps = g_str_equal(verb->op.name, "dump") || g_str_has_suffix(verb->op.name, "save");
+	cli_style.before = dumps ? "\n" : NULL;
 	given_uri = virsh->uri;
-	code = refuse_words(virsh, through ? through : &verb->op, name, argc, argv);
+	code = refuse_words(virsh, verb, name, argc, argv);
 	if (code == 0 && !cli_read_words(&verb->op, argc, argv, &target, &args, &error))
 		return virsh_refuse("%s", error->message);
 	if (code == 0) {
 		Cli cli = { .paths = paths_new(virsh->root) };
-		need_uuid(&verb->op, args);
+		mean_as_virsh(&verb->op, args);
 		code = run_read(&cli, verb, target, args);
 		paths_free(cli.paths);
 	}

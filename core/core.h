@@ -124,8 +124,9 @@ gboolean core_guest_signal(CoreGuest *guest, EngineSignal signal, GError **error
 gboolean core_guest_destroy(CoreGuest *guest, gboolean graceful, GError **error);
 gboolean core_guest_autostart(CoreGuest *guest, gboolean on, GError **error); /* lane */
 gboolean core_guest_rename(CoreGuest *guest, const char *name, GError **error); /* lane */
-/* A PNG of its screen in an unlinked file, positioned at the start; -1 on failure. */
-int core_guest_screenshot(CoreGuest *guest, GError **error); /* lane */
+/* A PNG of screen number @screen, counted over all its video devices, in an unlinked file, positioned at the
+ * start; -1 on failure. */
+int core_guest_screenshot(CoreGuest *guest, guint64 screen, GError **error); /* lane */
 /* Changes the definition with @fn: what runs (@live), what is stored (@config), or with neither
  * said whichever the guest has now. Nothing changes where @fn fails or either is not there. */
 typedef gboolean (*GuestEditFn)(Guest *guest, gpointer data, GError **error);

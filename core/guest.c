@@ -297,19 +297,45 @@ gboolean core_guest_signal(CoreGuest *guest, EngineSignal signal, GError **error
 	return TRUE;
 }
 
-int core_guest_screenshot(CoreGuest *guest, GError **error)
+static gboolean find_screen(const GuestSnap *snap, guint64 screen, EngineScreen *found, GError **error)
 {
-	if (!guest->run) {
-		g_autofree char *name = name_of(guest);
-		guest_not_running(name, error);
+	const GPtrArray *videos = snap->live->guest->videos;
+	guint64 before = 0;
+	SHAPE_EACH (Video, video, videos) {
+		guint64 heads = opt_uint_or(video->heads, 1);
+		if (screen < before + heads && video->info.alias) {
+			*found = (EngineScreen){ video->info.alias, (guint)(screen - before) };
+			return TRUE;
+		}
+		before += heads;
+	}
+	return fail(error, LODGE_ERROR_INVALID,
+		    "no such screen: guest \"%s\" has %" G_GUINT64_FORMAT ", and %" G_GUINT64_FORMAT
+		    " was asked for, counted from 0", snap->name, before, screen);
+}
+
+int core_guest_screenshot(CoreGuest *guest, guint64 screen, GError **error)
+{
+	g_autoptr(GuestSnap) snap = core_guest_snap(guest);
+	EngineScreen found;
+	const EngineProgress which = { .screen = screen > 0 ? &found : NULL };
+	if (!guest->run || !snap->live) {
+		guest_not_running(snap->name, error);
 		return -1;
 	}
+	if (shape_len(snap->live->guest->videos) == 0) {
+		fail(error, LODGE_ERROR_STATE, "no screens to take screenshot from: guest \"%s\" has no "
+		     "<video>", snap->name);
+		return -1;
+	}
+	if (screen > 0 && !find_screen(snap, screen, &found, error))
+		return -1;
 	autofd int fd = memfd_create("screenshot", MFD_CLOEXEC);
 	if (fd < 0) {
 		fail_errno(error, errno, "cannot make a file for the screenshot");
 		return -1;
 	}
-	if (!guest->core->engine->write(guest->run, ENGINE_SCREENSHOT, fd, NULL, error))
+	if (!guest->core->engine->write(guest->run, ENGINE_SCREENSHOT, fd, &which, error))
 		return -1;
 	lseek(fd, 0, SEEK_SET);
 	return fd_steal(&fd);

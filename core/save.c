@@ -327,7 +327,10 @@ CoreGuest *core_restore(Core *core, const char *path, const char *xml, guint fla
 char *core_saved_xml(const char *path, guint flags, GError **error)
 {
 	g_auto(Saved) saved = { .fd = -1, .pidfd = -1 };
-	return saved_open(path, FALSE, &saved, error) ? guest_to_xml(saved.guest, flags) : NULL;
+	if (!saved_open(path, FALSE, &saved, error))
+		return NULL;
+	guest_drop_live(saved.guest);
+	return guest_to_xml(saved.guest, flags);
 }
 
 gboolean core_saved_define(const char *path, const char *xml, guint flags, Notes *notes, GError **error)

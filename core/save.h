@@ -33,7 +33,8 @@ void core_saves_clean(Core *core);
  * (NULL: the saved one). Returns a reference. OP_BESIDE. */
 CoreGuest *core_restore(Core *core, const char *path, const char *xml, guint flags, Notes *notes,
 			GError **error);
-/* The definition in @path as XML that the caller frees. Any thread; reads the file's beginning. */
+/* The definition in @path, without what only a running guest has, as XML that the caller frees. Any thread;
+ * reads the file's beginning. */
 char *core_saved_xml(const char *path, guint shape_xml_flags, GError **error);
 /* Changes the definition (@xml, of the same guest; NULL: none) and the state (SAVE_RUNNING, SAVE_PAUSED) that
  * the file at @path has. Any thread but the main loop's; copies the file where it must. */

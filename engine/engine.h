@@ -69,7 +69,7 @@ typedef enum EngineSignal {
 
 /* What an engine can write into a file. */
 typedef enum EngineWrite {
-	ENGINE_SCREENSHOT = 1, /* a PNG */
+	ENGINE_SCREENSHOT = 1, /* a PNG, of EngineProgress.screen */
 	ENGINE_MEMORY,	       /* memory and devices of a guest whose CPUs stand still */
 	ENGINE_DUMP_ELF,       /* memory alone, for debuggers; it cannot be cancelled */
 	ENGINE_DUMP_KDUMP_ZLIB,
@@ -86,12 +86,19 @@ typedef struct EngineWork {
 	guint64 setup_ms;
 } EngineWork;
 
+/* A screen of a guest: one of a video device may have several. */
+typedef struct EngineScreen {
+	const char *alias; /* of the video device */
+	guint head;	   /* counts from 0 on each */
+} EngineScreen;
+
 /* How a long write is followed and ended by who asked for it. */
 typedef struct EngineProgress {
 	void (*tell)(gpointer data, double fraction); /* 0..1, negative where unknown; may be NULL */
 	void (*work)(gpointer data, const EngineWork *work); /* the same in numbers; may be NULL */
 	gpointer data;
 	GCancellable *cancel; /* may be NULL */
+	const EngineScreen *screen; /* of a screenshot, which is not long; NULL: the first */
 } EngineProgress;
 
 #define ENGINE_QUEUES 16 /* of one interface at most */

@@ -42,8 +42,35 @@ static GArray *vcpu_threads(OpCall *call, GError **error)
 	return threads;
 }
 
+typedef struct StatsArgs {
+	ShapeHead head;
+	OptUint start, count;
+} StatsArgs;
+
+static const Row stats_rows[] = {
+	UINT(StatsArgs, start, NULL, .max = G_MAXINT32,
+	     .doc = "of each of the host's processors from this one on: cgroup v1 counts that"),
+	UINT(StatsArgs, count, NULL, .max = G_MAXINT32, .doc = "of so many of them"),
+};
+static const Shape stats_args = SHAPE("cpu-stats-args", StatsArgs, stats_rows);
+
+/* cgroup v2 counts no guest's time by the host's processors: libvirt refuses in the same words. */
+static gboolean refuse_each(const StatsArgs *args, GError **error)
+{
+	guint64 last = (guint64)MAX(sysconf(_SC_NPROCESSORS_CONF), 1) - 1;
+	if (opt_uint_or(args->start, 0) > last)
+		return fail(error, LODGE_ERROR_INVALID, "Start CPU %u is out of range (min: 0, max: %u)",
+			    (guint)args->start.v, (guint)last);
+	return fail(error, LODGE_ERROR_UNSUPPORTED, "a guest's time on each of the "
+		    "host's processors is not counted by cgroup v2; without --start and --count cpu-stats "
+		    "shows the total");
+}
+
 static gboolean cpu_stats(OpCall *call, GError **error)
 {
+	const StatsArgs *args = call->args;
+	if (args->start.set || args->count.set)
+		return refuse_each(args, error);
 	g_autoptr(GuestSnap) snap = running(call, error);
 	Params *result = call->result;
 	ProcessUse use;
@@ -294,7 +321,8 @@ static gboolean emulatorpin(OpCall *call, GError **error)
 static const Op ops[] = {
 	{ .name = "cpu-stats", .family = "Limits", .route = "/v1/guests/{guest}/cpu-stats",
 	  .target = OP_ON_GUEST, .method = "GET", .perm = OP_PERM_READ, .lane = OP_READ,
-	  .result = &params_shape, .show = OP_SHOW_TEXT, .doc = "Show the processor time a guest used",
+	  .args = &stats_args, .result = &params_shape, .show = OP_SHOW_TEXT,
+	  .doc = "Show the processor time a guest used",
 	  .fn = cpu_stats },
 	{ .name = "vcpupin", .route = "/v1/guests/{guest}/vcpupin", ON_GUEST("POST", OP_PERM_READ),
 	  .args = &vcpupin_args, .result = &params_shape, .show = OP_SHOW_TEXT,

@@ -304,8 +304,8 @@ static char *show_counters(const DeviceArgs *args, const Disk *disk, const guint
 					       block_counters[i].human, sums[i]);
 		else
 			g_string_append_printf(out, "%s%s%s %" G_GUINT64_FORMAT "\n",
-					       disk ? disk->target : "", disk ? " " : "",
-					       block_counters[i].name, sums[i]);
+					       disk ? disk->target : "", " ", block_counters[i].name,
+					       sums[i]);
 	return g_string_free(out, FALSE);
 }
 
@@ -563,8 +563,8 @@ static gboolean domdisplay(OpCall *call, GError **error)
 			break;
 	}
 	if (out->len == 0)
-		return fail(error, LODGE_ERROR_NOT_FOUND, "guest \"%s\" has no %s%sgraphical display that "
-			    "listens", definition->guest->name, args->type ? args->type : "",
+		return fail(error, LODGE_ERROR_NOT_FOUND, "No graphical display found: guest \"%s\" has no "
+			    "%s%sscreen that listens", definition->guest->name, args->type ? args->type : "",
 			    args->type ? " " : "");
 	((Text *)call->result)->text = g_strdup(out->str);
 	return TRUE;

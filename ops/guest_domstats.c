@@ -249,8 +249,10 @@ static guint put_disk(GPtrArray **out, const Source *source, const Disk *disk, g
 	for (guint i = 0; i < MAX(layers, 1); i++, n++) {
 		const DiskBacking *store = i ? backing_of(disk, i) : NULL;
 		put_text(out, "block", n, "name", disk->target);
-		if (i)
-			param_addf(out, PARAM_UINT, i, "block.%u.backingIndex", n);
+		OptUint index = i == 0 ? disk->source ? disk->source->index : (OptUint){ 0 }
+				: store && store->index.set ? store->index : OPT_UINT(i);
+		if (index.set)
+			param_addf(out, PARAM_UINT, (gint64)index.v, "block.%u.backingIndex", n);
 		put_text(out, "block", n, "path", i ? store && store->source ? store->source->file : NULL
 						    : disk_source_name(disk));
 		if (block && i < block->layers->len)

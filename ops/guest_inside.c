@@ -473,6 +473,97 @@ static gboolean guest_cpus(OpCall *call, GError **error)
 	return ok;
 }
 
+/* ---- how many CPUs it uses: setvcpus and vcpucount --guest ---- */
+
+typedef struct CountArgs {
+	ShapeHead head;
+	OptUint count;
+	gboolean maximum;
+} CountArgs;
+
+static const Row count_rows[] = {
+	UINT(CountArgs, count, NULL, .min = 1, .max = CPU_MAX, .flags = ROW_POSITIONAL,
+	     .doc = "use so many; nothing: show how many it uses"),
+	FLAG(CountArgs, maximum, NULL, .doc = "how many it could use"),
+};
+static const Shape count_args = SHAPE("guestvcpus-count-args", CountArgs, count_rows);
+
+typedef struct CpuCount {
+	ShapeHead head;
+	OptUint count;
+	char *text;
+} CpuCount;
+
+static const Row counted_rows[] = {
+	UINT(CpuCount, count, NULL, .doc = "CPU(s)"),
+	STRING(CpuCount, text, NULL),
+};
+static const Shape counted_shape = SHAPE("guest-cpu-count", CpuCount, counted_rows);
+
+static guint64 count_online(json_t *list)
+{
+	guint64 online = 0;
+	for (size_t i = 0; i < json_array_size(list); i++)
+		online += json_is_true(json_object_get(json_array_get(list, i), "online"));
+	return online;
+}
+
+/* The CPUs to switch so that @count are in use, as "0,3"; NULL where the guest cannot have so many or few. */
+static char *cpus_to_switch(json_t *list, guint64 count, GError **error)
+{
+	guint64 online = count_online(list);
+	gboolean more = count > online;
+	guint64 missing = more ? count - online : online - count;
+	GString *set = g_string_new(NULL);
+	for (size_t i = 0; i < json_array_size(list) && missing > 0; i++) {
+		json_t *cpu = json_array_get(list, i);
+		gboolean on = json_is_true(json_object_get(cpu, "online"));
+		if (on == more || (!more && !json_is_true(json_object_get(cpu, "can-offline"))))
+			continue;
+		missing--;
+		g_string_append_printf(set, "%s%" JSON_INTEGER_FORMAT, set->len ? "," : "",
+				       json_integer_value(json_object_get(cpu, "logical-id")));
+	}
+	if (missing == 0)
+		return g_string_free(set, FALSE);
+	g_string_free(set, TRUE);
+	fail(error, LODGE_ERROR_ENGINE, more ? "the guest has only %" G_GUINT64_FORMAT " CPUs" :
+	     "the guest cannot do with less than %" G_GUINT64_FORMAT " CPUs",
+	     more ? (guint64)json_array_size(list) : count + missing);
+	return NULL;
+}
+
+static gboolean use_cpus(OpCall *call, json_t *list, guint64 count, GError **error)
+{
+	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
+	guint64 most = snap->live ? guest_vcpus_online(snap->live->guest) : snap->vcpus;
+	if (count > most)
+		return fail(error, LODGE_ERROR_INVALID, "guest \"%s\" has %" G_GUINT64_FORMAT
+			    " CPUs: it cannot use %" G_GUINT64_FORMAT, snap->name, most, count);
+	CpuArgs args = { .cpulist = cpus_to_switch(list, count, error),
+			 .enable = count > count_online(list) };
+	gboolean ok = args.cpulist && (!*args.cpulist || set_cpus(call, list, &args, error));
+	g_free(args.cpulist);
+	return ok;
+}
+
+static gboolean cpu_count(OpCall *call, GError **error)
+{
+	const CountArgs *args = call->args;
+	CpuCount *result = call->result;
+	json_t *answer = ask_agent(call, "guest-get-vcpus", NULL, error);
+	json_t *list = answer ? agent_list(answer, NULL, error) : NULL;
+	gboolean ok = list != NULL;
+	if (ok && args->count.set)
+		ok = use_cpus(call, list, args->count.v, error);
+	guint64 n = !ok ? 0 : args->maximum ? json_array_size(list) :
+		    args->count.set ? args->count.v : count_online(list);
+	result->count = OPT_UINT(n);
+	result->text = g_strdup_printf("%" G_GUINT64_FORMAT, n);
+	json_decref(answer);
+	return ok;
+}
+
 /* ---- domfsinfo ---- */
 
 typedef struct FileSystem {
@@ -677,6 +768,10 @@ static const Op ops[] = {
 	{ .name = "guestvcpus", .route = "/v1/guests/{guest}/inside/cpus",
 	  ON_GUEST("POST", OP_PERM_WRITE), .args = &cpu_args, .result = &cpus_shape,
 	  .show = OP_SHOW_FIELDS, .doc = "Show or change which CPUs a guest uses", .fn = guest_cpus },
+	{ .name = "guestvcpus-count", .route = "/v1/guests/{guest}/inside/cpus/count",
+	  ON_GUEST("POST", OP_PERM_WRITE), .args = &count_args, .result = &counted_shape,
+	  .show = OP_SHOW_TEXT, .doc = "Show or change how many CPUs the system in a guest uses",
+	  .fn = cpu_count },
 	{ .name = "domfsinfo", .route = "/v1/guests/{guest}/file-systems",
 	  ON_GUEST("GET", OP_PERM_SECRET), .result = &fs_list_shape, .show = OP_SHOW_TABLE,
 	  .doc = "Show what is mounted in a guest", .fn = fs_info },

@@ -295,7 +295,7 @@ static const Op ops[] = {
 	{ .name = "resume", .route = "/v1/guests/{guest}/resume", GUEST_WRITE(OP_LANE),
 	  .said = "Domain '{guest}' resumed", .doc = "Let a guest's CPUs run again", .fn = resume },
 	{ .name = "inject-nmi", .route = "/v1/guests/{guest}/nmi", GUEST_WRITE(OP_LANE),
-	  .said = "Domain '{guest}' got an NMI", .doc = "Send a guest a non-maskable interrupt",
+	  .said = "", .doc = "Send a guest a non-maskable interrupt",
 	  .fn = inject_nmi },
 	{ .name = "autostart", .route = "/v1/guests/{guest}/autostart", GUEST_WRITE(OP_LANE),
 	  .args = &autostart_args, .result = &autostart_result,

@@ -121,7 +121,7 @@ static gboolean image_xml(OpCall *call, GError **error)
 {
 	const DumpArgs *args = call->args;
 	Text *result = call->result;
-	guint flags = SHAPE_XML_LIVE | (args->security_info ? SHAPE_XML_SECRETS : 0);
+	guint flags = args->security_info ? SHAPE_XML_SECRETS : 0;
 	result->text = core_saved_xml(args->path, flags, error);
 	return result->text != NULL;
 }
@@ -182,7 +182,7 @@ static gboolean managed_xml(OpCall *call, GError **error)
 	const DumpArgs *args = call->args;
 	g_autofree char *path = managed_path(call, error);
 	Text *result = call->result;
-	guint flags = SHAPE_XML_LIVE | (args->security_info ? SHAPE_XML_SECRETS : 0);
+	guint flags = args->security_info ? SHAPE_XML_SECRETS : 0;
 	result->text = path ? core_saved_xml(path, flags, error) : NULL;
 	return result->text != NULL;
 }

@@ -341,7 +341,8 @@ typedef struct ScreenshotArgs {
 } ScreenshotArgs;
 
 static const Row screenshot_arg_rows[] = {
-	UINT(ScreenshotArgs, screen, NULL, .max = G_MAXUINT32, .doc = "number of the screen: 0, the first"),
+	UINT(ScreenshotArgs, screen, NULL, .max = G_MAXUINT32,
+	     .doc = "number of the screen, counted over all video devices: 0, the first"),
 };
 static const Shape screenshot_args = SHAPE("screenshot-args", ScreenshotArgs, screenshot_arg_rows);
 
@@ -360,11 +361,7 @@ static gboolean screenshot(OpCall *call, GError **error)
 {
 	Screenshot *result = call->result;
 	guint64 screen = opt_uint_or(((const ScreenshotArgs *)call->args)->screen, 0);
-	if (screen > 0) /* another one would be shown as if it were that */
-		return fail(error, LODGE_ERROR_INVALID,
-			    "guest %s: screen %" G_GUINT64_FORMAT " cannot be shown: only the first can, 0",
-			    call->target, screen);
-	autofd int fd = core_guest_screenshot(call->guest, error);
+	autofd int fd = core_guest_screenshot(call->guest, screen, error);
 	if (fd < 0)
 		return FALSE;
 	off_t size = lseek(fd, 0, SEEK_END);

@@ -3,6 +3,7 @@
 #include "host/socket.h"
 #include "model/metadata.h"
 #include "ops/families.h"
+#include "ops/keys.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -190,7 +191,7 @@ static const EnumTable codesets = ENUM_TABLE("set of key codes", "linux", "qnum"
 
 static const Row key_rows[] = {
 	STRINGS(KeyArgs, keys, NULL, .flags = ROW_POSITIONAL | ROW_REQUIRED | ROW_REST,
-		.doc = "numbers of keys, pressed together"),
+		.doc = "keys pressed together: numbers, or names such as KEY_LEFTCTRL"),
 	ENUM(KeyArgs, codeset, NULL, codesets, .dflt = "linux", .doc = "whose numbers they are"),
 	UINT(KeyArgs, holdtime, NULL, .max = 60000, .doc = "milliseconds until they are let go"),
 };
@@ -204,7 +205,8 @@ static const struct {
 	{ 103, 0xc8 }, { 104, 0xc9 }, { 105, 0xcb }, { 106, 0xcd }, { 107, 0xcf }, { 108, 0xd0 },
 	{ 109, 0xd1 }, { 110, 0xd2 }, { 111, 0xd3 }, { 113, 0xa0 }, { 114, 0xae }, { 115, 0xb0 },
 	{ 116, 0xde }, { 117, 0x59 }, { 119, 0xc6 }, { 121, 0x7e }, { 125, 0xdb }, { 126, 0xdc },
-	{ 127, 0xdd }, { 142, 0xdf },
+	{ 127, 0xdd }, { 142, 0xdf }, { 89, 0x73 },  { 92, 0x79 },  { 93, 0x70 },  { 94, 0x7b },
+	{ 124, 0x7d },
 };
 
 static guint qnum_of(guint code)
@@ -230,10 +232,12 @@ static gboolean send_key(OpCall *call, GError **error)
 	for (guint i = 0; i < args->keys->len; i++) {
 		const char *key = g_ptr_array_index(args->keys, i);
 		guint code = (guint)strtoul(key, NULL, 0);
+		if (code == 0 && args->codeset != 2)
+			code = key_code_of(key);
 		guint qnum = args->codeset == 2 ? code & 0xff : qnum_of(code);
 		if (qnum == 0)
-			return fail(error, LODGE_ERROR_INVALID, "\"%s\" is no number of a key that "
-				    "QEMU has", key);
+			return fail(error, LODGE_ERROR_INVALID, "invalid keycode: '%s': keys are numbers, or "
+				    "Linux' names such as KEY_ENTER", key);
 		g_string_append_printf(text, " %u", qnum);
 	}
 	g_autofree char *answer = core_guest_ask(call->guest, ENGINE_ASK_KEYS, text->str, error);

@@ -2,6 +2,7 @@
  * the CPU as it will be, or for another host. Neighbours: guest_show.c shows the rest; cpus.h knows
  * models. */
 #include "core/core.h"
+#include "model/alias.h"
 #include "model/guest_parts.h"
 #include "ops/cpus.h"
 #include "ops/families.h"
@@ -161,11 +162,15 @@ static gboolean dumpxml(OpCall *call, GError **error)
 		return FALSE;
 	guint flags = (args->inactive ? 0 : SHAPE_XML_LIVE) | (secrets ? SHAPE_XML_SECRETS : 0);
 	Text *result = call->result;
-	if (!args->update_cpu && !args->migratable) {
+	g_autoptr(GuestSnap) snap = core_guest_snap(call->guest);
+	gboolean was_live = args->inactive && !snap->persistent; /* there is no other definition */
+	if (!args->update_cpu && !args->migratable && !was_live) {
 		result->text = guest_to_xml(definition->guest, flags);
 		return TRUE;
 	}
 	g_autoptr(Guest) guest = guest_copy(definition->guest);
+	if (was_live)
+		guest_drop_live(guest);
 	if (args->update_cpu)
 		update_cpu(call->core, guest);
 	if (args->migratable)

@@ -53,7 +53,7 @@ static void stop(EngineRun *run)
 }
 
 /* QEMU may create no file: it writes into ours, which it gets as an fd. */
-static gboolean screenshot(EngineRun *run, int fd, GError **error)
+static gboolean screenshot(EngineRun *run, int fd, const EngineScreen *screen, GError **error)
 {
 	g_autofree char *again = g_strdup_printf("/proc/self/fd/%d", fd);
 	autofd int writer = open(again, O_WRONLY | O_CLOEXEC);
@@ -65,9 +65,12 @@ static gboolean screenshot(EngineRun *run, int fd, GError **error)
 	json_int_t id = json_integer_value(json_object_get(set, "fdset-id"));
 	json_decref(set);
 	g_autofree char *name = g_strdup_printf("/dev/fdset/%" JSON_INTEGER_FORMAT, id);
-	json_t *done = qmp_call(run->qmp, "screendump",
-				json_pack("{s:s, s:s}", "filename", name, "format", "png"), QMP_MS,
-				error);
+	json_t *arguments = json_pack("{s:s, s:s}", "filename", name, "format", "png");
+	if (screen) {
+		json_object_set_new(arguments, "device", json_string(screen->alias));
+		json_object_set_new(arguments, "head", json_integer(screen->head));
+	}
+	json_t *done = qmp_call(run->qmp, "screendump", arguments, QMP_MS, error);
 	json_decref(qmp_call(run->qmp, "remove-fd", json_pack("{s:I}", "fdset-id", id), QMP_MS,
 			     NULL));
 	json_decref(done);
@@ -80,7 +83,7 @@ static gboolean write_what(EngineRun *run, EngineWrite what, int fd, const Engin
 	if (what >= ENGINE_DUMP_ELF)
 		return run_dump(run, what, fd, progress, error);
 	return what == ENGINE_MEMORY ? run_save(run, fd, progress, error)
-				     : screenshot(run, fd, error);
+				     : screenshot(run, fd, progress ? progress->screen : NULL, error);
 }
 
 const Engine qemu_engine = {

@@ -118,8 +118,7 @@ static void take_guest_stats(EngineStats *stats, json_t *result)
 		if (value && number(told, names[i]) != G_MAXUINT64)
 			stats->balloon[i] = OPT_UINT(number(told, names[i]));
 	}
-	if (since)
-		stats->balloon[BALLOON_LAST_UPDATE] = OPT_UINT(since);
+	stats->balloon[BALLOON_LAST_UPDATE] = OPT_UINT(since);
 }
 
 /* ---- threads ---- */

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from lodgetest import LODGE, READY, wait_until
+from virttest import virsh
 
 CHANNEL = "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>"
 NET = "<interface type='user'><mac address='52:54:00:00:00:01'/><model type='virtio'/></interface>"
@@ -57,6 +58,12 @@ def test_questions(daemon, guest):
     assert "user.count" not in told
     cpus = daemon.lodge("guestvcpus", "web1").out.split()
     assert cpus[:4] == ["vcpus:", "0", "online:", "0"]
+    for options in ([], ["--maximum"]):
+        assert daemon.lodge("vcpucount", "web1", "--guest", *options).out == "1\n"
+    daemon.lodge("setvcpus", "web1", "1", "--guest")
+    assert "it cannot use 2" in daemon.lodge("setvcpus", "web1", "2", "--guest", ok=False).err
+    assert virsh(daemon, "vcpucount", "web1", "--guest").stdout == "1\n\n"
+    virsh(daemon, "setvcpus", "web1", "1", "--guest")
 
 
 def test_file_systems(daemon, guest):

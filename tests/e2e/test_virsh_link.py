@@ -290,3 +290,46 @@ def test_parts_of_documents(both):
     assert both.ours("cpu-stats", "web1", "--total").stdout.startswith("Total:\n\tcpu_time ")
     assert both.ours("dommemstat", "web1", "--live").stdout.startswith("actual 131072\n")
     both.ours("destroy", "web1")
+
+
+def test_what_scripts_look_at(both):
+    """Ends of lines, blank lines, groups of statistics, names of keys, more than one screen."""
+    two = "<video><model type='virtio' heads='2'/></video><video><model type='bochs'/></video>"
+    document = xml_for("web2", boot=False, devices="<graphics type='vnc'/>" + two)
+    virsh(both.daemon, "define", both.path)
+    virsh(both.daemon, "define", both.daemon.write("web2.xml", document))
+    for words in (["--table", "--name"], ["--all", "--with-snapshot"], ["--all", "--with-checkpoint"],
+                  ["--all", "--without-snapshot"]):
+        both.same("list", *words)
+    both.same("iothreadinfo", "web1")
+    both.daemon.env.update(EDITOR="true", VISUAL="true")
+    both.same("edit", "web1")
+    virsh(both.daemon, "start", "web1", "--paused")
+    virsh(both.daemon, "start", "web2", "--paused")
+    core = both.daemon.root / "core"
+    for words in (["domstats", "--state"], ["domstats", "web1", "--block"], ["domblkstat", "web1"],
+                  ["inject-nmi", "web1"], ["domblkstat", "web1", "vda"],
+                  ["dump", "web1", core, "--memory-only"],
+                  ["send-key", "web1", "KEY_LEFTCTRL", "KEY_A"],
+                  ["send-key", "web1", "--codeset", "linux", "30"], ["cpu-stats", "web1", "--start", "9999"]):
+        both.same(*words)
+    for run in both.ours, both.theirs:
+        assert run("cpu-stats", "web1", "--start", "0").returncode == 1
+    shot = both.daemon.root / "shot.png"
+    for screen, code in (0, 0), (1, 0), (2, 0), (3, 1):
+        assert both.same("screenshot", "web2", shot, "--screen", screen).returncode == code
+
+
+def test_saved_definition_is_no_live_one(both):
+    """What only a running guest has is not in what a saved one shows, nor in a transient one without it."""
+    saved = both.daemon.root / "web1.save"
+    virsh(both.daemon, "create", both.path, "--paused")
+    documents = [virsh(both.daemon, "dumpxml", "web1", "--inactive").stdout]
+    virsh(both.daemon, "save", "web1", saved)
+    documents.append(both.same("save-image-dumpxml", saved).stdout)
+    for document in documents:
+        assert "<alias " not in document and "/dev/pts" not in document
+        assert " id=" not in document.split(">")[0]
+    virsh(both.daemon, "save-image-define", saved, both.daemon.write("saved.xml", documents[1]))
+    virsh(both.daemon, "restore", saved)
+    assert "<alias name='virtio-disk0'/>" in virsh(both.daemon, "dumpxml", "web1").stdout

@@ -456,16 +456,25 @@ static void test_screenshot(void)
 	World world;
 	world_open(&world);
 	g_autoptr(GError) error = NULL;
-	g_autoptr(CoreGuest) guest = world_define(&world, "web1");
-	g_assert_cmpint(core_guest_screenshot(guest, &error), ==, -1);
+	g_autofree char *xml = world_xml("web1", NULL,
+					 "<devices><video><model type='vga'/></video></devices>");
+	g_autoptr(CoreGuest) guest = core_define(world.core, xml, FALSE, NULL, &error);
+	g_assert_no_error(error);
+	g_assert_cmpint(core_guest_screenshot(guest, 0, &error), ==, -1);
 	assert_code(error, LODGE_ERROR_STATE);
 	g_assert_true(world_start(guest, &error));
-	int fd = core_guest_screenshot(guest, &error);
+	int fd = core_guest_screenshot(guest, 0, &error);
 	g_assert_cmpint(fd, >=, 0);
 	close(fd);
+	g_assert_cmpint(core_guest_screenshot(guest, 7, &error), ==, -1);
+	assert_code(error, LODGE_ERROR_INVALID);
 	fake_fail(FAKE_WRITE, 1);
-	g_assert_cmpint(core_guest_screenshot(guest, &error), ==, -1);
+	g_assert_cmpint(core_guest_screenshot(guest, 0, &error), ==, -1);
 	assert_code(error, LODGE_ERROR_ENGINE);
+	g_autoptr(CoreGuest) blind = world_define(&world, "web2");
+	g_assert_true(world_start(blind, &error));
+	g_assert_cmpint(core_guest_screenshot(blind, 0, &error), ==, -1);
+	assert_code(error, LODGE_ERROR_STATE);
 	world_close(&world);
 }
 

@@ -438,6 +438,7 @@ gboolean lv_before_numa(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_disk_size(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_rates(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_cpu_stats(LvCall *call, OpCall *op, GError **error);
+gboolean lv_after_cpu_stats(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_pin(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_iothreads(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_pins(LvCall *call, OpCall *op, GError **error);

@@ -10,6 +10,12 @@ static const LvProc managed_save_params = {
 	.flags = 7, .take = SAVE_STATE, .before = lv_before_save_params,
 };
 
+/* VIR_DOMAIN_VCPU_GUEST: those that the system in the guest uses. */
+static const LvProc count_inside = {
+	200, "domain_get_vcpus_flags", DOM_FLAGS, "num:i32", .op = "guestvcpus-count", .flags = 0xd,
+	.take = "maximum=flags&4", .give = "num=count",
+};
+
 static const LvProc rows[] = {
 	/* ---- finding guests ---- */
 	{ 21, "connect_list_defined_domains", "maxnames:i32", "names:str<16384>",
@@ -62,7 +68,8 @@ static const LvProc rows[] = {
 	  "allocation:u64 capacity:u64 physical:u64", .op = "domblkinfo", .take = "device=path",
 	  .after = lv_after_sizes, .missing = LV_ERR_INVALID_ARG },
 	{ 200, "domain_get_vcpus_flags", DOM_FLAGS, "num:i32", .op = "vcpucount", .flags = 7,
-	  .take = "live=flags&1 config=flags&2 maximum=flags&4", .give = "num=count" },
+	  .take = "live=flags&1 config=flags&2 maximum=flags&4", .give = "num=count", .other_flag = 8,
+	  .other = &count_inside },
 	{ 229, "domain_get_control_info", DOM_FLAGS, "state:u32 details:u32 stateTime:u64",
 	  .op = "domcontrol", .after = lv_after_control },
 	{ 243, "domain_block_stats_flags", "dom:domain path:str nparams:i32 flags:u32",

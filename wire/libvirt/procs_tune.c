@@ -42,6 +42,12 @@ static const LvProc set_max_memory_flags = {
 	.take = "size=memory*1024 config=flags&2",
 };
 
+/* VIR_DOMAIN_VCPU_GUEST: those that the guest's agent switches. */
+static const LvProc set_vcpus_inside = {
+	199, "domain_set_vcpus_flags", "dom:domain nvcpus:u32 flags:u32", "", .op = "guestvcpus-count",
+	.flags = 9, .take = "count=nvcpus",
+};
+
 static const LvProc rows[] = {
 	/* ---- giving a guest more or less ---- */
 	{ 30, "domain_set_max_memory", "dom:domain memory:u64", "", .op = "setmaxmem",
@@ -50,7 +56,8 @@ static const LvProc rows[] = {
 	  .take = "size=memory*1024", .before = before_live },
 	{ 32, "domain_set_vcpus", "dom:domain nvcpus:u32", "", .op = "setvcpus", .take = "count=nvcpus" },
 	{ 199, "domain_set_vcpus_flags", "dom:domain nvcpus:u32 flags:u32", "", .op = "setvcpus",
-	  .flags = 6, .take = "count=nvcpus config=flags&2 maximum=flags&4" },
+	  .flags = 6, .take = "count=nvcpus config=flags&2 maximum=flags&4", .other_flag = 8,
+	  .other = &set_vcpus_inside },
 	{ 204, "domain_set_memory_flags", "dom:domain memory:u64 flags:u32", "", .op = "setmem",
 	  .flags = 3, .take = "size=memory*1024 live=flags&1 config=flags&2", .other_flag = 4,
 	  .other = &set_max_memory_flags },
@@ -93,7 +100,7 @@ static const LvProc rows[] = {
 	  .refuses.domain = LV_FROM_DOMAIN },
 	{ 262, "domain_get_cpu_stats", "dom:domain nparams:u32 start_cpu:i32 ncpus:u32 flags:u32",
 	  "params:typed_param<2048> nparams:i32", .op = "cpu-stats", .flags = 4,
-	  .before = lv_before_cpu_stats, .after = lv_after_params },
+	  .before = lv_before_cpu_stats, .after = lv_after_cpu_stats },
 	{ 308, "domain_set_memory_stats_period", "dom:domain period:i32 flags:u32", "",
 	  .op = "memstat-period", .flags = 3, .take = "period=period live=flags&1 config=flags&2" },
 

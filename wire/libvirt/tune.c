@@ -5,6 +5,7 @@
 #include "wire/libvirt/internal.h"
 
 #include <string.h>
+#include <unistd.h>
 
 gboolean lv_after_scheduler(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
 {
@@ -65,12 +66,24 @@ gboolean lv_before_rates(LvCall *call, OpCall *op, GError **error)
 	return given[0] || given[1] || lv_fail(error, LV_ERR_INVALID_ARG, "there are no parameters");
 }
 
-/* Of all together (start_cpu -1); the host does not count a guest's time by processor. */
+/* Of all together (start_cpu -1), or how many of the host's processors and numbers for each there would be
+ * (ncpus, nparams 0): cgroup v2 does not count a guest's time by processor. */
 gboolean lv_before_cpu_stats(LvCall *call, G_GNUC_UNUSED OpCall *op, GError **error)
 {
-	return lv_arg(call, "start_cpu")->i == -1 ||
-	       lv_fail(error, LV_ERR_CONFIG_UNSUPPORTED,
-		       "the time of each of the host's processors is not counted: ask for the total");
+	gint64 start = lv_arg(call, "start_cpu")->i, ncpus = lv_arg(call, "ncpus")->i;
+	return start == -1 || (start == 0 && (ncpus == 0 || lv_arg(call, "nparams")->i == 0)) ||
+	       lv_fail(error, LV_ERR_OPERATION_UNSUPPORTED,
+		       "Operation not supported: operation 'getCpuacctPercpuUsage' not supported for backend "
+		       "'cgroup V2'");
+}
+
+gboolean lv_after_cpu_stats(LvCall *call, OpCall *op, GError **error)
+{
+	if (lv_arg(call, "start_cpu")->i == -1)
+		return lv_after_params(call, op, error);
+	lv_put_list(call, lv_put(call, "params"), 0, 2);
+	lv_put(call, "nparams")->i = lv_arg(call, "ncpus")->i == 0 ? sysconf(_SC_NPROCESSORS_CONF) : 1;
+	return TRUE;
 }
 
 /* VIR_DOMAIN_BLOCK_RESIZE_BYTES; else the size counts KiB. */
