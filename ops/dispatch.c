@@ -219,7 +219,7 @@ gboolean op_target_guest(OpCall *call, const guint8 *uuid)
 	return call->guest != NULL;
 }
 
-static gboolean find_target(OpCall *call, GError **error)
+gboolean op_find_target(OpCall *call, GError **error)
 {
 	const char *target = call->target ? call->target : "";
 	int kind = op_target(call->op->target)->kind;
@@ -243,7 +243,7 @@ void op_dispatch(OpCall *call)
 	running_calls++;
 	all_calls++;
 	if (!op_may(call, &running->error) || !check_args(call, &running->error) ||
-	    !find_target(call, &running->error)) {
+	    !op_find_target(call, &running->error)) {
 		report(running);
 		return;
 	}

@@ -122,14 +122,14 @@ static gboolean node_info(OpCall *call, GError **error)
 
 static const Op ops[] = {
 	{ .name = "domlaunchsecinfo", .family = "Guests", .target = OP_ON_GUEST, .method = "GET",
-	  .perm = OP_PERM_READ, .lane = OP_LANE, .route = "/v1/guests/{guest}/launch-security",
+	  .perm = OP_PERM_SECRET, .lane = OP_LANE, .route = "/v1/guests/{guest}/launch-security",
 	  .result = &params_shape, .show = OP_SHOW_TEXT,
 	  .doc = "Show what an encrypted guest's owner checks", .fn = info },
 	{ .name = "domsetlaunchsecstate", .family = "Guests", .target = OP_ON_GUEST, .method = "POST",
 	  .perm = OP_PERM_WRITE, .lane = OP_LANE, .route = "/v1/guests/{guest}/launch-security",
 	  .args = &state_args, .show = OP_SHOW_MESSAGE, .said = "",
 	  .doc = "Give an encrypted guest its owner's secret", .fn = set_state },
-	{ .name = "nodesevinfo", .family = "Host", .method = "GET", .perm = OP_PERM_READ, .lane = OP_BESIDE,
+	{ .name = "nodesevinfo", .family = "Host", .method = "GET", .perm = OP_PERM_SECRET, .lane = OP_BESIDE,
 	  .route = "/v1/host/sev", .result = &params_shape, .show = OP_SHOW_TEXT,
 	  .doc = "Show what the host has for encrypted guests (SEV)", .fn = node_info },
 };

@@ -232,13 +232,14 @@ static GArray *wanted_sizes(const PageArgs *args)
 	return sizes;
 }
 
-/* First and last cell of the arguments. */
+/* First and last cell of the arguments; more of them than there are is as many as there are. */
 static gboolean cells_of(const PageArgs *args, guint *first, guint *last, GError **error)
 {
 	guint count = node_count();
 	*first = args->all ? 0 : (guint)args->cellno.v;
 	*last = args->all ? count - 1 : *first + (args->cells.set ? (guint)args->cells.v - 1 : 0);
-	return *last < count || fail(error, LODGE_ERROR_INVALID, "this host has no NUMA cell %u", *last);
+	*last = MIN(*last, count - 1);
+	return *first < count || fail(error, LODGE_ERROR_INVALID, "this host has no NUMA cell %u", *first);
 }
 
 static gboolean freepages(OpCall *call, GError **error)

@@ -136,6 +136,9 @@ void op_call_free(OpCall *call);
 /* Finds the target of an OP_READ verb on guests by its sixteen bytes, which is what such calls spend much of
  * their time on otherwise. FALSE: no such verb or guest; the door fills in target. Main loop's thread. */
 gboolean op_target_guest(OpCall *call, const guint8 *uuid);
+/* Finds the target by its text, where nobody has yet: NOT_FOUND. op_dispatch() does it, too. Main loop's
+ * thread. */
+gboolean op_find_target(OpCall *call, GError **error);
 /* Whether its caller may call the verb at all: DENIED. op_dispatch() asks, too. Any thread. */
 gboolean op_may(const OpCall *call, GError **error);
 /* Takes @call and calls call->done exactly once: before it returns where the verb is OP_READ or the

@@ -116,6 +116,31 @@ def test_few_and_many_by_turns(daemon):
             assert client.receive()[3] == OK
 
 
+def test_events_and_openings_that_do_not_fit(daemon):
+    """Asked for twice, not asked for, not known: libvirt's numbers, and the connection lives on."""
+    client = Raw(daemon).open()
+    number = struct.Struct(">i").pack
+    steps = [(1, struct.pack(">II", 0, 0), 1), (105, b"", 0), (105, b"", 8), (106, b"", 0), (106, b"", 1),
+             (167, number(3), 0), (167, number(3), 8), (167, number(99), 1), (168, number(3), 0),
+             (168, number(3), 1), (168, number(99), 1), (316, number(-1) + number(0), 1),
+             (317, number(4711), 1), (317, number(-1), 1), (313, number(7) + number(0), 1),
+             (314, number(4711), 1)]
+    for procedure, payload, code in steps:
+        status, answer = client.call(procedure, payload)
+        assert (status, code_of(answer) if status else 0) == (ERROR if code else OK, code), procedure
+    served(daemon)
+
+
+def test_a_guest_that_is_gone_counts_more(daemon):
+    """than what else is wrong with the call."""
+    gone = text("gone") + bytes(range(16)) + struct.pack(">i", -1)
+    client = Raw(daemon).open()
+    for procedure, rest in ((103, text("vda") + struct.pack(">QII", 0, 0, 0)),
+                            (225, struct.pack(">III", 0, 0, 0)), (252, text("vda") + struct.pack(">II", 0, 0))):
+        status, answer = client.call(procedure, gone + rest)
+        assert status == ERROR and code_of(answer) == 42, procedure
+
+
 def test_pings(daemon):
     client = Raw(daemon)
     client.send(1, program=KEEPALIVE, kind=EVENT)

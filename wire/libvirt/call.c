@@ -553,7 +553,7 @@ static void run_op(LvCall *call, const Plan *plan)
 	op->door_data = call;
 	if (plan->target >= 0)
 		name_target(op, &call->args[plan->target]);
-	op_may(op, &error); /* whatever else is wrong with it */
+	gboolean denied = !op_may(op, &error); /* whatever else is wrong with it */
 	for (guint i = 0; i < plan->n_taken && !error; i++)
 		take(&plan->taken[i], op->args, &plan->args->fields[plan->taken[i].field],
 		     &call->args[plan->taken[i].field], &error);
@@ -565,8 +565,11 @@ static void run_op(LvCall *call, const Plan *plan)
 		op_dispatch(op);
 		return;
 	}
+	g_autoptr(GError) missing = NULL;
+	gboolean is_there = denied || !op->core || op_find_target(op, &missing);
 	op_call_free(op);
-	lv_send_gerror(call->client, &call->header, call->proc, error);
+	/* that it is not there counts more than what is wrong with the arguments */
+	lv_send_gerror(call->client, &call->header, call->proc, is_there ? error : missing);
 	call_free(call);
 }
 

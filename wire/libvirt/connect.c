@@ -10,6 +10,8 @@
 /* The drivers a client may ask for: "qemu:///system", with a host or without, or nothing. */
 gboolean lv_open(LvCall *call, GError **error)
 {
+	if (call->client->opened)
+		return lv_fail(error, LV_ERR_INTERNAL, "connection already open");
 	const WireValue *name = lv_arg(call, "name");
 	const char *uri = name->set ? name->s : "";
 	if (*uri && !g_str_has_prefix(uri, "qemu:") && !g_str_has_prefix(uri, "qemu+"))

@@ -104,10 +104,11 @@ static const struct {
 	{ "Network filters", LV_FROM_NWFILTER },
 	{ "Secrets", LV_FROM_SECRET },
 	{ "Interfaces", LV_FROM_INTERFACE },
+	{ "Node devices", LV_FROM_NODEDEV },
 };
 
-/* For guests: what all of libvirt's drivers share knows names and states, QEMU's knows the rest. */
-static int domain_of(const LvHeader *header, const LvProc *proc, LodgeError code)
+/* For guests: what all of libvirt's drivers share knows names, states and who may, QEMU's knows the rest. */
+static int domain_of(const LvProc *proc, LodgeError code)
 {
 	if (proc && proc->refuses.domain)
 		return proc->refuses.domain;
@@ -117,9 +118,10 @@ static int domain_of(const LvHeader *header, const LvProc *proc, LodgeError code
 	for (guint i = 0; op && op->family && i < G_N_ELEMENTS(families); i++)
 		if (g_str_equal(families[i].family, op->family))
 			return families[i].domain;
-	if (header->program != LV_QEMU && !op)
-		return LV_FROM_REMOTE;
-	return code == LODGE_ERROR_STATE || code == LODGE_ERROR_EXISTS ? LV_FROM_DOMAIN : LV_FROM_QEMU;
+	if (!op)
+		return LV_FROM_RPC;
+	return code == LODGE_ERROR_STATE || code == LODGE_ERROR_EXISTS || code == LODGE_ERROR_DENIED ?
+		       LV_FROM_DOMAIN : LV_FROM_QEMU;
 }
 
 static int number_of(const LvProc *proc, LodgeError code)
@@ -127,13 +129,14 @@ static int number_of(const LvProc *proc, LodgeError code)
 	int own = !proc			       ? 0
 		  : code == LODGE_ERROR_STATE   ? proc->refuses.state
 		  : code == LODGE_ERROR_INVALID ? proc->refuses.invalid
+		  : code == LODGE_ERROR_UNSUPPORTED ? proc->refuses.unsupported
 						: 0;
 	return own ? own : numbers[code];
 }
 
 static void tell_document(const LvProc *proc, const char *message, int *number, int *domain)
 {
-	*number = LV_ERR_XML;
+	*number = strstr(message, documents[0].words) ? documents[0].number : LV_ERR_XML;
 	if (*domain == LV_FROM_NETWORK || *domain == LV_FROM_NWFILTER)
 		lv_tell_network_document(proc->op, message, number, domain);
 	if (*domain != LV_FROM_QEMU)
@@ -180,14 +183,14 @@ void lv_send_gerror(LvClient *client, const LvHeader *header, const LvProc *proc
 		    const GError *error)
 {
 	OpTarget target = target_of(proc);
-	int domain = domain_of(header, proc, LODGE_ERROR_INVALID);
+	int domain = domain_of(proc, LODGE_ERROR_INVALID);
 	if (error->domain == lv_quark()) {
 		lv_send_error(client, header, error->code, domain, error->message);
 		return;
 	}
 	LodgeError code = op_error_of(error);
 	int number = number_of(proc, code);
-	domain = domain_of(header, proc, code);
+	domain = domain_of(proc, code);
 	const char *words = op_error_row(code)->words;
 	if (code == LODGE_ERROR_NOT_FOUND) {
 		number = targets[target].missing;
@@ -224,7 +227,7 @@ void lv_send_missing(LvClient *client, const LvHeader *header, const LvProc *pro
 	int number = op->missing != OP_ON_DAEMON ? targets[op->missing].missing :
 		     proc->missing		 ? proc->missing : LV_ERR_SYSTEM;
 	const char *words = number == LV_ERR_NO_STORAGE_VOL ? "Storage volume not found: " : "";
-	int domain = domain_of(header, proc, LODGE_ERROR_NOT_FOUND);
+	int domain = domain_of(proc, LODGE_ERROR_NOT_FOUND);
 	for (guint i = OP_ON_POOL; i < G_N_ELEMENTS(targets); i++)
 		if (targets[i].missing == number && targets[i].words) {
 			domain = targets[i].domain;

@@ -484,6 +484,16 @@ int lv_callback_add(LvClient *client, LvCallback callback)
 	return callback.id;
 }
 
+static gboolean is_tracked(const LvClient *client, gint64 event)
+{
+	for (guint i = 0; client->callbacks && i < client->callbacks->len; i++) {
+		const LvCallback *callback = &g_array_index(client->callbacks, LvCallback, i);
+		if (callback->legacy && callback->event == event)
+			return TRUE;
+	}
+	return FALSE;
+}
+
 static gboolean remove_callback(LvClient *client, gboolean legacy, int event, int id, GError **error)
 {
 	for (guint i = 0; client->callbacks && i < client->callbacks->len; i++) {
@@ -505,7 +515,9 @@ static gboolean may_add(LvClient *client, gint64 event, gboolean legacy, GError 
 {
 	guint32 procedure;
 	if (!lv_event_type((int)event, legacy, &procedure))
-		return lv_fail(error, LV_ERR_INVALID_ARG, "unsupported event ID %d", (int)event);
+		return lv_fail(error, LV_ERR_INTERNAL, "unsupported event ID %d", (int)event);
+	if (legacy && is_tracked(client, event))
+		return lv_fail(error, LV_ERR_INVALID_ARG, "event callback already tracked");
 	if (client->callbacks && client->callbacks->len >= MAX_CALLBACKS)
 		return lv_fail(error, LV_ERR_INVALID_ARG, "%u callbacks are registered: enough",
 			       MAX_CALLBACKS);

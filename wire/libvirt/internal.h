@@ -183,7 +183,7 @@ struct LvProc {
 	int several;	  /* the same where there are too many: IN_USE; 0: as the table says */
 	int exists; /* libvirt's number where the name is taken; 0: OPERATION_FAILED */
 	struct {
-		int state, invalid; /* instead of the table's of these codes; 0: as there */
+		int state, invalid, unsupported; /* instead of the table's of these codes; 0: as there */
 		int domain;		    /* who speaks; 0: as errors.c has it */
 	} refuses;
 	gboolean before_login; /* may be called by anyone */
@@ -277,6 +277,7 @@ typedef enum LvErrorDomain { /* virErrorDomain */
 	LV_FROM_NODEDEV = 22,
 	LV_FROM_INTERFACE = 26,
 	LV_FROM_SECRET = 30,
+	LV_FROM_CPU = 31,
 	LV_FROM_NWFILTER = 33,
 	LV_FROM_STREAMS = 38,
 	LV_FROM_THREAD = 42,

@@ -109,9 +109,11 @@ gboolean lv_after_cpumap(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
 }
 
 /* The documents, one after the other. */
-gboolean lv_before_cpus(LvCall *call, OpCall *op, G_GNUC_UNUSED GError **error)
+gboolean lv_before_cpus(LvCall *call, OpCall *op, GError **error)
 {
 	const WireValue *cpus = lv_arg(call, "xmlCPUs");
+	if (!cpus->n)
+		return lv_fail(error, LV_ERR_INVALID_ARG, "there is no CPU to compare");
 	GString *all = g_string_new(NULL);
 	for (guint i = 0; i < cpus->n; i++)
 		g_string_append_printf(all, "%s\n", cpus->items[i].s);

@@ -142,7 +142,7 @@ static gboolean register_callback(LvCall *call, LvObjectEvents which, GError **e
 	const WireValue *object = lv_arg(call, family->argument);
 	const LvClient *client = call->client;
 	if (!row_of(family, event))
-		return lv_fail(error, LV_ERR_INVALID_ARG, "unsupported %s event ID %d", family->type,
+		return lv_fail(error, LV_ERR_INTERNAL, "unsupported %s event ID %d", family->type,
 			       (int)event);
 	if (client->callbacks && client->callbacks->len >= MAX_CALLBACKS)
 		return lv_fail(error, LV_ERR_INVALID_ARG, "%u callbacks are registered: enough",

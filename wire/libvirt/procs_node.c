@@ -2,6 +2,8 @@
  * How to read a row: internal.h, LvProc; signatures: codec.h; the list of tables: procs.c. */
 #include "wire/libvirt/internal.h"
 
+#define CPU .refuses = { .domain = LV_FROM_CPU }
+
 /* clang-format off */
 static const LvProc rows[] = {
 	/* ---- the host ---- */
@@ -44,19 +46,19 @@ static const LvProc rows[] = {
 	  "pageSizes:u32<1024> pageCounts:u64<1024> startCell:i32 cellCount:u32 flags:u32", "ret:i32",
 	  .op = "allocpages", .flags = 1, .before = lv_before_alloc,
 	  .after = lv_after_alloc },
-	{ 158, "connect_compare_cpu", "xml:str flags:u32", "result:i32", .op = "cpu-compare", .flags = 3,
+	{ 158, "connect_compare_cpu", "xml:str flags:u32", "result:i32", .op = "cpu-compare", .flags = 3, CPU,
 	  .take = "file=xml error=flags&1 validate=flags&2", .give = "result=result" },
 	{ 162, "connect_baseline_cpu", "xmlCPUs:str<256> flags:u32", "cpu:str", .op = "cpu-baseline",
-	  .flags = 3, .take = "features=flags&1 migratable=flags&2", .before = lv_before_cpus,
+	  .flags = 3, CPU, .take = "features=flags&1 migratable=flags&2", .before = lv_before_cpus,
 	  .give = "cpu=text" },
 	{ 393, "connect_compare_hypervisor_cpu",
 	  "emulator:str? arch:str? machine:str? virttype:str? xmlCPU:str flags:u32", "result:i32",
-	  .op = "hypervisor-cpu-compare", .flags = 3, .give = "result=result",
+	  .op = "hypervisor-cpu-compare", .flags = 3, CPU, .give = "result=result",
 	  .take = "file=xmlCPU emulator=emulator arch=arch machine=machine virttype=virttype "
 		  "error=flags&1 validate=flags&2" },
 	{ 394, "connect_baseline_hypervisor_cpu",
 	  "emulator:str? arch:str? machine:str? virttype:str? xmlCPUs:str<256> flags:u32", "cpu:str",
-	  .op = "hypervisor-cpu-baseline", .flags = 3, .before = lv_before_cpus, .give = "cpu=text",
+	  .op = "hypervisor-cpu-baseline", .flags = 3, CPU, .before = lv_before_cpus, .give = "cpu=text",
 	  .take = "emulator=emulator arch=arch machine=machine virttype=virttype features=flags&1 "
 		  "migratable=flags&2" },
 	{ 342, "connect_get_domain_capabilities",

@@ -112,7 +112,7 @@ static const LvProc rows[] = {
 
 	/* ---- encrypted guests ---- */
 	{ 395, "node_get_sev_info", "nparams:i32 flags:u32", PARAMS(64), .op = "nodesevinfo",
-	  .flags = 4, .after = lv_after_params },
+	  .flags = 4, .refuses = { .unsupported = LV_ERR_OPERATION_UNSUPPORTED }, .after = lv_after_params },
 	{ 396, "domain_get_launch_security_info", DOM_FLAGS, "params:typed_param<64>",
 	  .op = "domlaunchsecinfo", .flags = 4, .after = lv_after_params },
 	{ 439, "domain_set_launch_security_state", "dom:domain params:typed_param<64> flags:u32", "",
