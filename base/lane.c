@@ -1,9 +1,12 @@
 /* See lane.h. */
 #include "base/lane.h"
 
+typedef enum PoolId { POOL_LANES, POOL_BESIDE, POOL_APART, POOLS } PoolId;
+
 /* Enough that many guests which do not answer (each blocks one thread until its time limit) leave
- * room for the others; threads are made on demand and end when idle. */
-#define POOL_THREADS 256
+ * room for the others. Beside the lanes many calls may be about one server that hangs: a client has few at a
+ * time, so it takes dozens of clients to fill that. Threads are made on demand and end when idle. */
+static const int pool_threads[POOLS] = { 256, 2048, 1024 };
 
 typedef struct Task {
 	LaneFn fn;
@@ -13,6 +16,7 @@ typedef struct Task {
 
 struct Lane {
 	gint refs;
+	PoolId pool;
 	GMutex lock;
 	GQueue waiting;	  /* of Task; under lock */
 	gboolean running; /* a task of this lane is on the pool; under lock */
@@ -24,16 +28,16 @@ static void run_task(gpointer data, gpointer unused);
 
 /* Tasks beside the lanes have threads of their own: they may wait for a lane (lane_run), which must
  * then find one. Idle threads are shared by all pools of GLib. */
-static GThreadPool *pool(gboolean beside)
+static GThreadPool *pool(PoolId id)
 {
 	static gsize once;
-	static GThreadPool *made[2];
+	static GThreadPool *made[POOLS];
 	if (g_once_init_enter(&once)) {
-		for (guint i = 0; i < G_N_ELEMENTS(made); i++)
-			made[i] = g_thread_pool_new(run_task, NULL, POOL_THREADS, FALSE, NULL);
+		for (guint i = 0; i < POOLS; i++)
+			made[i] = g_thread_pool_new(run_task, NULL, pool_threads[i], FALSE, NULL);
 		g_once_init_leave(&once, 1);
 	}
-	return made[beside ? 1 : 0];
+	return made[id];
 }
 
 /* A task of @lane is done: the next one, if there is any. */
@@ -44,7 +48,7 @@ static void go_on(Lane *lane)
 	lane->running = next != NULL;
 	g_mutex_unlock(&lane->lock);
 	if (next)
-		g_thread_pool_push(pool(FALSE), next, NULL);
+		g_thread_pool_push(pool(lane->pool), next, NULL);
 }
 
 static void run_task(gpointer data, G_GNUC_UNUSED gpointer unused)
@@ -67,6 +71,13 @@ Lane *lane_new(void)
 	lane->refs = 1;
 	g_mutex_init(&lane->lock);
 	g_queue_init(&lane->waiting);
+	return lane;
+}
+
+Lane *lane_new_apart(void)
+{
+	Lane *lane = lane_new();
+	lane->pool = POOL_APART;
 	return lane;
 }
 
@@ -96,7 +107,7 @@ void lane_post(Lane *lane, LaneFn fn, gpointer data)
 		g_queue_push_tail(&lane->waiting, task);
 	g_mutex_unlock(&lane->lock);
 	if (start)
-		g_thread_pool_push(pool(FALSE), task, NULL);
+		g_thread_pool_push(pool(lane->pool), task, NULL);
 }
 
 typedef struct Awaited {
@@ -160,7 +171,7 @@ void lane_beside(LaneFn fn, gpointer data)
 {
 	Task *task = g_new(Task, 1);
 	*task = (Task){ .fn = fn, .data = data };
-	g_thread_pool_push(pool(TRUE), task, NULL);
+	g_thread_pool_push(pool(POOL_BESIDE), task, NULL);
 }
 
 /* ---- tasks for the main loop: one source for all, so that a post costs no more than a wake ---- */

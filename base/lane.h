@@ -12,6 +12,9 @@ typedef void (*LaneFn)(gpointer data);
 
 /* A lane with one reference, owned by the caller. */
 Lane *lane_new(void);
+/* The same on threads apart from those of all other lanes: for work that there may be much of and that waits
+ * for servers which may hang, so that no object waits behind it. */
+Lane *lane_new_apart(void);
 Lane *lane_ref(Lane *lane);
 /* Tasks already posted still run after the last unref. */
 void lane_unref(Lane *lane);

@@ -40,7 +40,7 @@ OpTransfer *op_transfer_new(CoreVolume *volume, gboolean upload, guint64 offset,
 	OpTransfer *transfer = g_new0(OpTransfer, 1);
 	transfer->volume = volume;
 	transfer->upload = upload;
-	transfer->lane = lane_new();
+	transfer->lane = lane_new_apart();
 	if (known->type != VOLUME_FILE && known->type != VOLUME_BLOCK)
 		fail(error, LODGE_ERROR_UNSUPPORTED,
 		     "storage volume '%s' is no file or device: its bytes cannot be had", known->name);

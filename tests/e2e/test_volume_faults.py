@@ -465,6 +465,14 @@ def test_many_files(daemon):
 
 # ---- servers that hang ----
 
+def hang(conn, name):
+    """A call that ends when the server does."""
+    try:
+        conn.storagePoolLookupByName("hung").createXML(volume_xml(name))
+    except libvirt.libvirtError:
+        pass
+
+
 @ROOT_ONLY
 def test_hung_server_stalls_its_own_pool(daemon):
     """However many ask for what is on a server that does not answer any more: all else goes on at once, and
@@ -473,7 +481,7 @@ def test_hung_server_stalls_its_own_pool(daemon):
     folder.mkdir()
     script = pathlib.Path(__file__).with_name("hangfs.py")
     server = subprocess.Popen([sys.executable, script, folder], stdout=subprocess.PIPE)
-    askers = []
+    askers, callers, opened = [], [], contextlib.ExitStack()
     try:
         if server.stdout.readline() != b"ready\n":
             pytest.skip("no FUSE here")
@@ -485,6 +493,10 @@ def test_hung_server_stalls_its_own_pool(daemon):
                       ("vol-list", "hung", "--details"),
                       ("vol-create-as", "hung", "x", "1M"), ("vol-clone", "a", "b", "--pool", "hung")):
             askers += [client(daemon, *words) for _ in range(2)]
+        connections = [opened.enter_context(connection(daemon)) for _ in range(6)]
+        callers = [threading.Thread(target=hang, args=(connections[i % 6], f"n{i}")) for i in range(330)]
+        for caller in callers:
+            caller.start()
         for _ in range(2):
             daemon.lodge("vol-create-as", "default", "b", "1M")
             daemon.lodge("vol-list", "default", "--details")
@@ -503,6 +515,9 @@ def test_hung_server_stalls_its_own_pool(daemon):
         server.wait()
         for asker in askers:
             asker.wait(60)
+        for caller in callers:
+            caller.join(120)
+        opened.close()
         subprocess.run(["umount", "-l", folder], stderr=subprocess.DEVNULL)
     daemon.lodge("pool-destroy", "hung")
 
