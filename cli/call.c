@@ -2,7 +2,6 @@
 #include "cli/internal.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,18 +177,6 @@ static void draw_bar(json_t *line)
 		     json_string_value(json_object_get(line, "text")));
 }
 
-/* Ends the read that waits for the daemon, which then sees us go and stops the work. */
-static void on_interrupt(G_GNUC_UNUSED int number)
-{
-}
-
-static void watch_interrupt(void)
-{
-	struct sigaction action = { .sa_handler = on_interrupt };
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-}
-
 /* The lines of a long verb up to its result or error. */
 static gboolean follow(Http *http, Reply *reply, GError **error)
 {
@@ -236,7 +223,7 @@ gboolean cli_call(Cli *cli, const Op *op, const char *target, gconstpointer args
 	if (!http)
 		return FALSE;
 	if (op->is_job)
-		watch_interrupt();
+		http_end_at_signals();
 	guint status = ask(http, op, target, args,
 			   op->is_job ? "Accept: application/x-ndjson\r\n" : NULL, error);
 	if (status == 0)

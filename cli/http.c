@@ -3,6 +3,8 @@
 #include "base/error.h"
 #include "base/fd.h"
 
+#include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -24,8 +26,11 @@ struct Http {
 	GString *line; /* part of a line for http_line() */
 };
 
+static volatile sig_atomic_t told_to_end; /* since the last http_new() */
+
 Http *http_new(int fd)
 {
+	told_to_end = 0;
 	Http *http = g_malloc(sizeof *http);
 	*http = (Http){ .fd = fd };
 	http->line = g_string_new(NULL);
@@ -57,12 +62,43 @@ static gboolean gone(GError **error)
 	return fail(error, LODGE_ERROR_GONE, "the daemon closed the connection");
 }
 
+static void on_signal(G_GNUC_UNUSED int number)
+{
+	told_to_end = 1;
+}
+
+void http_end_at_signals(void)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+/* Waits until there is something to read. A signal counts also where it came just before. */
+static gboolean wait_for_more(int fd)
+{
+	sigset_t both, before;
+	sigemptyset(&both);
+	sigaddset(&both, SIGINT);
+	sigaddset(&both, SIGTERM);
+	sigprocmask(SIG_BLOCK, &both, &before);
+	struct pollfd in = { .fd = fd, .events = POLLIN };
+	errno = EINTR;
+	gboolean ready = !told_to_end && ppoll(&in, 1, NULL, &before) >= 0;
+	int why = errno;
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	errno = why;
+	return ready;
+}
+
 /* Reads more into the buffer, which is empty or has room. 0 at the end, -1 on failure. */
 static ssize_t more(Http *http, GError **error)
 {
 	if (http->begin == http->end)
 		http->begin = http->end = 0;
-	ssize_t n = recv(http->fd, http->buffer + http->end, BUFFER_SIZE - http->end, 0);
+	ssize_t n = -1;
+	if (wait_for_more(http->fd))
+		n = recv(http->fd, http->buffer + http->end, BUFFER_SIZE - http->end, 0);
 	if (n > 0)
 		http->end += (size_t)n;
 	if (n < 0 && errno == EINTR)

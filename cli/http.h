@@ -17,6 +17,10 @@ typedef struct HttpRequest {
 	gsize length;
 } HttpRequest;
 
+/* From now on SIGINT and SIGTERM end what waits for the daemon, which then sees us go and stops the work:
+ * LODGE_ERROR_ABORTED. None is lost between two waits. */
+void http_end_at_signals(void);
+
 /* Takes the connected socket @fd, which must block. */
 Http *http_new(int fd);
 void http_free(Http *http);

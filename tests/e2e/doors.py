@@ -80,7 +80,7 @@ def port_of(daemon, way):
     """The port that the daemon says it listens at."""
     said = re.compile(rf"may come by {way} at [0-9.]+;(\d+)")
     log = daemon.root / "log" / "lodge.log"
-    return int(wait_until(lambda: said.search(log.read_text()), 20, f"it listens for {way}")[1])
+    return int(wait_until(lambda: said.search(log.read_text()), 60, f"it listens for {way}")[1])
 
 
 class Passwords:

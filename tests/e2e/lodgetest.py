@@ -30,7 +30,9 @@ LODGE = pathlib.Path(os.environ.get("LODGE_BIN", BUILD / "lodge"))
 READY = "LODGE-GUEST-READY"
 PROMPT = "guest# "
 # Boots take 3 s on an idle machine; tests share two cores under emulation, with sanitizers.
-BOOT_SECONDS = 60
+BOOT_SECONDS = 120
+# What happens by itself has happened by then, however busy the machine is. Nothing waits so long for nothing.
+SOON = 60
 
 Answer = collections.namedtuple("Answer", "status headers body")
 
@@ -47,6 +49,31 @@ def wait_until(true, seconds, what):
             return value
         time.sleep(0.02)
     raise AssertionError(f"not after {seconds} s: {what}")
+
+
+def is_alive(pid):
+    """Whether a process runs; one that has ended and is nobody's child any more may stay in /proc where the first
+    process of a container collects nobody."""
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "ZX"
+
+
+def end(*pids):
+    """Kills processes, and comes back when they are gone: that takes its time."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not any(map(is_alive, pids)), SOON, f"{pids} have ended")
+
+
+def has_locks(pid):
+    """Whether a process has locked a file as QEMU's tools do."""
+    with contextlib.suppress(FileNotFoundError):  # a file that was just closed
+        return any("OFDLCK" in info.read_text() for info in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir())
+    return False
 
 
 class Result:
@@ -71,8 +98,8 @@ class UnixConnection(http.client.HTTPConnection):
 
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(str(self.path))  # with a time limit it does not wait for a place in the queue
         self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self.path))
 
 
 class Console:
@@ -86,7 +113,7 @@ class Console:
                                         stdin=slave, stdout=slave, stderr=slave, env=daemon.env,
                                         start_new_session=True)
         os.close(slave)
-        self.expect("Escape character is", 20)  # what is typed before is dropped
+        self.expect("Escape character is", SOON)  # what is typed before is dropped
 
     def read(self, seconds):
         """Adds what comes within @seconds; False once nothing more can come."""
@@ -142,7 +169,7 @@ class Daemon:
         self.process = subprocess.Popen([LODGE, "daemon", "--root", self.root, *options], env=self.env,
                                         stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         log.close()
-        wait_until(self.answers, 20, "the daemon takes connections")
+        wait_until(self.answers, SOON, "the daemon takes connections")
         self.rest("GET", "/v1/version")
         return self
 
@@ -157,11 +184,24 @@ class Daemon:
     def stop(self, how=signal.SIGTERM):
         """Ends the daemon, not its guests; returns its exit code."""
         self.process.send_signal(how)
-        return self.process.wait(20)
+        return self.process.wait(SOON)
 
     def kill(self):
         """As a crash does."""
         self.stop(signal.SIGKILL)
+
+    def survives(self, seconds=0.3):
+        """Whether it lives, to be asked once nobody is about to kill it any more. Its death is known a little after
+        it: who is dying does not answer."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(seconds)
+            return False
+        try:
+            self.rest("GET", "/v1/version")
+            return True
+        except (OSError, http.client.HTTPException):
+            self.process.wait(SOON)
+            return False
 
     def restart(self, how=signal.SIGKILL):
         self.stop(how)
@@ -201,6 +241,16 @@ class Daemon:
         assert len(pids) == 1, f"QEMU of {name}: {self.processes()}"
         return pids[0]
 
+    def left_behind(self):
+        """Processes of Lodge that have not ended with their daemon, though they had time to."""
+        until = time.monotonic() + 20
+        while True:
+            left = {pid: words for pid, words in self.processes().items()
+                    if pathlib.Path(words.split()[0]).name.startswith("lodge")}
+            if not left or time.monotonic() > until:
+                return left
+            time.sleep(0.05)
+
     def close(self):
         """Ends everything; returns what is wrong, as lines."""
         wrong = []
@@ -210,12 +260,10 @@ class Daemon:
             code = self.stop()
             if code:
                 wrong.append(f"the daemon ended with {code}")
-        for pid, words in self.processes().items():
-            if pathlib.Path(words.split()[0]).name.startswith("lodge"):
-                wrong.append(f"left behind: {pid} {words}")
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not self.processes(), 10, "killed processes are gone")
+        for pid, words in self.left_behind().items():
+            wrong.append(f"left behind: {pid} {words}")
+        end(*self.processes())
+        wait_until(lambda: not self.processes(), SOON, "killed processes are gone")
         for report in sorted((self.root / "san").glob("report*")):
             text = report.read_text(errors="replace")
             if LEAK_CHECK_NOTICE.sub("", text).strip():

@@ -37,7 +37,7 @@ class NetDaemon(lodgetest.Daemon):
             self.process = subprocess.Popen(
                 self.inside(lodgetest.LODGE, "daemon", "--root", self.root, *options), env=self.env,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        lodgetest.wait_until(self.answers, 20, "the daemon takes connections")
+        lodgetest.wait_until(self.answers, lodgetest.SOON, "the daemon takes connections")
         self.rest("GET", "/v1/version")
         return self
 

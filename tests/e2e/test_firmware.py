@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from lodgetest import READY, wait_until, xml_for
+from lodgetest import READY, SOON, end, wait_until, xml_for
 
 BIOS = "<os><type arch='x86_64' machine='q35'>hvm</type>"
 UEFI = ("<os firmware='efi'><type arch='x86_64' machine='q35'>hvm</type>"
@@ -98,11 +98,11 @@ def test_tpm_starts_and_ends(daemon):
     assert len(running(daemon, "swtpm")) == 1
     made = tpm_state(daemon, "tpm1").read_bytes()
     daemon.lodge("destroy", "tpm1")
-    wait_until(lambda: not daemon.processes(), 10, "nothing of the guest is left")
+    wait_until(lambda: not daemon.processes(), SOON, "nothing of the guest is left")
     daemon.lodge("start", "tpm1", "--paused")
     assert tpm_state(daemon, "tpm1").read_bytes() == made
     daemon.lodge("destroy", "tpm1")
-    wait_until(lambda: not daemon.processes(), 10, "nothing of the guest is left")
+    wait_until(lambda: not daemon.processes(), SOON, "nothing of the guest is left")
 
 
 @needs_swtpm
@@ -124,7 +124,7 @@ def test_tpm_outlives_the_daemon(daemon):
     daemon.restart(signal.SIGKILL)
     assert running(daemon, "swtpm") == before
     daemon.lodge("destroy", "tpm1")
-    wait_until(lambda: not daemon.processes(), 10, "nothing of the guest is left")
+    wait_until(lambda: not daemon.processes(), SOON, "nothing of the guest is left")
 
 
 @needs_swtpm
@@ -133,11 +133,9 @@ def test_tpm_after_a_crash_of_all(daemon):
     define(daemon, "tpm1", devices=TPM, boot=False)
     daemon.lodge("start", "tpm1", "--paused")
     daemon.kill()
-    for pid in daemon.processes():
-        os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not daemon.processes(), 10, "they are gone")
+    end(*daemon.processes())
     daemon.start()
-    wait_until(lambda: daemon.state("tpm1") == "shut off", 10, "the daemon knows")
+    daemon.wait_state("tpm1", "shut off")
     daemon.lodge("start", "tpm1", "--paused")
     assert len(running(daemon, "swtpm")) == 1
 
@@ -149,7 +147,7 @@ def test_tpm_dies(daemon):
     daemon.lodge("start", "tpm1", "--paused")
     os.kill(running(daemon, "swtpm")[0], signal.SIGKILL)
     daemon.lodge("destroy", "tpm1")
-    wait_until(lambda: not daemon.processes(), 10, "nothing of the guest is left")
+    wait_until(lambda: not daemon.processes(), SOON, "nothing of the guest is left")
     daemon.lodge("start", "tpm1", "--paused")
 
 
@@ -160,7 +158,7 @@ def test_tpm_leaves_nothing_where_qemu_fails(daemon):
     define(daemon, "tpm1", devices=TPM, boot=False, extra=more)
     daemon.lodge("start", "tpm1", ok=False)
     assert daemon.state("tpm1") == "shut off"
-    wait_until(lambda: not daemon.processes(), 10, "nothing of the guest is left")
+    wait_until(lambda: not daemon.processes(), SOON, "nothing of the guest is left")
 
 
 # ---- shared folders ----
@@ -183,4 +181,4 @@ def test_shared_folder(daemon):
     console.run("echo from the guest > /mnt/answer; sync")
     assert (shared / "answer").read_text() == "from the guest\n"
     daemon.lodge("destroy", "fs1")
-    wait_until(lambda: not daemon.processes(), 10, "nothing of the guest is left")
+    wait_until(lambda: not daemon.processes(), SOON, "nothing of the guest is left")

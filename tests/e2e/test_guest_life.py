@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from lodgetest import READY, wait_until, xml_for
+from lodgetest import READY, SOON, end, wait_until, xml_for
 
 
 def boot(daemon, name, **parts):
@@ -56,7 +56,7 @@ def test_boot_console_shutdown(daemon):
     assert "Linux guest" in console.run("uname -a")
     daemon.lodge("shutdown", "web1")
     daemon.wait_state("web1", "shut off")
-    wait_until(lambda: not daemon.processes(), 10, "nothing of the guest is left")
+    wait_until(lambda: not daemon.processes(), SOON, "nothing of the guest is left")
 
 
 @pytest.mark.parametrize("machine", ["pc", "q35"])
@@ -71,7 +71,7 @@ def test_destroy(daemon):
     daemon.lodge("start", "web1")
     daemon.lodge("destroy", "web1")
     assert daemon.state("web1") == "shut off"
-    wait_until(lambda: not daemon.processes(), 10, "nothing of the guest is left")
+    wait_until(lambda: not daemon.processes(), SOON, "nothing of the guest is left")
     assert daemon.lodge("destroy", "web1", ok=False).code == 4
 
 
@@ -146,22 +146,22 @@ def test_guest_that_ended_meanwhile(daemon):
     daemon.lodge("start", "web1")
     qemu = daemon.qemu_of("web1")
     daemon.kill()
-    os.kill(qemu, signal.SIGKILL)
+    end(qemu)
     daemon.start()
-    assert daemon.state("web1") == "shut off"
+    daemon.wait_state("web1", "shut off")
 
 
 def test_qemu_killed_from_outside(daemon):
     daemon.define("web1", boot=False)
     daemon.lodge("start", "web1")
     os.kill(daemon.qemu_of("web1"), signal.SIGKILL)
-    daemon.wait_state("web1", "shut off", 10)
+    daemon.wait_state("web1", "shut off")
 
 
 def test_late_reader_sees_the_boot(daemon):
     boot(daemon, "web1").close()
     daemon.consoles.clear()
-    daemon.console("web1").expect(READY, 5)
+    daemon.console("web1").expect(READY)
 
 
 def test_network(daemon):

@@ -1,12 +1,10 @@
 """`lodge image VERB` and the link qemu-img: beside the real one, word for word, and who uses an image."""
-import os
-import pathlib
 import re
 import subprocess
 
 import pytest
 
-from lodgetest import LODGE, run_image_tool, wait_until
+from lodgetest import LODGE, has_locks, run_image_tool, wait_until
 
 STEPS = [  # of each: both run it, in a folder of their own
     ["create", "-f", "qcow2", "test.qcow2", "20M"],
@@ -112,9 +110,7 @@ def test_names_who_uses_it(tmp_path):
     held = subprocess.Popen(["qemu-io", "used.qcow2"], cwd=tmp_path, stdin=subprocess.PIPE,
                             stdout=subprocess.PIPE, text=True)
     try:
-        wait_until(lambda: "OFDLCK" in "".join(
-            (pathlib.Path("/proc") / str(held.pid) / "fdinfo" / fd).read_text()
-            for fd in os.listdir(f"/proc/{held.pid}/fd")), 60, "qemu-io to have locked its image")
+        wait_until(lambda: has_locks(held.pid), 60, "qemu-io to have locked its image")
         for words in (["resize", "used.qcow2", "+1M"], ["create", "-f", "qcow2", "used.qcow2", "1M"],
                       ["convert", "used.qcow2", "copy.raw"], ["info", "used.qcow2"],
                       ["check", "-r", "all", "used.qcow2"]):

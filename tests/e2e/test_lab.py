@@ -12,7 +12,7 @@ SCRIPTS = ["cgroups", "hostdev", "networks"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not PLAIN.exists(), reason="needs root and build/lodge (make)")
-@pytest.mark.timeout(900)  # the first run fetches a kernel
+@pytest.mark.timeout(1200)  # the first run fetches a kernel
 def test_lab():
     guest_files("lab")
     done = subprocess.run([ROOT / "tests/lab/boot", PLAIN, *SCRIPTS], text=True, stdin=subprocess.DEVNULL,

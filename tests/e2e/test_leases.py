@@ -2,15 +2,13 @@
 mounts of one folder by FUSE are what two hosts would see of it."""
 import json
 import os
-import pathlib
 import shutil
-import signal
 import subprocess
 import time
 
 import pytest
 
-from lodgetest import wait_until
+from lodgetest import end, wait_until
 from test_pools import pool_xml
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("bindfs") or not os.path.exists("/dev/fuse"),
@@ -67,9 +65,7 @@ def test_two_daemons(mounts, make_daemon):
     assert json.loads(lease.read_text())["holder"] == 'guest "db"'
     # who keeps it and the guest die together, as with the host: free on this host at once
     keeper, qemu = keeper_of(lease), two.qemu_of("db")
-    os.kill(keeper, signal.SIGKILL)
-    os.kill(qemu, signal.SIGKILL)
-    wait_until(lambda: not pathlib.Path(f"/proc/{qemu}").exists(), 60, "QEMU is gone")
+    end(keeper, qemu)
     assert lease.exists()
     one.lodge("start", "web")
     assert json.loads(lease.read_text())["holder"] == 'guest "web"'

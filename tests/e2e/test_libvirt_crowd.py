@@ -34,12 +34,12 @@ def is_served(client):
     return client.call(LIB_VERSION) == (OK, struct.pack(">Q", 9000000))
 
 
-def connect_all(daemon, n, sockets):
-    """As many of @n as find a place, also one in the queue."""
+def connect_all(daemon, n, sockets, patient=False):
+    """As many of @n as find a place, also one in the queue; all of them where they are patient."""
     for _ in range(n):
         one = socket.socket(socket.AF_UNIX)
         sockets.append(one)
-        one.setblocking(False)
+        one.setblocking(patient)
         with contextlib.suppress(BlockingIOError):
             one.connect(str(daemon.root / "run" / "libvirt-sock"))
 
@@ -50,7 +50,7 @@ def test_more_than_allowed(daemon, many_descriptors):
     crowd = []
     try:
         while len(crowd) < ALLOWED - 1:  # in bites that the queue holds
-            connect_all(daemon, 500, crowd)
+            connect_all(daemon, min(500, ALLOWED - 1 - len(crowd)), crowd, patient=True)
             wait_until(lambda: descriptors(daemon) >= min(before + len(crowd), ALLOWED), 60, "they are taken")
             assert is_served(first)
         connect_all(daemon, 100, crowd)

@@ -81,7 +81,7 @@ def test_events(daemon):
         guest.undefine()
         got = []
         while len(got) < 6:
-            dom, event, detail, _ = seen.get(timeout=10)
+            dom, event, detail, _ = seen.get(timeout=60)
             assert dom.name() == "web1"
             got.append((event, detail))
         assert got == [
@@ -102,9 +102,9 @@ def test_events_of_one_guest(daemon):
         told = follow(conn, libvirt.VIR_DOMAIN_EVENT_ID_METADATA_CHANGE)
         one.create()
         two.create()
-        assert seen.get(timeout=10)[0].name() == "two"
+        assert seen.get(timeout=60)[0].name() == "two"
         one.setMetadata(libvirt.VIR_DOMAIN_METADATA_TITLE, "First", None, None)
-        dom, kind, where, _ = told.get(timeout=10)
+        dom, kind, where, _ = told.get(timeout=60)
         assert (dom.name(), kind, where) == ("one", libvirt.VIR_DOMAIN_METADATA_TITLE, None)
         time.sleep(0.2)
         assert seen.empty()
@@ -160,7 +160,7 @@ def test_screen_as_a_descriptor(daemon):
         guest = define(conn, "web1", devices="<graphics type='vnc'/><video><model type='vga'/></video>")
         guest.create()
         with socket.socket(fileno=guest.openGraphicsFD(0, libvirt.VIR_DOMAIN_OPEN_GRAPHICS_SKIPAUTH)) as vnc:
-            vnc.settimeout(10)
+            vnc.settimeout(60)
             assert vnc.recv(12) == b"RFB 003.008\n"
         assert conn.getLibVersion() == 9000000
         refused(lambda: guest.openGraphicsFD(3, 0), libvirt.VIR_ERR_INTERNAL_ERROR)

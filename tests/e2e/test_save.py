@@ -68,7 +68,7 @@ def test_a_save_that_fails_leaves_nothing(daemon, awake):
     assert refused.code != 0 and "/dev/full/x" in refused.err
     small = os.path.join(daemon.root, "no", "such", "folder", "web1.save")
     assert daemon.lodge("save", "web1", small, ok=False).code == 3
-    wait_until(lambda: daemon.state("web1") == "running", 10, "the guest runs on")
+    wait_until(lambda: daemon.state("web1") == "running", 60, "the guest runs on")
     assert awake()
 
 

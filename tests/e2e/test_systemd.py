@@ -25,7 +25,7 @@ def test_tells_ready_and_stopping(make_daemon):
         daemon.env["NOTIFY_SOCKET"] = str(daemon.root / "notify")
         daemon.start()
         heard = []
-        wait_until(lambda: heard.extend(notices(listener)) or "READY=1" in heard, 10, "it is ready")
+        wait_until(lambda: heard.extend(notices(listener)) or "READY=1" in heard, 60, "it is ready")
         assert daemon.stop() == 0
         assert "STOPPING=1" in notices(listener)
 

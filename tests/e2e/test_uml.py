@@ -13,7 +13,7 @@ PLAIN = ROOT / "build" / "lodge"
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not PLAIN.exists(), reason="needs root and build/lodge (make)")
-@pytest.mark.timeout(400)  # the first run fetches packages
+@pytest.mark.timeout(900)  # the first run fetches packages
 @pytest.mark.parametrize("script", ["storage", "scsi"])
 def test_pools(tmp_path, script):
     files = guest_files("uml")
@@ -23,7 +23,7 @@ def test_pools(tmp_path, script):
     uml = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                            env={**os.environ, "TMPDIR": str(tmp_path)}, start_new_session=True)
     try:
-        said = uml.communicate(timeout=240)[0].decode(errors="replace")
+        said = uml.communicate(timeout=700)[0].decode(errors="replace")
     finally:
         with contextlib.suppress(ProcessLookupError):  # its processes are a guest's, and outlive the first
             os.killpg(uml.pid, signal.SIGKILL)

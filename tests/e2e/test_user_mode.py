@@ -54,9 +54,9 @@ def check_passt_again(daemon, answers, passt):
     kill_passt(passt)
     wait_until(live, 60, "a daemon that came later starts it again, too")
     daemon.lodge("port-forward-remove", "web1", "8080")
-    assert not live()
+    wait_until(lambda: not live(), 60, "the port leads nowhere")
     wait_until(answers, 60, "the others stay")
-    assert not list((daemon.root / "run").glob("*.pid"))
+    wait_until(lambda: not list((daemon.root / "run").glob("*.pid")), 60, "no file of it is left")
 
 
 @pytest.mark.skipif(not shutil.which("passt"), reason="passt is not installed")
@@ -77,8 +77,8 @@ def test_passt(net_daemon):
         return net_daemon.sh("ss -Hltnp 'sport = 8095'")
 
     wait_until(answers, 60, "the port leads to the guest")
-    udp = net_daemon.sh("ss -Hlun")
-    assert all(f":{port} " in udp for port in (8096, 8098, 8099)) and ":8097 " not in udp
+    wait_until(lambda: all(f":{port} " in net_daemon.sh("ss -Hlun") for port in (8096, 8098, 8099)), 60, "UDP, too")
+    assert ":8097 " not in net_daemon.sh("ss -Hlun")
     net_daemon.restart()
     wait_until(answers, 60, "also after a kill of the daemon")
     wait_until(lambda: re.search(r"127.0.0.1:8095/tcp +web1 +80 +user +definition",
@@ -89,7 +89,7 @@ def test_passt(net_daemon):
     assert passt()
     net_daemon.lodge("destroy", "web1")
     wait_until(lambda: not passt(), 60, "passt has ended")
-    assert not list((net_daemon.root / "run").glob("passt:*"))
+    wait_until(lambda: not list((net_daemon.root / "run").glob("passt:*")), 60, "nor its files")
 
 
 TYPES = """
@@ -123,7 +123,8 @@ def test_types(net_daemon):
                       "port='7004'/><model type='virtio'/></interface>")
     net_daemon.lodge("start", "web1")
     net_daemon.lodge("start", "web2")
-    assert ":7004" in net_daemon.sh("ss -Htn state established") and ":7002" in net_daemon.sh("ss -Huna")
+    wait_until(lambda: ":7004" in net_daemon.sh("ss -Htn state established"), 60, "they are joined")
+    assert ":7002" in net_daemon.sh("ss -Huna")
     assert "LOWER_UP" in net_daemon.sh("ip link show own7")
     for name in "web1", "web2":
         net_daemon.lodge("destroy", name)
@@ -134,6 +135,7 @@ def test_types(net_daemon):
         assert word in said, said
 
 
+@pytest.mark.timeout(600)
 def test_pxe(net_daemon):
     """Our dnsmasq gives out the name of a script, and serves it and what it names."""
     files, root = lodgetest.guest_files(), net_daemon.root / "tftp"
@@ -192,5 +194,5 @@ def test_without_root():
         for lock in home.rglob("daemon.lock"):
             pid = int(lock.read_text())
             os.kill(pid, 15)
-            wait_until(lambda p=pid: not os.path.exists(f"/proc/{p}"), 60, "the daemon has ended")
+            wait_until(lambda p=pid: not lodgetest.is_alive(p), 60, "the daemon has ended")
         shutil.rmtree(home)

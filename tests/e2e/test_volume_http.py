@@ -1,13 +1,11 @@
 """The bytes of volumes as plain bodies of HTTP: whole, in ranges, gone on with after a break, refused with a
 reason."""
-import contextlib
 import json
 import os
-import pathlib
 import socket
 import subprocess
 
-from lodgetest import wait_until
+from lodgetest import has_locks, wait_until
 
 MIB = 1 << 20
 
@@ -45,12 +43,6 @@ def test_whole_and_ranges(daemon):
     assert (daemon.root / "curl.img").read_bytes() == path.read_bytes()
 
 
-def has_locks(pid):
-    with contextlib.suppress(FileNotFoundError):  # a file that was just closed
-        return any("OFDLCK" in info.read_text() for info in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir())
-    return False
-
-
 def test_refused(daemon):
     """Too much, wrong words, a volume that is not there or in use: with the reason, nothing is left busy."""
     path = volume(daemon, size="1M")
@@ -76,6 +68,7 @@ def half_upload(daemon, data, whole, start=0):
     """Sends @data of an upload of @whole bytes, and hangs up. That is an end at once: what is still in the
     socket then may be lost, so @data is more than a socket holds."""
     with socket.socket(socket.AF_UNIX) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 16)
         client.connect(str(daemon.socket))
         head = f"POST {at('upload')} HTTP/1.1\r\nHost: l\r\nContent-Length: {whole - start}\r\n"
         if start:

@@ -70,8 +70,8 @@ class Raw:
 
     def __init__(self, daemon, read_only=False):
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(10)
-        self.sock.connect(f"{daemon.root}/run/libvirt-sock{'-ro' if read_only else ''}")
+        self.sock.connect(f"{daemon.root}/run/libvirt-sock{'-ro' if read_only else ''}")  # waits for its place
+        self.sock.settimeout(60)
         self.serial = 0
 
     def send(self, procedure, payload=b"", program=REMOTE, version=1, kind=CALL, status=OK):

@@ -198,7 +198,7 @@ static void test_hung_guest(void)
 	fake_hang(FAKE_ADOPT);
 	gint64 since = g_get_monotonic_time();
 	world_begin(&world);
-	g_assert_cmpint(g_get_monotonic_time() - since, <, 6 * G_TIME_SPAN_SECOND);
+	g_assert_cmpint(g_get_monotonic_time() - since, <, 30 * G_TIME_SPAN_SECOND);
 	g_autoptr(GPtrArray) all = core_list(world.core, CORE_LIST_ACTIVE);
 	g_assert_cmpuint(all->len, ==, 2);
 	fake_release(FAKE_ADOPT);

@@ -193,7 +193,7 @@ static void test_start_needs_a_state_file(void)
 	rmdir(in_the_way);
 	fake_hang(FAKE_SPAWNED);
 	world_begin_start(guest);
-	g_assert_true(fake_hangs(FAKE_SPAWNED, 5000));
+	g_assert_true(fake_hangs(FAKE_SPAWNED, 60000));
 	mkdir(in_the_way, 0700);
 	fake_release(FAKE_SPAWNED);
 	world_settle(&world);
@@ -214,7 +214,7 @@ static void test_destroy_while_starting(void)
 		g_autoptr(GError) error = NULL;
 		fake_hang(steps[i]);
 		world_begin_start(guest);
-		g_assert_true(fake_hangs(steps[i], 5000));
+		g_assert_true(fake_hangs(steps[i], 60000));
 		g_assert_true(core_guest_destroy(guest, FALSE, &error));
 		g_assert_no_error(error);
 		assert_off(guest, REASON_UNKNOWN);
@@ -231,7 +231,7 @@ static void test_destroy_at_the_end_of_start(void)
 	g_autoptr(CoreGuest) guest = world_define(&world, "web1");
 	fake_hang(FAKE_LIVE);
 	world_begin_start(guest);
-	g_assert_true(fake_hangs(FAKE_LIVE, 5000));
+	g_assert_true(fake_hangs(FAKE_LIVE, 60000));
 	GThread *thread = world_begin_destroy(guest);
 	while (fake_alive("web1"))
 		g_usleep(500);
@@ -248,7 +248,7 @@ static void test_ended_during_start(void)
 	g_autoptr(CoreGuest) guest = world_define(&world, "web1");
 	fake_hang(FAKE_LIVE);
 	world_begin_start(guest);
-	g_assert_true(fake_hangs(FAKE_LIVE, 5000));
+	g_assert_true(fake_hangs(FAKE_LIVE, 60000));
 	fake_say_ended("web1", REASON_CRASHED, "early");
 	fake_release(FAKE_LIVE);
 	world_settle(&world);
@@ -286,7 +286,7 @@ static void test_destroy_while_signal_hangs(void)
 	g_autoptr(CoreGuest) other = world_run(&world, "web2");
 	fake_hang(FAKE_SIGNAL);
 	GThread *thread = g_thread_new("signal", reset, guest);
-	g_assert_true(fake_hangs(FAKE_SIGNAL, 5000));
+	g_assert_true(fake_hangs(FAKE_SIGNAL, 60000));
 	g_assert_cmpint(world_state(&world, "web1"), ==, GUEST_RUNNING);
 	g_assert_true(core_guest_destroy(other, FALSE, &error));
 	g_assert_true(core_guest_destroy(guest, FALSE, &error));
@@ -320,13 +320,13 @@ static void test_reads_never_wait(void)
 	g_autoptr(CoreGuest) running = world_run(&world, "running");
 	fake_hang(FAKE_SIGNAL);
 	GThread *signal = g_thread_new("signal", reset, slow);
-	g_assert_true(fake_hangs(FAKE_SIGNAL, 5000));
+	g_assert_true(fake_hangs(FAKE_SIGNAL, 60000));
 	fake_hang(FAKE_SPAWNED);
 	world_begin_start(starting);
-	g_assert_true(fake_hangs(FAKE_SPAWNED, 5000));
+	g_assert_true(fake_hangs(FAKE_SPAWNED, 60000));
 	fake_hang(FAKE_KILL);
 	GThread *destroy = world_begin_destroy(running);
-	g_assert_true(fake_hangs(FAKE_KILL, 5000));
+	g_assert_true(fake_hangs(FAKE_KILL, 60000));
 	gint64 since = g_get_monotonic_time();
 	g_autoptr(GPtrArray) all = core_list(world.core, CORE_LIST_ACTIVE | CORE_LIST_INACTIVE);
 	g_assert_cmpuint(all->len, ==, 3);
@@ -338,7 +338,7 @@ static void test_reads_never_wait(void)
 		g_assert_no_error(error);
 	}
 	g_autoptr(CoreGuest) later = world_define(&world, "later");
-	g_assert_cmpint(g_get_monotonic_time() - since, <, G_TIME_SPAN_SECOND);
+	g_assert_cmpint(g_get_monotonic_time() - since, <, 20 * G_TIME_SPAN_SECOND);
 	fake_release(FAKE_KILL);
 	fake_release(FAKE_SPAWNED);
 	fake_release(FAKE_SIGNAL);
@@ -380,7 +380,7 @@ static void test_restart(gconstpointer data)
 	/* what the user ends stays off, also where it ends by itself at that moment */
 	fake_hang(FAKE_KILL);
 	GThread *thread = world_begin_destroy(guest);
-	g_assert_true(fake_hangs(FAKE_KILL, 5000));
+	g_assert_true(fake_hangs(FAKE_KILL, 60000));
 	fake_say_ended("web1", on_crash ? REASON_PANICKED : REASON_SHUTDOWN, NULL);
 	fake_release(FAKE_KILL);
 	g_assert_true(world_end_destroy(thread));

@@ -235,7 +235,7 @@ void world_settle(World *world)
 
 gboolean world_until(gboolean (*true_now)(gpointer data), gpointer data)
 {
-	gint64 limit = g_get_monotonic_time() + 10 * G_TIME_SPAN_SECOND;
+	gint64 limit = g_get_monotonic_time() + 60 * G_TIME_SPAN_SECOND;
 	while (!true_now(data) && g_get_monotonic_time() < limit) {
 		g_main_context_iteration(NULL, FALSE);
 		g_usleep(500);

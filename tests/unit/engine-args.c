@@ -259,7 +259,7 @@ static int connect_to(const char *path)
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	g_strlcpy(address.sun_path, path, sizeof address.sun_path);
-	for (int i = 0; i < 200; i++) {
+	for (int i = 0; i < 3000; i++) {
 		if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
 			return fd;
 		g_usleep(20000);

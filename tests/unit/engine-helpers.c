@@ -201,7 +201,7 @@ static void test_killed(World *world, G_GNUC_UNUSED gconstpointer data)
 	QemuHelper *helper = start(world, NULL, &error);
 	g_assert_no_error(error);
 	g_assert_cmpint(kill(qemu_helper_pid(helper), SIGKILL), ==, 0);
-	for (int i = 0; i < 500 && qemu_helper_alive(helper); i++)
+	for (int i = 0; i < 6000 && qemu_helper_alive(helper); i++)
 		g_usleep(10000);
 	g_assert_false(qemu_helper_alive(helper));
 	qemu_helper_stop(helper);
@@ -443,7 +443,7 @@ static void machine_stop(Machine *machine, const QemuHelper *helper)
 	json_t *end = qmp_call(machine->qmp, "quit", NULL, 20000, NULL);
 	json_decref(end);
 	g_assert_true(process_wait(machine->child.pidfd, 20000));
-	for (int i = 0; i < 500 && qemu_helper_alive(helper); i++)
+	for (int i = 0; i < 6000 && qemu_helper_alive(helper); i++)
 		g_usleep(10000);
 	g_assert_false(qemu_helper_alive(helper));
 	g_assert_cmpint(waitpid(machine->child.pid, NULL, 0), ==, machine->child.pid);

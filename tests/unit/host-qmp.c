@@ -128,7 +128,7 @@ static void peer_open(Peer *peer, const char *says)
 static void peer_close(Peer *peer)
 {
 	qmp_unref(peer->qmp);
-	gint64 until = g_get_monotonic_time() + 5 * G_TIME_SPAN_SECOND;
+	gint64 until = g_get_monotonic_time() + 60 * G_TIME_SPAN_SECOND;
 	while (!peer->done && g_get_monotonic_time() < until)
 		g_main_context_iteration(NULL, FALSE);
 	g_assert_cmpuint(peer->done, ==, 1);
@@ -139,7 +139,7 @@ static void peer_close(Peer *peer)
 /* Turns the main loop until *what reaches @value. */
 static void turn_until(const guint *what, guint value)
 {
-	gint64 until = g_get_monotonic_time() + 10 * G_TIME_SPAN_SECOND;
+	gint64 until = g_get_monotonic_time() + 60 * G_TIME_SPAN_SECOND;
 	while (*what < value && g_get_monotonic_time() < until)
 		g_main_context_iteration(NULL, FALSE);
 	g_assert_cmpuint(*what, ==, value);
@@ -203,11 +203,10 @@ static void expect_failure(const char *says, gboolean hang_up, LodgeError code)
 	if (hang_up)
 		fd_clear(&peer.fd);
 	g_autoptr(GError) error = NULL;
-	gint64 start = g_get_monotonic_time();
-	g_assert_null(qmp_call(peer.qmp, "query-status", NULL, 300, &error));
+	guint limit_ms = code == LODGE_ERROR_TIMEOUT ? 300 : 60000;
+	g_assert_null(qmp_call(peer.qmp, "query-status", NULL, limit_ms, &error));
 	g_assert_error(error, LODGE_ERROR, (int)code);
 	if (code != LODGE_ERROR_TIMEOUT) {
-		g_assert_cmpint(g_get_monotonic_time() - start, <, 250000);
 		g_assert_false(qmp_is_open(peer.qmp));
 		turn_until(&peer.closed, 1);
 		g_clear_error(&error);
@@ -328,7 +327,7 @@ static void test_peer_reads_late(void)
 			       &replies[i]);
 	fcntl(peer.fd, F_SETFL, O_NONBLOCK);
 	gsize lines = 0;
-	gint64 until = g_get_monotonic_time() + 20 * G_TIME_SPAN_SECOND;
+	gint64 until = g_get_monotonic_time() + 60 * G_TIME_SPAN_SECOND;
 	while (lines < 1 + G_N_ELEMENTS(replies) && g_get_monotonic_time() < until) {
 		char buffer[65536];
 		ssize_t n = read(peer.fd, buffer, sizeof buffer);

@@ -241,11 +241,12 @@ static void test_identity(void)
 /* Not our child: a grandchild that was given away. */
 static void test_watch_a_stranger(void)
 {
-	const char *const argv[] = { "/bin/sh", "-c", "sleep 0.3 & echo $!", NULL };
+	const char *const argv[] = { "/bin/sh", "-c", "exec sleep 60 & echo $!", NULL };
 	g_autofree char *out = NULL;
 	g_assert_true(spawn_run(&(Spawn){ .argv = argv }, 20000, &out, NULL, NULL));
 	int pidfd = (int)syscall(SYS_pidfd_open, atoi(out), 0);
 	g_assert_cmpint(pidfd, >=, 0);
+	g_assert_true(process_signal(pidfd, SIGKILL, NULL));
 	g_autofree char *text = watch_to_the_end((SpawnChild){ atoi(out), pidfd });
 	g_assert_cmpstr(text, ==, "ended");
 }
@@ -265,7 +266,7 @@ static void test_kill_what_ignores_sigterm(void)
 	g_assert_true(process_kill_wait(child.pidfd, 100, NULL));
 	gint64 took = g_get_monotonic_time() - begin;
 	g_assert_cmpint(took, >=, 100000);
-	g_assert_cmpint(took, <, 5000000);
+	g_assert_cmpint(took, <, 50 * G_TIME_SPAN_SECOND);
 	g_assert_true(process_kill_wait(child.pidfd, 100, NULL)); /* ended already */
 	g_autofree char *text = watch_to_the_end(child);
 	g_assert_cmpstr(text, ==, "was killed by signal 9 (Killed)");

@@ -178,7 +178,7 @@ static void test_cancel(void)
 	gint64 before = g_get_monotonic_time();
 	g_assert_false(image_build(&how, &built, &error));
 	g_assert_error(error, LODGE_ERROR, LODGE_ERROR_ABORTED);
-	g_assert_cmpint(g_get_monotonic_time() - before, <, 10 * G_USEC_PER_SEC);
+	g_assert_cmpint(g_get_monotonic_time() - before, <, 50 * G_USEC_PER_SEC);
 	g_autofree char *left = files(), *pid_file = g_build_filename(folder, "deep", NULL);
 	g_assert_cmpstr(left, ==, "deep");
 	g_autofree char *pid = NULL;
