@@ -392,7 +392,7 @@ def test_power_off_while_the_daemon_is_down(daemon):
     console = daemon.console("web1")
     console.expect(READY)
     qemu = daemon.qemu_of("web1")
-    console.run("(sleep 2; poweroff -f) &")
+    console.run("{ (sleep 2; poweroff -f) & }")
     daemon.kill()
     wait_until(lambda: not is_alive(qemu), SOON, "the guest is off")
     daemon.start()

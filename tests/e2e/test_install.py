@@ -21,7 +21,7 @@ def test_all_that_is_installed_is_built_for_it():
 
 
 def test_what_is_installed_runs(tmp_path):
-    output_of("meson", "install", "-C", str(BUILD), "--no-rebuild", "--quiet", 
+    output_of("meson", "install", "-C", str(BUILD), "--no-rebuild", "--quiet",
               env={**os.environ, "DESTDIR": str(tmp_path)})
     program = next(tmp_path.rglob("bin/lodge"))
     assert output_of(program, "--version").startswith("lodge ")

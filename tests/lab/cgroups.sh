@@ -18,7 +18,7 @@ has vcpu_quota schedinfo web --live --set vcpu_quota=25000
 has '' memtune web --live --hard-limit 800M
 [ "$(cat "$group/memory.max")" = 838860800 ]
 # the guest's bounds outlive the daemon
-kill -9 $DAEMON
+crash
 begin
 has running domstate web
 has 25000 schedinfo web

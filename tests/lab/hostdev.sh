@@ -35,7 +35,7 @@ refuses 'is in use by guest "one"' nodedev-reattach "pci_$(echo $first | tr :. _
 kill -9 "$(pidof qemu-system-x86_64)"
 until_true driver e1000e
 has started start two
-kill -9 $DAEMON
+crash
 driver vfio-pci
 kill -9 "$(pidof qemu-system-x86_64)"
 begin

@@ -25,3 +25,7 @@ begin() { # the daemon, with its log in /mnt/log
 	DAEMON=$!
 	until_true l version >/dev/null
 }
+crash() { # the daemon is killed; its end takes a moment
+	kill -9 $DAEMON
+	wait $DAEMON || :
+}

@@ -92,7 +92,7 @@ X
 has defined define /mnt/guest.xml
 has started start web
 has /dev/sd domblklist web
-kill -9 $DAEMON # the session, the guest and the pool are found again
+crash # the session, the guest and the pool are found again
 begin
 has running state web
 has active pool-list
