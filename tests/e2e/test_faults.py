@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from lodgetest import LODGE, READY, SOON, end, is_alive, wait_until, xml_for
+from lodgetest import LODGE, READY, SOON, end, wait_until, xml_for
 
 UUID = "11111111-2222-4333-8444-555555555555"
 QEMU = "/usr/bin/qemu-system-x86_64"
@@ -391,10 +391,9 @@ def test_power_off_while_the_daemon_is_down(daemon):
     daemon.lodge("start", "web1")
     console = daemon.console("web1")
     console.expect(READY)
-    qemu = daemon.qemu_of("web1")
     console.run("{ (sleep 2; poweroff -f) & }")
     daemon.kill()
-    wait_until(lambda: not is_alive(qemu), SOON, "the guest is off")
+    time.sleep(4)  # QEMU stays, for whoever asks why; where it takes longer, the next daemon sees it happen
     daemon.start()
     daemon.wait_state("web1", "shut off")
     assert reason(daemon, "web1") == "shut off (shutdown)"
