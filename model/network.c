@@ -99,7 +99,8 @@ static const Row range_rows[] = {
 const Shape dhcp_range_shape = SHAPE("dhcp-range", DhcpRange, range_rows);
 
 static const Row host_rows[] = {
-	MAC(DhcpHost, mac, "@mac", .doc = "MAC address"),
+	/* as it was written, for clients look for it by that: network_check.c looks at it */
+	STRING(DhcpHost, mac, "@mac", .doc = "MAC address"),
 	STRING(DhcpHost, id, "@id", .doc = "DUID of an IPv6 client"),
 	STRING(DhcpHost, name, "@name", .doc = "name"),
 	STRING(DhcpHost, ip, "@ip", .doc = "address"),

@@ -278,6 +278,28 @@ static gboolean ranges(const NetworkIp *ip, const Inet *address, guint prefix, G
 	return TRUE;
 }
 
+/* In small letters and large ones it is the same word. */
+static guint word_hash(gconstpointer word)
+{
+	guint hash = 5381;
+	for (const char *c = word; *c; c++)
+		hash = hash * 33 + (guint)g_ascii_tolower(*c);
+	return hash;
+}
+
+static gboolean word_equal(gconstpointer a, gconstpointer b)
+{
+	return !g_ascii_strcasecmp(a, b);
+}
+
+static gboolean is_mac(const char *text)
+{
+	guint i = 0;
+	while (i < 17 && (i % 3 == 2 ? text[i] == ':' : g_ascii_isxdigit(text[i])))
+		i++;
+	return i == 17 && !text[i];
+}
+
 /* @seen: every MAC, DUID and address of the network's hosts so far. */
 static gboolean host_once(GHashTable *seen, const char *word, GError **error)
 {
@@ -295,6 +317,9 @@ static gboolean hosts(const NetworkIp *ip, const Inet *address, guint prefix, GH
 			return fail(error, LODGE_ERROR_INVALID, "dhcp host: mac, id or name is missing");
 		if (!host->ip)
 			return fail(error, LODGE_ERROR_INVALID, "dhcp host: ip is missing");
+		if (host->mac && !is_mac(host->mac))
+			return fail(error, LODGE_ERROR_INVALID, "dhcp host: mac \"%s\" is not a MAC address",
+				    host->mac);
 		if (host->mac && (g_ascii_xdigit_value(host->mac[1]) & 1))
 			return fail(error, LODGE_ERROR_INVALID,
 				    "dhcp host: mac %s is a multicast address", host->mac);
@@ -356,7 +381,7 @@ static gboolean addresses(const Network *network, GError **error)
 {
 	g_autoptr(GArray) inets = g_array_new(FALSE, FALSE, sizeof(Inet));
 	g_autoptr(GArray) prefixes = g_array_new(FALSE, FALSE, sizeof(guint));
-	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+	g_autoptr(GHashTable) seen = g_hash_table_new(word_hash, word_equal);
 	Subnets subnets = { .addresses = inets, .prefixes = prefixes };
 	SHAPE_EACH (NetworkIp, ip, network->ips)
 		if (!one_ip(ip, &subnets, seen, error))

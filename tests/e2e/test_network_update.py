@@ -53,6 +53,11 @@ CASES = [
     ("n", LAST, HOST, 2, "<host name='six' ip='fd50::12'/>", BOTH, "fd50::12"),
     ("n", DELETE, HOST, -1, "<host mac='52:54:00:00:00:09'/>", BOTH, "!10.50.0.19"),
     ("n", DELETE, HOST, -1, "<host mac='52:54:00:00:00:09'/>", BOTH, INVALID),
+    # some clients look for what they gave, letter by letter
+    ("n", LAST, HOST, -1, "<host mac='52:54:00:AB:00:0F' ip='10.50.0.44'/>", BOTH, "mac='52:54:00:AB:00:0F'"),
+    ("n", LAST, HOST, -1, "<host mac='52:54:00:ab:00:0f' ip='10.50.0.45'/>", BOTH, INVALID),
+    ("n", MODIFY, HOST, -1, "<host mac='52:54:00:AB:00:0F' ip='10.50.0.46'/>", BOTH, "10.50.0.46"),
+    ("n", DELETE, HOST, -1, "<host mac='52:54:00:ab:00:0f'/>", BOTH, "!10.50.0.46"),
 
     ("n", LAST, RANGE, -1, "<range start='10.50.0.150' end='10.50.0.160'/>", BOTH, "10.50.0.150"),
     ("n", LAST, RANGE, -1, "<range start='10.50.0.150' end='10.50.0.160'/>", BOTH, INVALID),
