@@ -260,7 +260,8 @@ gboolean core_filter_unbind(Core *core, const char *port)
 	g_autoptr(GError) error = NULL;
 	g_mutex_lock(&core->filters->work);
 	gboolean there = is_bound(core, port);
-	if (there && !filter_host_remove(port, &error))
+	/* The next guest's interface may have that name: a tool that was killed is asked again. */
+	if (there && !filter_host_remove(port, NULL) && !filter_host_remove(port, &error))
 		log_warning(NULL, "rules of %s are left: %s", port, error->message);
 	drop(core, port);
 	if (there)
@@ -553,6 +554,7 @@ void filters_adopt(Core *core)
 	g_autoptr(GHashTable) keep = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	if (!dir) /* nothing was ever bound by this daemon */
 		return;
+	file_sweep(folder);
 	g_mutex_lock(&core->filters->work);
 	for (const char *file; (file = g_dir_read_name(dir));) {
 		g_autofree char *path = g_build_filename(folder, file, NULL);

@@ -341,13 +341,12 @@ static void adopt_file(Core *core, ObjectSet *set, const char *path)
 
 static void each_run_file(ObjectSet *set, void (*fn)(Core *, ObjectSet *, const char *), Core *core)
 {
+	file_sweep(set->run_folder);
 	g_autoptr(GDir) dir = g_dir_open(set->run_folder, 0, NULL);
 	for (const char *file; dir && (file = g_dir_read_name(dir));) {
 		g_autofree char *path = g_build_filename(set->run_folder, file, NULL);
 		if (g_str_has_suffix(file, ".xml"))
 			fn(core, set, path);
-		else if (g_str_has_suffix(file, ".xml.new"))
-			g_unlink(path);
 	}
 }
 

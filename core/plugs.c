@@ -136,6 +136,22 @@ gboolean plugs_resolve(CoreGuest *guest, Guest *live, G_GNUC_UNUSED Notes *notes
 	return TRUE;
 }
 
+gboolean plugs_name(CoreGuest *guest, Guest *live)
+{
+	const char *why;
+	gboolean named = FALSE;
+	if (!guest->core->objects[CORE_NETWORK] || !plug_possible(&why))
+		return FALSE;
+	SHAPE_EACH (Interface, interface, live->interfaces) {
+		if (interface->type != INTERFACE_NETWORK)
+			continue;
+		if (!interface->source->portid)
+			interface->source->portid = g_uuid_string_random();
+		named = TRUE;
+	}
+	return named;
+}
+
 /* ---- making them ---- */
 
 static gboolean is_virtio(const Interface *interface)

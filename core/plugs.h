@@ -5,6 +5,9 @@
 
 #include "core/core.h"
 
+/* Names the ports that @live will have of networks, so that whoever reads its run state finds them at whatever
+ * moment this daemon dies. FALSE: it has none. */
+gboolean plugs_name(CoreGuest *guest, Guest *live);
 /* Fills in @live what is to be made: target/@dev, and what networks decide. Nothing stays reserved on
  * failure. Where this daemon may not make interfaces @live stays as it is: the engine connects it in
  * user mode and says so. */

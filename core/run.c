@@ -5,6 +5,7 @@
 #include "core/connect.h"
 #include "core/forwards.h"
 #include "core/internal.h"
+#include "core/plugs.h"
 #include "engine/agent.h"
 #include "model/alias.h"
 
@@ -275,8 +276,12 @@ static EngineRun *start_plugged(CoreGuest *guest, Guest *live, const EngineStart
 static gboolean start(CoreGuest *guest, Guest *live, const EngineStart *how, Notes *notes, GError **error)
 {
 	EngineStart plugged = *how;
-	if (!guest_resolve(guest, live, notes, error))
+	if (plugs_name(guest, live) && !recover_write(guest, live, NULL, NULL, error))
 		return FALSE;
+	if (!guest_resolve(guest, live, notes, error)) {
+		recover_forget(guest);
+		return FALSE;
+	}
 	if (!recover_write(guest, live, NULL, NULL, error)) {
 		guest_unplug(guest, live);
 		return FALSE;

@@ -15,7 +15,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define TEMPORARY ".new" /* definitions.c clears what a crash left */
+#define TEMPORARY ".new"
 
 static gboolean write_all(int fd, const char *data, gsize length)
 {
@@ -129,6 +129,16 @@ gboolean file_write(const char *path, const char *data, gsize length, mode_t mod
 		return TRUE;
 	unlink(temporary);
 	return FALSE;
+}
+
+void file_sweep(const char *folder)
+{
+	g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+	for (const char *name; dir && (name = g_dir_read_name(dir));) {
+		g_autofree char *path = g_build_filename(folder, name, NULL);
+		if (g_str_has_suffix(name, TEMPORARY))
+			unlink(path);
+	}
 }
 
 char *file_read(const char *path, gsize limit, gsize *length, GError **error)

@@ -15,6 +15,9 @@ typedef enum FileDurability {
 gboolean file_write(const char *path, const char *data, gsize length, mode_t mode,
 		    FileDurability durability, GError **error);
 
+/* Removes what file_write() had begun in @folder when its process died. Nobody may be writing there. */
+void file_sweep(const char *folder);
+
 /* Whether flushing the open file @fd makes a name that it has just got durable too, so that its folder need
  * not be flushed. Any thread. */
 gboolean file_flush_takes_name(int fd);
