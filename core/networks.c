@@ -15,6 +15,7 @@
 #include "host/file.h"
 #include "host/netlink.h"
 #include "net/kind.h"
+#include "net/plug.h"
 
 #define MAX_BRIDGES 1024 /* "virbr%d" up to here */
 
@@ -166,16 +167,23 @@ static gboolean is_on(const Interface *iface, const Network *live)
 	       !g_strcmp0(iface->source->network, live->name);
 }
 
-static gboolean put_back(Netlink *nl, const Interface *iface, const Network *live)
+/* The port of a running guest's interface is there again, and the interface on the bridge: both may have gone
+ * with the network. What somebody has put on another bridge stays there. */
+static void rejoin_one(Netlink *nl, const Interface *iface, const Network *live, const Guest *owner,
+		       NetworkPorts *ports)
 {
-	LinkChange change = { .master = live->bridge };
-	BridgePort port = { .isolated = TRI_YES };
-	return netlink_change(nl, iface->target, &change, NULL) &&
-	       (g_strcmp0(iface->port_isolated, "yes") != 0 ||
-		netlink_change_port(nl, iface->target, &port, NULL));
+	LinkInfo info;
+	g_autoptr(GError) error = NULL;
+	network_ports_rejoin(ports, live, iface, owner);
+	if (!netlink_link(nl, iface->target, &info, NULL) || info.master)
+		return;
+	if (plug_rejoin(nl, iface, live->bridge, &error))
+		log_info(owner->name, "interface %s is on network %s again", iface->target, live->name);
+	else
+		log_warning(owner->name, "interface %s is cut off: %s", iface->target, error->message);
 }
 
-/* Guests that run were on the bridge before it went; their interfaces and ports are put back. */
+/* Guests that run were on the bridge before it went. */
 static void rejoin(Core *core, const Network *live, NetworkPorts *ports)
 {
 	g_autoptr(GPtrArray) guests = core_list(core, CORE_LIST_ACTIVE);
@@ -186,12 +194,25 @@ static void rejoin(Core *core, const Network *live, NetworkPorts *ports)
 			if (!is_on(iface, live))
 				continue;
 			nl = nl ? nl : netlink_open(NULL);
-			network_ports_rejoin(ports, live, iface, snap->live->guest);
-			if (nl && put_back(nl, iface, live))
-				log_info(snap->name, "interface %s is on network %s again", iface->target,
-					 live->name);
+			if (nl)
+				rejoin_one(nl, iface, live, snap->live->guest, ports);
 		}
 	}
+}
+
+void core_network_rejoin(Core *core, const Interface *iface, const Guest *owner)
+{
+	const char *name = iface->type == INTERFACE_NETWORK && core->objects[CORE_NETWORK] ?
+				   iface->source->network : NULL;
+	g_autoptr(CoreObject) object =
+		name ? core_object_find_by(core, CORE_NETWORK, CORE_BY_NAME, name, NULL) : NULL;
+	g_autoptr(ObjectSnap) snap = object ? core_object_snap(object) : NULL;
+	const Network *live = snap && snap->live && snap->info ? snap->live->value : NULL;
+	if (!live || !network_owns_bridge(live) || !is_on(iface, live))
+		return;
+	g_autoptr(Netlink) nl = netlink_open(NULL);
+	if (nl)
+		rejoin_one(nl, iface, live, owner, ((const NetworkInfo *)snap->info)->ports);
 }
 
 static gboolean start(CoreObject *object, gpointer live, Notes *notes, GError **error)
@@ -217,6 +238,8 @@ static gboolean adopt(CoreObject *object, gpointer live, GError **error)
 		return FALSE;
 	NetworkPorts *ports = network_ports_new(config.run, network->name, TRUE);
 	network_ports_floors(ports, network);
+	if (network_owns_bridge(network))
+		rejoin(core_object_core(object), network, ports);
 	set_run(object, net, ports);
 	return TRUE;
 }

@@ -35,6 +35,10 @@ gboolean core_network_port_limit(CoreObject *network, const char *uuid, const Ba
 NetworkPort *core_network_plug(Core *core, const Interface *iface, const char *owner,
 			       const char *owner_uuid, GError **error);
 
+/* The interface @iface of @owner, which ran on while no daemon was here, is on its network again. As
+ * core_network_plug(). */
+void core_network_rejoin(Core *core, const Interface *iface, const Guest *owner);
+
 /* Forgets the port; one that is not known is fine. As core_network_plug(). */
 void core_network_unplug(Core *core, const char *network, const char *port);
 

@@ -231,3 +231,12 @@ void plugs_remove(CoreGuest *guest, const Guest *live)
 		leave_network(guest, interface);
 	}
 }
+
+void plugs_rejoin(CoreGuest *guest, const Guest *live)
+{
+	const char *why;
+	if (!plug_possible(&why))
+		return;
+	SHAPE_EACH (Interface, interface, live->interfaces)
+		core_network_rejoin(guest->core, interface, live);
+}

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "core/hostdevs.h"
 #include "core/internal.h"
+#include "core/plugs.h"
 #include "host/file.h"
 
 #include <errno.h>
@@ -111,6 +112,7 @@ static void adopt(gpointer data)
 	EngineRun *run = engine_adopt(guest->core->engine, adoption->live, adoption->record, &sink,
 				      &state, &reason, &error);
 	if (run) {
+		plugs_rejoin(guest, adoption->live);
 		guest_running(guest, run, g_steal_pointer(&adoption->live), state, reason,
 			      adoption->note);
 		guest_drop_used_save(guest);

@@ -184,9 +184,8 @@ static gboolean filters_vlans(const char *bridge)
 	return g_file_get_contents(path, &text, NULL, NULL) && *text == '1';
 }
 
-static gboolean join_vlans(Netlink *nl, const Interface *live, GError **error)
+static gboolean join_vlans(Netlink *nl, const Interface *live, const char *bridge, GError **error)
 {
-	const char *bridge = live->source->bridge;
 	gboolean trunk = shape_len(live->vlan_tags) > 1 || !g_strcmp0(live->vlan_trunk, "yes");
 	if (!filters_vlans(bridge))
 		return fail(error, LODGE_ERROR_UNSUPPORTED,
@@ -231,7 +230,16 @@ static gboolean join_bridge(Netlink *nl, const Interface *live, GError **error)
 	LinkChange up = { .up = g_strcmp0(live->link_state, "down") ? TRI_YES : TRI_NO };
 	return netlink_change(nl, live->target, &change, error) &&
 	       (ovs ? join_ovs(live, error) : set_port(nl, live, error)) &&
-	       (ovs || !shape_len(live->vlan_tags) || join_vlans(nl, live, error)) &&
+	       (ovs || !shape_len(live->vlan_tags) || join_vlans(nl, live, bridge, error)) &&
+	       netlink_change(nl, live->target, &up, error);
+}
+
+gboolean plug_rejoin(Netlink *nl, const Interface *live, const char *bridge, GError **error)
+{
+	LinkChange down = { .master = bridge, .up = TRI_NO };
+	LinkChange up = { .up = g_strcmp0(live->link_state, "down") ? TRI_YES : TRI_NO };
+	return netlink_change(nl, live->target, &down, error) && set_port(nl, live, error) &&
+	       (!shape_len(live->vlan_tags) || join_vlans(nl, live, bridge, error)) &&
 	       netlink_change(nl, live->target, &up, error);
 }
 

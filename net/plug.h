@@ -11,6 +11,7 @@
  * Neighbours: core/plugs.c calls it on the guest's lane; limits.c has bandwidths; host/netlink.h. */
 #pragma once
 
+#include "host/netlink.h"
 #include "model/device/interface.h"
 
 typedef enum PlugKind {
@@ -33,6 +34,9 @@ char *plug_name(const Interface *live, GError **error);
 /* Makes it, with @n queues in @taps: the caller's. Nothing is left behind on failure. Takes some
  * milliseconds. A lane. */
 gboolean plug_make(const Interface *live, guint n, int *taps, Notes *notes, GError **error);
+
+/* Puts the tap of a guest that runs on the Linux bridge @bridge, which was made anew. */
+gboolean plug_rejoin(Netlink *nl, const Interface *live, const char *bridge, GError **error);
 
 /* Descriptors of /dev/vhost-net for @n queues, the caller's; FALSE where the host has none or the
  * interface is not for it. An error only where its <driver name='vhost'/> insists. */

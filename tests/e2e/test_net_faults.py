@@ -83,6 +83,52 @@ def test_killed_in_the_middle(net_daemon):
     assert not left, left
 
 
+NIC = """<interface type='network'><mac address='52:54:00:00:00:07'/><source network='red'/>
+<model type='virtio'/><filterref filter='clean-traffic'/></interface>"""
+START_GUEST = [("rename", nth) for nth in (1, 2, 3)]
+STOP_GUEST = [("unlink,unlinkat", 1), ("unlink,unlinkat", 3)]
+
+
+def has_of_guest(daemon):
+    """What a guest has of the host: tap, place on the bridge, port, rules, the files of all of them."""
+    files = [str(path) for folder in ("networks", "nwfilter-bindings") for path in (daemon.root / "run" / folder).glob("*")
+             if path.suffix == ".new" or "vnet" in path.name]
+    return (daemon.sh("ip -o link show type tun").count("vnet"),
+            daemon.sh("ip -o link show master br-red", ok=False).count("vnet"),
+            len(daemon.lodge("net-port-list", "red", "--uuid").out.split()),
+            int("vnet" in daemon.sh("nft list ruleset")), len([name for name in files if name.endswith(".xml")]),
+            len([name for name in files if name.endswith(".new")]))
+
+
+@needs_strace
+def test_killed_while_a_guest_starts(net_daemon):
+    """A guest that starts or ends while the daemon is killed has all of its network afterwards, or nothing. One
+    that runs is on its bridge again, if the daemon or somebody else removed that."""
+    start(net_daemon, "red", net("red", "192.168.70", NAT))
+    net_daemon.define("web1", devices=NIC)
+    for verb, points in (("start", START_GUEST), ("destroy", STOP_GUEST)):
+        for calls, nth in points:
+            if (verb == "start") == (net_daemon.state("web1") == "running"):
+                net_daemon.lodge("destroy" if verb == "start" else "start", "web1")
+            with deadly(net_daemon, calls, nth):
+                net_daemon.lodge(verb, "web1", ok=None)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    net_daemon.process.wait(0.3)
+            if net_daemon.process.returncode is not None:
+                net_daemon.start()
+            wait_until(lambda: has_of_guest(net_daemon) ==
+                       ((1, 1, 1, 1, 1, 0) if net_daemon.state("web1") == "running" else (0,) * 6), 60,
+                       f"after {verb}, {calls} {nth}: all or nothing")
+    if net_daemon.state("web1") != "running":
+        net_daemon.lodge("start", "web1")
+    net_daemon.kill()
+    net_daemon.sh("ip link del br-red; rm -f %s" % (net_daemon.root / "run/networks/red.ports"))
+    net_daemon.start()
+    wait_until(lambda: has_of_guest(net_daemon) == (1, 1, 1, 1, 1, 0), 60, "the guest is on its bridge again")
+    net_daemon.lodge("destroy", "web1")
+    assert has_of_guest(net_daemon) == (0,) * 6
+
+
 def test_dnsmasq_dies_again_and_again(net_daemon, others):
     """It is started again, but not in a mad loop; leases are kept."""
     start(net_daemon, "red", net("red", "192.168.70", NAT))
