@@ -215,7 +215,7 @@ static gboolean fits(guint i, const EventArgs *args, json_t *line)
 	return args->all || !g_strcmp0(args->event, types[i].type);
 }
 
-static void print_time(const char *when)
+void print_time_of_event(const char *when)
 {
 	g_autoptr(GDateTime) time = g_date_time_new_from_iso8601(when, NULL);
 	g_autofree char *seconds = time ? g_date_time_format(time, "%Y-%m-%d %H:%M:%S") : NULL;
@@ -233,7 +233,7 @@ static guint print_event(const EventArgs *args, const char *json)
 			continue;
 		g_autofree char *details = types[i].details ? types[i].details(line, data) : NULL;
 		if (args->timestamp)
-			print_time(text(line, "time"));
+			print_time_of_event(text(line, "time"));
 		printf("event '%s' for domain '%s'%s\n", types[i].type, text(line, "domain"),
 		       details ? details : "");
 		n++;
@@ -273,13 +273,6 @@ static int follow(int fd, const EventArgs *args, GString *lines)
 	return n ? 0 : 1;
 }
 
-static void set_word(const Op *op, gpointer args, const char *name, const char *value)
-{
-	for (guint i = 0; value && i < op->args->n; i++)
-		if (g_str_equal(op->args->rows[i].name, name))
-			shape_arg_from_text(&op->args->rows[i], args, value, NULL);
-}
-
 static gboolean check(const EventArgs *args, GError **error)
 {
 	gboolean known = FALSE;
@@ -314,8 +307,8 @@ int run_guest_event(Cli *cli, G_GNUC_UNUSED const Op *op, G_GNUC_UNUSED const ch
 	g_autofree char *seconds =
 		args->timeout.set ? g_strdup_printf("%" G_GUINT64_FORMAT, args->timeout.v) : NULL;
 	gpointer given = shape_new(events->args);
-	set_word(events, given, "domain", args->domain);
-	set_word(events, given, "timeout", seconds);
+	cli_set_word(events, given, "domain", args->domain);
+	cli_set_word(events, given, "timeout", seconds);
 	autofd int fd = cli_stream(cli, events, NULL, given, early, &error);
 	shape_free(events->args, given);
 	if (fd < 0)

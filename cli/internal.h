@@ -57,6 +57,8 @@ const char *cli_document_name(void);
 /* Arguments of @to, which the caller owns (cli_pass_free), with the values of @args (of @from) of the
  * same names: for verbs whose words are more than the daemon's. */
 gpointer cli_pass_args(const Op *from, gconstpointer args, const Op *to);
+/* Sets the argument @name of @op to what @value (NULL: leave it) says. */
+void cli_set_word(const Op *op, gpointer args, const char *name, const char *value);
 /* The words of @op with its target: "DOMAIN [--paused]"; the caller frees it. */
 char *cli_synopsis(const Op *op);
 
@@ -112,6 +114,13 @@ int run_object_event(Cli *cli, const Op *op, const char *target, gpointer args);
 
 extern const Shape guest_event_args;
 int run_guest_event(Cli *cli, const Op *op, const char *target, gpointer args);
+/* "2026-01-31 10:00:00.123+0000: " of an event's ISO 8601 time. */
+void print_time_of_event(const char *when);
+
+/* ---- monitor_event.c ---- */
+
+extern const Shape monitor_event_args;
+int run_monitor_event(Cli *cli, const Op *op, const char *target, gpointer args);
 
 /* ---- volume.c ---- */
 

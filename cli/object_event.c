@@ -113,13 +113,6 @@ static int follow(int fd, const Family *family, const EventArgs *args, GString *
 	return n ? 0 : 1;
 }
 
-static void set_word(const Op *op, gpointer args, const char *name, const char *text)
-{
-	for (guint i = 0; text && i < op->args->n; i++)
-		if (g_str_equal(op->args->rows[i].name, name))
-			shape_arg_from_text(&op->args->rows[i], args, text, NULL);
-}
-
 static gboolean check(const Family *family, const EventArgs *args, GError **error)
 {
 	if (!args->event)
@@ -148,9 +141,9 @@ int run_object_event(Cli *cli, const Op *op, const char *target, gpointer data)
 	g_autofree char *seconds =
 		args->timeout.set ? g_strdup_printf("%" G_GUINT64_FORMAT, args->timeout.v) : NULL;
 	gpointer words = shape_new(events->args);
-	set_word(events, words, "event", kind);
-	set_word(events, words, "domain", args->object);
-	set_word(events, words, "timeout", seconds);
+	cli_set_word(events, words, "event", kind);
+	cli_set_word(events, words, "domain", args->object);
+	cli_set_word(events, words, "timeout", seconds);
 	autofd int fd = cli_stream(cli, events, target, words, early, &error);
 	shape_free(events->args, words);
 	if (fd < 0)

@@ -150,6 +150,13 @@ gpointer cli_pass_args(const Op *from, gconstpointer args, const Op *to)
 	return passed;
 }
 
+void cli_set_word(const Op *op, gpointer args, const char *name, const char *value)
+{
+	for (guint i = 0; value && i < op->args->n; i++)
+		if (g_str_equal(op->args->rows[i].name, name))
+			shape_arg_from_text(&op->args->rows[i], args, value, NULL);
+}
+
 char *cli_synopsis(const Op *op)
 {
 	g_autofree char *own = op->args ? shape_synopsis(op->args) : g_strdup("");

@@ -18,7 +18,7 @@ static gboolean write_file(CoreGuest *guest, const char *path, EngineWrite what,
 	g_autoptr(GError) why = NULL;
 	job_begin(guest, JOB_DUMP, what == ENGINE_MEMORY, progress, &own);
 	gboolean ok = guest->core->engine->write(guest->run, what, part.fd, &own, &why) &&
-		      image_part_finish(&part, access(path, F_OK) == 0, TRUE, &why);
+		      image_part_finish(&part, access(path, F_OK) == 0, IMAGE_FLUSH_BEHIND, &why);
 	job_end(guest, why);
 	if (!ok)
 		g_propagate_error(error, g_steal_pointer(&why));

@@ -289,6 +289,16 @@ static gboolean put_aside(gpointer data, GError **error)
 	       fail_errno(error, errno, "cannot rename %s", using->path);
 }
 
+/* libvirt leaves out of what it saves the controllers that every such machine has; Lodge never does. They are
+ * put back, for the stream speaks of them. */
+static gboolean complete(Core *core, Guest *guest, Notes *notes, GError **error)
+{
+	SHAPE_EACH (Controller, controller, guest->controllers)
+		if (controller->type == CONTROLLER_PCI && opt_uint_or(controller->index, 0) == 0)
+			return TRUE;
+	return core->engine->check(guest, notes, error);
+}
+
 gboolean guest_run_saved(CoreGuest *guest, const char *path, const char *used, guint flags, Notes *notes,
 			 GError **error)
 {
@@ -297,6 +307,8 @@ gboolean guest_run_saved(CoreGuest *guest, const char *path, const char *used, g
 	if (!saved_open(path, TRUE, &saved, error))
 		return FALSE;
 	guest_drop_live(saved.guest);
+	if (!complete(guest->core, saved.guest, notes, error))
+		return FALSE;
 	EngineStart how = how_of(&saved, flags);
 	how.loaded = put_aside;
 	how.loaded_data = &using;
@@ -316,6 +328,8 @@ CoreGuest *core_restore(Core *core, const char *path, const char *xml, guint fla
 		return NULL;
 	Guest *definition = other ? other : saved.guest;
 	guest_drop_live(definition);
+	if (!complete(core, definition, notes, error))
+		return NULL;
 	EngineStart how = how_of(&saved, flags);
 	CoreGuest *guest = core_start_definition(core, definition, &how, notes, error);
 	done_with(&saved, flags);

@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "host/spawn.h"
 #include "image/copy.h"
+#include "model/alias.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -95,13 +96,22 @@ void saved_drop(SavedPart *saved)
 	saved->fd = -1;
 }
 
+/* What stands in the file: nothing that a start chooses anew, such as paths of sockets, which libvirt would
+ * take for the user's own. */
+static char *text_of(const Guest *live)
+{
+	g_autoptr(Guest) guest = guest_copy(live);
+	guest_drop_live(guest);
+	return guest_to_xml(guest, SHAPE_XML_LIVE | SHAPE_XML_SECRETS); /* whether its agent had spoken */
+}
+
 gboolean saved_begin(const char *path, const Guest *live, gboolean was_running, SavedPart *saved,
 		     GError **error)
 {
 	SavedPart made = { .part.fd = -1, .fd = -1 };
 	if (!open_part(path, &made, error))
 		return FALSE;
-	g_autofree char *xml = guest_to_xml(live, SHAPE_XML_LIVE | SHAPE_XML_SECRETS);
+	g_autofree char *xml = text_of(live);
 	guint32 room = room_for(strlen(xml));
 	if (!write_head(made.fd, UNFINISHED, xml, room, was_running, 0) ||
 	    lseek(made.fd, (off_t)(sizeof(Head) + room), SEEK_SET) < 0) {
@@ -121,8 +131,10 @@ gboolean saved_finish(SavedPart *saved, const char *path, GError **error)
 		      (is_part || fdatasync(saved->fd) == 0);
 	if (!ok)
 		fail_errno(error, errno, "cannot write %s", path);
-	else if (is_part)
-		ok = image_part_finish(&saved->part, access(path, F_OK) == 0, TRUE, error);
+	if (ok && is_part) {
+		saved->fd = -1; /* the part's, which ends here */
+		ok = image_part_finish(&saved->part, access(path, F_OK) == 0, IMAGE_FLUSH_FIRST, error);
+	}
 	saved_drop(saved);
 	return ok;
 }
@@ -296,8 +308,7 @@ gboolean saved_rewrite(const char *path, const Guest *live, Tri running, GError 
 		return FALSE;
 	if (pread(saved.fd, &head, sizeof head, 0) != sizeof head || !check_head(&head, path, error))
 		return FALSE;
-	g_autofree char *xml = live ? guest_to_xml(live, SHAPE_XML_LIVE | SHAPE_XML_SECRETS)
-				    : g_strdup(saved.xml);
+	g_autofree char *xml = live ? text_of(live) : g_strdup(saved.xml);
 	gboolean runs = running ? running == TRI_YES : saved.was_running;
 	/* the same place where it fits: then file systems that share blocks copy nothing */
 	guint32 room = strlen(xml) < saved.room ? (guint32)saved.room : room_for(strlen(xml));

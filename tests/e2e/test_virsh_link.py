@@ -1,4 +1,6 @@
 """`lodge` under the name virsh beside virsh itself: the same lines, the same words."""
+import concurrent.futures
+import re
 import subprocess
 
 import pytest
@@ -332,3 +334,20 @@ def test_saved_definition_is_no_live_one(both):
     virsh(both.daemon, "save-image-define", saved, both.daemon.write("saved.xml", documents[1]))
     virsh(both.daemon, "restore", saved)
     assert "<alias name='virtio-disk0'/>" in virsh(both.daemon, "dumpxml", "web1").stdout
+
+
+def test_events_of_the_monitor(both):
+    virsh(both.daemon, "define", both.path)
+    virsh(both.daemon, "start", "web1", "--paused")
+    words = ["qemu-monitor-event", "--domain", "web1", "--timeout", "60", "--event"]
+    for run in both.theirs, both.ours:
+        with concurrent.futures.ThreadPoolExecutor(1) as beside:
+            heard = beside.submit(run, *words, "resume", "--no-case")
+            while not heard.done():  # until it listens
+                virsh(both.daemon, "resume", "web1", ok=None)
+                virsh(both.daemon, "suspend", "web1", ok=None)
+        assert heard.result().returncode == 0
+        assert re.fullmatch(r"event RESUME at [0-9]+\.[0-9]{6} for domain 'web1': <null>\nevents received: 1\n\n",
+                            heard.result().stdout)
+    assert both.ours(*words, "(", "--regex").returncode == 1
+    both.same("qemu-monitor-event", "--timeout", "1", "--event", "NOPE")
