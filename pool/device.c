@@ -11,6 +11,8 @@
 #include "base/fd.h"
 #include "pool/tool.h"
 
+#define NAME_US (30 * G_USEC_PER_SEC)
+
 char *pool_about(const Pool *pool)
 {
 	return g_strdup_printf("pool \"%s\"", pool->name);
@@ -41,6 +43,18 @@ guint64 pool_device_size(const char *device)
 	autofd int fd = open(device, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	off_t end = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
 	return end > 0 ? (guint64)end : 0;
+}
+
+gboolean pool_device_wait(const char *path, GError **error)
+{
+	gint64 until = g_get_monotonic_time() + NAME_US;
+	while (!g_file_test(path, G_FILE_TEST_EXISTS)) {
+		if (g_get_monotonic_time() > until)
+			return fail(error, LODGE_ERROR_TIMEOUT,
+				    "%s was made, but udev gives it no name: is it running?", path);
+		g_usleep(10000);
+	}
+	return TRUE;
 }
 
 char *pool_device_name(const char *target, const char *node)

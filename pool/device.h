@@ -13,6 +13,8 @@ guint64 pool_device_size(const char *device);
 /* The stable name of /dev/@node below the folder @target (/dev/disk/by-path); /dev/@node where there is
  * none. The caller frees it. */
 char *pool_device_name(const char *target, const char *node);
+/* Waits until udev has made @path, the name of a new device; a while, then TIMEOUT. */
+gboolean pool_device_wait(const char *path, GError **error);
 /* A block volume. */
 PoolVolume *pool_device_volume(const char *name, const char *path, guint64 bytes);
 /* Adds the units of the SCSI host number @host to @volumes. */

@@ -92,7 +92,7 @@ static gboolean scan(const PoolUse *use, GPtrArray *volumes, PoolSizes *sizes, G
 	g_autofree char *about = pool_about(use->pool), *said = NULL;
 	if (!read_sizes(use, sizes, error) ||
 	    !pool_tool(about, &said, error, "zfs", "list", "-Hp", "-t", "volume", "-r", "-o",
-		       "name,volsize,referenced", "--", name_of(use), NULL))
+		       "name,volsize,used", "--", name_of(use), NULL))
 		return FALSE;
 	g_autoptr(GPtrArray) rows = table(said, 3);
 	for (guint i = 0; i < rows->len; i++) {
@@ -114,6 +114,16 @@ static char *full_name(const PoolUse *use, const char *name)
 	return g_strdup_printf("%s/%s", name_of(use), name);
 }
 
+/* ZFS makes volumes of whole blocks, and sets more aside for them than they hold. */
+static PoolVolume *describe(const char *full, const char *name, const char *path)
+{
+	g_autofree char *said = NULL;
+	PoolVolume *volume = pool_device_volume(name, path, pool_device_size(path));
+	if (pool_tool(name, &said, NULL, "zfs", "get", "-Hp", "-o", "value", "used", full, NULL))
+		volume->allocation = g_ascii_strtoull(said, NULL, 10);
+	return volume;
+}
+
 static PoolVolume *create(const PoolUse *use, const Volume *wanted, GError **error)
 {
 	g_autofree char *about = pool_about(use->pool), *name = full_name(use, wanted->name);
@@ -124,7 +134,12 @@ static PoolVolume *create(const PoolUse *use, const Volume *wanted, GError **err
 	gboolean ok = sparse ? pool_tool(about, NULL, error, "zfs", "create", "-s", "-V", size, "--", name,
 					 NULL) :
 			       pool_tool(about, NULL, error, "zfs", "create", "-V", size, "--", name, NULL);
-	return ok ? pool_device_volume(wanted->name, path, bytes) : NULL;
+	if (!ok)
+		return NULL;
+	if (pool_device_wait(path, error)) /* who clones or uploads opens it at once */
+		return describe(name, wanted->name, path);
+	pool_tool(about, NULL, NULL, "zfs", "destroy", "--", name, NULL);
+	return NULL;
 }
 
 static gboolean remove_volume(const PoolUse *use, const PoolVolume *volume, GError **error)
