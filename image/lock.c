@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/sysmacros.h>
 
 #include "base/error.h"
@@ -15,6 +16,8 @@
 
 #define PERM_BASE 100
 #define SHARED_BASE 200
+#define CIFS 0xff534d42u /* fs/smb/client/cifsglob.h, magic.h of Linux */
+#define SMB2 0xfe534d42u
 enum { READ = 1, WRITE = 2, UNCHANGED = 4, RESIZE = 8, ALL = 15 }; /* bits of BLK_PERM_* */
 
 /* For each use: what is done, and what others must not do meanwhile. */
@@ -138,8 +141,43 @@ static gboolean nobody_clashes(int fd, ImageUse use)
 	return TRUE;
 }
 
+/* ---- where locks are more than that ---- */
+
+/* The options of the mount that the device @dev is; NULL: not told. The caller frees it. */
+static char *mount_options(dev_t dev)
+{
+	g_autofree char *key = g_strdup_printf(" %u:%u ", major(dev), minor(dev));
+	FILE *table = fopen("/proc/self/mountinfo", "re");
+	char line[8192], *found = NULL;
+	while (table && !found && fgets(line, sizeof line, table))
+		if (strstr(line, key) && strrchr(line, ' '))
+			found = g_strdup(g_strchomp(strrchr(line, ' ') + 1));
+	if (table)
+		fclose(table);
+	return found;
+}
+
+/* A server of CIFS refuses writes to bytes that are locked, also to who locked them, and what a guest wrote
+ * would be lost without a word. With the mount's option "nobrl" locks stay on this host; leases do not. */
+static gboolean can_write_locked(int fd, const char *name, GError **error)
+{
+	struct statfs where;
+	struct stat st;
+	if (fstatfs(fd, &where) < 0 || fstat(fd, &st) < 0 ||
+	    ((guint32)where.f_type != CIFS && (guint32)where.f_type != SMB2))
+		return TRUE;
+	g_autofree char *options = mount_options(st.st_dev);
+	g_auto(GStrv) words = g_strsplit(options ? options : "nobrl", ",", -1);
+	return g_strv_contains((const char *const *)words, "nobrl") ||
+	       fail(error, LODGE_ERROR_UNSUPPORTED,
+		    "image \"%s\" lies on a CIFS share whose server would lose what is written where it is "
+		    "locked: mount the share with the option nobrl", name);
+}
+
 gboolean image_lock_check(int fd, const char *name, ImageUse use, GError **error)
 {
+	if (use != IMAGE_USE_READ && !can_write_locked(fd, name, error))
+		return FALSE;
 	return nobody_clashes(fd, use) || refuse(fd, name, use, error);
 }
 
@@ -161,6 +199,8 @@ void image_unlock(int fd)
 gboolean image_lock(int fd, const char *name, ImageUse use, GError **error)
 {
 	gboolean ok = TRUE;
+	if (use != IMAGE_USE_READ && !can_write_locked(fd, name, error))
+		return FALSE;
 	for (guint i = 0; i < 4; i++)
 		ok = ok && (!(uses[use].does & 1u << i) || take(fd, PERM_BASE + i)) &&
 		     (!(uses[use].refuses & 1u << i) || take(fd, SHARED_BASE + i));

@@ -75,13 +75,48 @@ static gboolean check_netfs(const Pool *pool, GError **error)
 		    "the kernel of this host cannot mount %s: its module \"%s\" is missing", type, module);
 }
 
+/* Whether the pool's own options say as whom the server is to be asked. */
+static gboolean says_who(const Pool *pool)
+{
+	static const char *const words[] = { "guest", "user", "cred", "sec=", "multiuser" };
+	SHAPE_EACH (PoolOption, option, pool->mount_options)
+		for (guint i = 0; i < G_N_ELEMENTS(words); i++)
+			if (g_str_has_prefix(option->name, words[i]))
+				return TRUE;
+	return FALSE;
+}
+
+/* What a format needs, and how it says a version. nobrl: a CIFS server takes locks of QEMU's kind for
+ * something else, see image/lock.c. */
+static const struct {
+	const char *type, *options, *version;
+} net_formats[] = {
+	{ "nfs", "", "nfsvers" },
+	{ "cifs", ",nobrl", "vers" },
+	{ "glusterfs", ",direct-io-mode=1", NULL },
+};
+
+static void add_net_options(GString *options, const Pool *pool)
+{
+	const char *type = net_type(pool), *version = pool->source->protocol_ver;
+	for (guint i = 0; i < G_N_ELEMENTS(net_formats); i++) {
+		if (!g_str_equal(type, net_formats[i].type))
+			continue;
+		g_string_append(options, net_formats[i].options);
+		if (version && net_formats[i].version)
+			g_string_append_printf(options, ",%s=%s", net_formats[i].version, version);
+	}
+	if (g_str_equal(type, "cifs") && !says_who(pool))
+		g_string_append(options, ",guest");
+}
+
 static char *mount_options(const Pool *pool)
 {
 	GString *options = g_string_new("nodev,nosuid,noexec");
+	if (pool->type == POOL_NETFS)
+		add_net_options(options, pool);
 	SHAPE_EACH (PoolOption, option, pool->mount_options)
 		g_string_append_printf(options, ",%s", option->name);
-	if (pool->type == POOL_NETFS && pool->source->protocol_ver)
-		g_string_append_printf(options, ",nfsvers=%s", pool->source->protocol_ver);
 	return g_string_free(options, FALSE);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "pool/adapter.h"
 #include "pool/device.h"
 #include "pool/tool.h"
 
@@ -16,35 +17,24 @@ static gboolean check_scsi(G_GNUC_UNUSED const Pool *pool, GError **error)
 	       fail(error, LODGE_ERROR_UNSUPPORTED, "the kernel of this host has no SCSI");
 }
 
-/* "scsi_host2", "host2" or "2". */
-static int host_number(const Pool *pool, GError **error)
-{
-	const char *name = pool->source->adapter->name;
-	int number = -1;
-	if (!name) {
-		fail(error, LODGE_ERROR_UNSUPPORTED,
-		     "pool \"%s\": name its adapter (source/adapter/@name, such as scsi_host2)", pool->name);
-		return -1;
-	}
-	const char *digits = name + strcspn(name, "0123456789");
-	if (*digits)
-		number = (int)g_ascii_strtoull(digits, NULL, 10);
-	g_autofree char *path = g_strdup_printf("/sys/class/scsi_host/host%d", number);
-	if (number >= 0 && g_file_test(path, G_FILE_TEST_EXISTS))
-		return number;
-	fail(error, LODGE_ERROR_NOT_FOUND, "pool \"%s\": there is no adapter %s on this host", pool->name,
-	     name);
-	return -1;
-}
-
 static gboolean start_scsi(const PoolUse *use, GError **error)
 {
-	return host_number(use->pool, error) >= 0;
+	return pool_adapter_start("", use->pool, error);
+}
+
+static gboolean stop_scsi(const PoolUse *use, GError **error)
+{
+	return pool_adapter_remove("", use->pool, error);
+}
+
+static gboolean is_active_scsi(const PoolUse *use)
+{
+	return pool_adapter_host("", use->pool, NULL) >= 0;
 }
 
 static gboolean scan_scsi(const PoolUse *use, GPtrArray *volumes, PoolSizes *sizes, GError **error)
 {
-	int host = host_number(use->pool, error);
+	int host = pool_adapter_host("", use->pool, error);
 	g_autofree char *path = g_strdup_printf("/sys/class/scsi_host/host%d/scan", host);
 	if (host < 0)
 		return FALSE;
@@ -56,7 +46,10 @@ static gboolean scan_scsi(const PoolUse *use, GPtrArray *volumes, PoolSizes *siz
 	return pool_scsi_units(use->pool, host, volumes, sizes, error);
 }
 
-const PoolKind pool_scsi = { .check = check_scsi, .start = start_scsi, .scan = scan_scsi };
+const PoolKind pool_scsi = {
+	.check = check_scsi, .start = start_scsi, .stop = stop_scsi, .is_active = is_active_scsi,
+	.scan = scan_scsi,
+};
 
 /* ---- iscsi ---- */
 
