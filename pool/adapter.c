@@ -1,5 +1,5 @@
-/* See adapter.h. Source: the kernel's Documentation/scsi/scsi_fc_transport.rst; PORT:NODE is what vport_create and
- * vport_delete take. A port that a pool made is noted in a file below /run, and removed when the pool stops. */
+/* See adapter.h. Source: the kernel's Documentation/scsi/scsi_fc_transport.rst; vport_create and vport_delete
+ * take PORT:NODE. A port that a pool made is noted in a file below /run, and removed when it stops. */
 #include "pool/adapter.h"
 
 #include <fcntl.h>
@@ -66,13 +66,18 @@ static int find_host(const char *root, const char *folder, HostFn fits, const Po
 
 /* ---- which one ---- */
 
+static char *address_text(const HostPci *at)
+{
+	return g_strdup_printf("%04x:%02x:%02x.%x", (guint)opt_uint_or(at->domain, 0),
+			       (guint)opt_uint_or(at->bus, 0), (guint)opt_uint_or(at->slot, 0),
+			       (guint)opt_uint_or(at->function, 0));
+}
+
 static gboolean is_at_address(const char *root, const char *host, const PoolAdapter *adapter)
 {
 	const HostPci *at = adapter->parent_address;
 	g_autofree char *id = text_of(root, SCSI, host, "unique_id");
-	g_autofree char *part = g_strdup_printf("/%04x:%02x:%02x.%x/", (guint)opt_uint_or(at->domain, 0),
-						(guint)opt_uint_or(at->bus, 0), (guint)opt_uint_or(at->slot, 0),
-						(guint)opt_uint_or(at->function, 0));
+	g_autofree char *address = address_text(at), *part = g_strdup_printf("/%s/", address);
 	char *device = device_of(root, host);
 	gboolean is = device && strstr(device, part) && *id &&
 		      g_ascii_strtoull(id, NULL, 10) == opt_uint_or(adapter->unique_id, 0);
@@ -82,7 +87,8 @@ static gboolean is_at_address(const char *root, const char *host, const PoolAdap
 
 static gboolean has_names(const char *root, const char *host, const PoolAdapter *adapter)
 {
-	return has_wwn(root, host, "node_name", adapter->wwnn) && has_wwn(root, host, "port_name", adapter->wwpn);
+	return has_wwn(root, host, "node_name", adapter->wwnn) &&
+	       has_wwn(root, host, "port_name", adapter->wwpn);
 }
 
 /* "scsi_host2", "host2" or "2"; -1 where it has no number. */
@@ -99,21 +105,20 @@ static int named_host(const char *root, const Pool *pool, GError **error)
 	g_autofree char *path = g_strdup_printf("%s" SCSI "/host%d", root, number);
 	if (number >= 0 && g_file_test(path, G_FILE_TEST_EXISTS))
 		return number;
-	fail(error, LODGE_ERROR_NOT_FOUND, "pool \"%s\": there is no adapter %s on this host", pool->name, name);
+	fail(error, LODGE_ERROR_NOT_FOUND, "pool \"%s\": there is no adapter %s on this host", pool->name,
+	     name);
 	return -1;
 }
 
 static int addressed_host(const char *root, const Pool *pool, GError **error)
 {
 	const PoolAdapter *adapter = pool->source->adapter;
-	const HostPci *at = adapter->parent_address;
+	g_autofree char *at = address_text(adapter->parent_address);
 	int number = find_host(root, SCSI, is_at_address, adapter);
 	if (number < 0)
 		fail(error, LODGE_ERROR_NOT_FOUND,
-		     "pool \"%s\": no SCSI host of this host belongs to the PCI device %04x:%02x:%02x.%x and has "
-		     "the unique_id %" G_GUINT64_FORMAT ": lspci and " SCSI "/*/unique_id show those there are",
-		     pool->name, (guint)opt_uint_or(at->domain, 0), (guint)opt_uint_or(at->bus, 0),
-		     (guint)opt_uint_or(at->slot, 0), (guint)opt_uint_or(at->function, 0),
+		     "pool \"%s\": no SCSI host belongs to the PCI device %s and has the unique_id "
+		     "%" G_GUINT64_FORMAT ": see " SCSI "/*/unique_id", pool->name, at,
 		     opt_uint_or(adapter->unique_id, 0));
 	return number;
 }
@@ -131,14 +136,14 @@ int pool_adapter_host(const char *root, const Pool *pool, GError **error)
 	if (!is_fc(adapter) && adapter->name)
 		return named_host(root, pool, error);
 	if (!is_fc(adapter)) {
-		fail(error, LODGE_ERROR_INVALID, "pool \"%s\": say which adapter: source/adapter/@name (such as "
-		     "scsi_host2) or source/adapter/parentaddr", pool->name);
+		fail(error, LODGE_ERROR_INVALID, "pool \"%s\": say which adapter: source/adapter/@name (such "
+		     "as scsi_host2) or source/adapter/parentaddr", pool->name);
 		return -1;
 	}
 	int number = find_host(root, FC, has_names, adapter);
 	if (number < 0)
-		fail(error, LODGE_ERROR_NOT_FOUND, "pool \"%s\": no port of Fibre Channel has the node name %s and "
-		     "the port name %s", pool->name, adapter->wwnn, adapter->wwpn);
+		fail(error, LODGE_ERROR_NOT_FOUND, "pool \"%s\": no port of Fibre Channel has the node name "
+		     "%s and the port name %s", pool->name, adapter->wwnn, adapter->wwpn);
 	return number;
 }
 
@@ -196,20 +201,20 @@ static gboolean wait_for_port(const char *root, const Pool *pool, GError **error
 			return TRUE;
 		g_usleep(STEP_MS * 1000);
 	}
-	return fail(error, LODGE_ERROR_TIMEOUT, "pool \"%s\": the virtual port %s was made, but did not show up",
-		    pool->name, pool->source->adapter->wwpn);
+	return fail(error, LODGE_ERROR_TIMEOUT,
+		    "pool \"%s\": the virtual port %s was made, but did not show up", pool->name,
+		    pool->source->adapter->wwpn);
 }
 
 static gboolean make_port(const char *root, const Pool *pool, GError **error)
 {
 	const PoolAdapter *adapter = pool->source->adapter;
 	int parent = find_host(root, FC, can_be_parent, adapter);
+	gboolean named = adapter->parent || adapter->parent_wwnn || adapter->parent_fabric_wwn;
 	if (parent < 0)
 		return fail(error, LODGE_ERROR_NOT_FOUND,
-			    "pool \"%s\": %s: nodedev-list --cap vports shows adapters that can have virtual ports",
-			    pool->name, adapter->parent || adapter->parent_wwnn || adapter->parent_fabric_wwn ?
-			    "the parent adapter is not there, or has no room for a virtual port" :
-			    "no adapter of this host has room for a virtual port");
+			    "pool \"%s\": %s has room for a virtual port: see nodedev-list --cap vports",
+			    pool->name, named ? "no such parent adapter" : "no adapter of this host");
 	return note_made(root, pool, error) && tell(root, pool, parent, "vport_create", error);
 }
 
@@ -219,8 +224,8 @@ gboolean pool_adapter_start(const char *root, const Pool *pool, GError **error)
 	if (!is_fc(adapter))
 		return pool_adapter_host(root, pool, error) >= 0;
 	if (!is_wwn(adapter->wwnn) || !is_wwn(adapter->wwpn))
-		return fail(error, LODGE_ERROR_INVALID, "pool \"%s\": an adapter of type fc_host needs wwnn and "
-			    "wwpn, of 16 hexadecimal digits each", pool->name);
+		return fail(error, LODGE_ERROR_INVALID, "pool \"%s\": an adapter of type fc_host needs wwnn "
+			    "and wwpn, of 16 hexadecimal digits each", pool->name);
 	if (pool_adapter_host(root, pool, NULL) >= 0)
 		return TRUE;
 	if (make_port(root, pool, error) && wait_for_port(root, pool, error))

@@ -1,6 +1,6 @@
-/* Which SCSI host a pool's <adapter> means: by name, by the PCI device that it belongs to, or a virtual port of
- * Fibre Channel (NPIV), which is made where it is not there. Reads /sys below @root ("" on a host, another folder
- * in tests). Blocks; any thread.
+/* Which SCSI host a pool's <adapter> means: by name, by the PCI device that it belongs to, or a virtual port
+ * of Fibre Channel (NPIV), which is made where it is not there. Reads /sys below @root ("" on a host, another
+ * folder in tests). Blocks; any thread.
  * Neighbours: scsi.c lists what the host has. nodedev/vhba.c makes such ports as devices of their own. */
 #pragma once
 

@@ -18,7 +18,6 @@ guest ok = yes
 force user = root
 X
 smbd --foreground -s /mnt/samba/conf & # in a group of its own, which it ends
-SAMBA=$!
 begin
 cat >/mnt/pool.xml <<X
 <pool type='netfs'><name>share</name><source><host name='127.0.0.1'/><dir path='vm'/><format type='cifs'/></source>
@@ -51,4 +50,3 @@ has defined define /mnt/web.xml
 refuses 'with the option nobrl' start web --paused
 umount /mnt/mounted
 has destroyed pool-destroy share
-kill $SAMBA

@@ -154,11 +154,12 @@ static void test_ports(void)
 	static const char wanted[] = "<adapter type='fc_host' parent='scsi_host5' " NAMES "/>";
 	gint stop = FALSE;
 	port(PCI "04.0/host5", "host5", "4e");
-	starts("<adapter type='fc_host' wwnn='2001001b32a9da4e' wwpn='2101001b32a9da4e'/>", -1); /* the real one */
+	starts("<adapter type='fc_host' wwnn='2001001b32a9da4e' wwpn='2101001b32a9da4e'/>", -1); /* real */
 	stops("<adapter type='fc_host' managed='yes' wwnn='2001001b32a9da4e' wwpn='2101001b32a9da4e'/>", "");
 	starts("<adapter type='fc_host' wwnn='x' wwpn='2101001b32a9da4e'/>", LODGE_ERROR_INVALID);
 	starts("<adapter type='fc_host' parent='scsi_host1' " NAMES "/>", LODGE_ERROR_NOT_FOUND);
-	starts("<adapter type='fc_host' parent_fabric_wwn='2001000dec9877c2' " NAMES "/>", LODGE_ERROR_NOT_FOUND);
+	starts("<adapter type='fc_host' parent_fabric_wwn='2001000dec9877c2' " NAMES "/>",
+	       LODGE_ERROR_NOT_FOUND);
 	put("/sys/class/fc_host/host5", "npiv_vports_inuse", "127\n");
 	starts(wanted, LODGE_ERROR_NOT_FOUND);
 	put("/sys/class/fc_host/host5", "npiv_vports_inuse", "0\n");
