@@ -18,16 +18,21 @@
 #include "host/process.h"
 #include "image/copy.h"
 #include "image/header.h"
+#include "image/import_head.h"
 #include "image/part.h"
 
 #define LIST_MS 60000
+#define NO_PARTS 33 /* curl's exit: the server sent all where the rest was asked for (CURLE_RANGE_ERROR) */
 #define SMALLEST_RAW (1u << 20) /* what is less and has no header is no disk */
 
 typedef struct Import {
 	const ImageImport *how;
 	char *name;
 	char *part; /* what is fetched, so far; of a file of this host the file itself */
+	char *head; /* what the server said of it */
 	gboolean fetched;
+	gboolean resumed; /* some of it came at another time */
+	gboolean checked; /* there is a checksum of it */
 	GCancellable *cancel;
 } Import;
 
@@ -39,8 +44,10 @@ static gboolean is_address(const char *from)
 /* Removes what was fetched and is no good; a file of this host is somebody's. */
 static void drop(const Import *import)
 {
-	if (import->fetched)
-		unlink(import->part);
+	if (!import->fetched)
+		return;
+	unlink(import->part);
+	unlink(import->head);
 }
 
 static void tell(const Import *import, double fraction)
@@ -54,7 +61,7 @@ static void tell(const Import *import, double fraction)
 
 #define CURL                                                                                       \
 	"curl", "-sSfL", "--proto", "=http,https", "--proto-redir", "=http,https",                 \
-		"--connect-timeout", "30"
+		"--connect-timeout", "30", "--speed-limit", "1", "--speed-time", "60"
 
 static const char *const environment[] = { "LC_ALL=C", "PATH=/usr/bin:/bin", "HOME=/nonexistent", NULL };
 
@@ -73,22 +80,28 @@ static char *fetch_text(const char *const *argv, GError **error)
 	return NULL;
 }
 
-/* How many bytes there will be; 0 where the server does not tell. */
-static guint64 length_of(const char *address)
+/* Bytes of it that are there. */
+static guint64 size_of_part(const Import *import)
 {
-	const char *const argv[] = { CURL, "-I", "-o", "/dev/null", "-w", "%header{content-length}",
-				     address, NULL };
-	g_autofree char *text = fetch_text(argv, NULL);
-	return text ? g_ascii_strtoull(text, NULL, 10) : 0;
+	struct stat st;
+	return lstat(import->part, &st) == 0 && st.st_size > 0 ? (guint64)st.st_size : 0;
+}
+
+/* How many bytes there will be; 0 where the server did not tell. */
+static guint64 length_of(const Import *import)
+{
+	g_auto(ImportHead) head = { 0 };
+	import_head_read(import->head, &head);
+	return head.length;
 }
 
 /* Until curl ends, or is cancelled; its wait status, -1 after a cancel. */
-static int wait_for(const Import *import, const SpawnChild *child, guint64 length)
+static int wait_for(const Import *import, const SpawnChild *child)
 {
 	gboolean cancelled = FALSE;
-	for (struct stat st; !process_wait(child->pidfd, 200);) {
-		if (length && stat(import->part, &st) == 0)
-			tell(import, (double)st.st_size / (double)length * 0.95);
+	for (guint64 length = 0; !process_wait(child->pidfd, 200);) {
+		if (length || (length = length_of(import)))
+			tell(import, (double)size_of_part(import) / (double)length * 0.95);
 		if (!cancelled && g_cancellable_is_cancelled(import->cancel)) {
 			cancelled = TRUE;
 			process_signal(child->pidfd, SIGKILL, NULL);
@@ -114,16 +127,63 @@ static gboolean judge(const Import *import, int status, int complaint, GError **
 			    "the import of %s was cancelled; what came so far is kept, and is gone on with",
 			    from);
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+	if (code == 23)
+		drop(import); /* it would keep the disk full */
 	LodgeError meaning = code == 23 ? LODGE_ERROR_NO_SPACE :
 			     code == 22 ? LODGE_ERROR_NOT_FOUND :
 					  LODGE_ERROR_SYSTEM;
 	return fail(error, meaning, "%s cannot be fetched: %s", from, *why ? why : "curl was killed");
 }
 
-static gboolean download(const Import *import, GError **error)
+/* Whether what is there can be gone on with: the server is asked to send the rest only if it still has the
+ * same file, or a checksum will tell. *condition is the header that asks. Otherwise it is begun anew. */
+static gboolean may_resume(const Import *import, char **condition)
 {
-	const char *const argv[] = { CURL, "-C", "-", "--retry", "3", "-o", import->part,
-				     import->how->from, NULL };
+	g_auto(ImportHead) head = { 0 };
+	import_head_read(import->head, &head);
+	if (!size_of_part(import) || !(head.validator || import->checked)) {
+		drop(import);
+		return FALSE;
+	}
+	if (head.validator)
+		*condition = g_strconcat("If-Range: ", head.validator, NULL);
+	return TRUE;
+}
+
+/* A server may close early without saying so, or send more. */
+static gboolean check_length(const Import *import, GError **error)
+{
+	guint64 wanted = length_of(import), got = size_of_part(import);
+	if (!wanted || got == wanted)
+		return TRUE;
+	drop(import);
+	return fail(error, LODGE_ERROR_INVALID,
+		    "%s: the server said that it has %" G_GUINT64_FORMAT " bytes, but %" G_GUINT64_FORMAT
+		    " came; it was removed", import->how->from, wanted, got);
+}
+
+/* Whether curl could not go on with what is there, or what is there now is of two files. */
+static gboolean has_changed(const Import *import, int status, int complaint)
+{
+	char text[1024] = "";
+	guint64 wanted = length_of(import);
+	if (status == 0)
+		return wanted && size_of_part(import) != wanted;
+	if (!WIFEXITED(status) || pread(complaint, text, sizeof text - 1, 0) < 0)
+		return FALSE;
+	/* there is no rest: 416 of RFC 9110 */
+	return WEXITSTATUS(status) == NO_PARTS || strstr(text, "returned error: 416");
+}
+
+/* One run of curl. *changed: the server has another file by now, or sends no parts. */
+static gboolean fetch(Import *import, gboolean *changed, GError **error)
+{
+	g_autofree char *condition = NULL;
+	import->resumed = may_resume(import, &condition);
+	/* what was said of the first part counts for all */
+	const char *const argv[] = { CURL, "--retry", "3", "-o", import->part, import->how->from, "-C", "-",
+				     "-D", import->resumed ? "/dev/null" : import->head,
+				     condition ? "-H" : NULL, condition, NULL };
 	FILE *complaint = tmpfile();
 	if (!complaint)
 		return fail_errno(error, errno, "cannot make a temporary file");
@@ -132,15 +192,33 @@ static gboolean download(const Import *import, GError **error)
 	g_autoptr(GError) why = NULL;
 	gboolean ok = spawn(&how, &child, &why);
 	if (ok) {
-		int status = wait_for(import, &child, length_of(import->how->from));
+		int status = wait_for(import, &child);
 		close(child.pidfd);
 		ok = judge(import, status, fileno(complaint), error);
+		*changed = import->resumed && has_changed(import, status, fileno(complaint));
+		ok = ok && check_length(import, error);
+		if (!ok && !size_of_part(import))
+			drop(import);
 	} else {
 		gboolean missing = g_error_matches(why, LODGE_ERROR, LODGE_ERROR_NOT_FOUND);
 		fail(error, missing ? LODGE_ERROR_UNSUPPORTED : (LodgeError)why->code, "%s", why->message);
 	}
 	fclose(complaint);
 	return ok;
+}
+
+static gboolean download(Import *import, GError **error)
+{
+	gboolean changed = FALSE;
+	g_autoptr(GError) why = NULL;
+	if (fetch(import, &changed, &why))
+		return TRUE;
+	if (!changed) {
+		g_propagate_error(error, g_steal_pointer(&why));
+		return FALSE;
+	}
+	drop(import);
+	return fetch(import, &changed, error);
 }
 
 /* ---- checksums ---- */
@@ -280,6 +358,7 @@ static gboolean name_fetched(const Import *import, const char *to, GError **erro
 	autofd int fd = open(import->part, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fsync(fd) < 0)
 		return fail_errno(error, errno, "%s cannot be written to the disk", import->part);
+	unlink(import->head);
 	return file_rename(import->part, to, error);
 }
 
@@ -311,12 +390,26 @@ static gboolean place(const Import *import, const ImageHeader *header, char **pa
 	return TRUE;
 }
 
+/* What came in parts and is not what is wanted may be of two files: it is fetched once more as a whole. */
+static gboolean get(Import *import, const char *wanted, GError **error)
+{
+	g_autoptr(GError) why = NULL;
+	import->checked = wanted != NULL;
+	if (import->fetched && !download(import, error))
+		return FALSE;
+	if (!wanted || verify(import, wanted, &why))
+		return TRUE;
+	if (import->resumed && why->code == LODGE_ERROR_INVALID)
+		return download(import, error) && verify(import, wanted, error);
+	g_propagate_error(error, g_steal_pointer(&why));
+	return FALSE;
+}
+
 static gboolean run(Import *import, ImageImported *result, GError **error)
 {
 	g_auto(ImageHeader) header = { 0 };
 	g_autofree char *wanted = NULL, *path = NULL;
-	if (!find_wanted(import, &wanted, error) || (import->fetched && !download(import, error)) ||
-	    (wanted && !verify(import, wanted, error)))
+	if (!find_wanted(import, &wanted, error) || !get(import, wanted, error))
 		return FALSE;
 	if (!check_image(import, &header, error) || !place(import, &header, &path, error)) {
 		drop(import);
@@ -351,6 +444,29 @@ static gboolean is_taken(const Import *import, GError **error)
 	return FALSE;
 }
 
+/* Two who fetch into one file would mix what comes. */
+static GMutex lock;
+static GHashTable *parts; /* names of those that are fetched now; under lock */
+
+static gboolean begin(const Import *import, GError **error)
+{
+	g_mutex_lock(&lock);
+	if (!parts)
+		parts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	gboolean mine = g_hash_table_add(parts, g_strdup(import->head));
+	g_mutex_unlock(&lock);
+	return mine || fail(error, LODGE_ERROR_IN_USE,
+			    "image \"%s\" is being imported by another call: wait for it, or cancel it",
+			    import->name);
+}
+
+static void end(const Import *import)
+{
+	g_mutex_lock(&lock);
+	g_hash_table_remove(parts, import->head);
+	g_mutex_unlock(&lock);
+}
+
 gboolean image_import(const ImageImport *how, ImageImported *result, GError **error)
 {
 	Import import = { .how = how, .name = how->name ? g_strdup(how->name) : name_from(how->from),
@@ -358,14 +474,17 @@ gboolean image_import(const ImageImport *how, ImageImported *result, GError **er
 	import.fetched = is_address(how->from);
 	import.part = import.fetched ? g_strdup_printf("%s/.%s.part", how->folder, import.name) :
 				       g_strdup(how->from);
+	import.head = g_strdup_printf("%s/.%s" IMPORT_HEAD_SUFFIX, how->folder, import.name);
 	g_autoptr(GError) why = NULL;
 	gboolean ok;
 	if (!*import.name || *import.name == '.' || strchr(import.name, '/') || strlen(import.name) > 200)
 		ok = fail(error, LODGE_ERROR_INVALID, "\"%s\" is no name for an image", import.name);
-	else
-		ok = !is_taken(&import, error) &&
-		     (run(&import, result, &why) || fail_full(error, g_steal_pointer(&why), how->folder));
+	else if ((ok = !is_taken(&import, error) && begin(&import, error))) {
+		ok = run(&import, result, &why) || fail_full(error, g_steal_pointer(&why), how->folder);
+		end(&import);
+	}
 	g_free(import.part);
+	g_free(import.head);
 	g_free(import.name);
 	return ok;
 }

@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "host/open.h"
 #include "image/header.h"
+#include "image/import_head.h"
 #include "image/lease.h"
 #include "image/part.h"
 
@@ -22,7 +23,8 @@
 
 gboolean pool_file_name_counts(const char *name)
 {
-	if (g_str_equal(name, ".") || g_str_equal(name, "..") || image_is_part(name) || image_is_lease(name))
+	if (g_str_equal(name, ".") || g_str_equal(name, "..") || image_is_part(name) ||
+	    image_is_lease(name) || (*name == '.' && g_str_has_suffix(name, IMPORT_HEAD_SUFFIX)))
 		return FALSE;
 	for (const char *c = name; *c; c++)
 		if (g_ascii_iscntrl(*c))

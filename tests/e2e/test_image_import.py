@@ -16,18 +16,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Location", self.path[3:])
             self.end_headers()
             return
-        cut = self.path.startswith("/cut/") and not self.headers.get("Range")
+        wanted = self.headers.get("Range")
+        cut = self.path.startswith("/cut/") and not wanted
         body = self.server.files.get(self.path.removeprefix("/cut"))
-        self.server.ranges.append(self.headers.get("Range"))
+        self.server.ranges.append(wanted)
         if body is None:
             self.send_error(404)
             return
-        start = int(self.headers["Range"].split("=")[1].split("-")[0]) if self.headers.get("Range") else 0
+        if self.headers.get("If-Range") not in (None, self.server.etag):
+            wanted = None
+        start = int(wanted.split("=")[1].split("-")[0]) if wanted else 0
         if start >= len(body):
             self.send_error(416)
             return
         self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(body) - start))
+        self.send_header("Content-Length", str(len(body) - start + self.server.lie))
+        if self.server.etag:
+            self.send_header("ETag", self.server.etag)
         if start:
             self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
         self.end_headers()
@@ -43,7 +48,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 @contextlib.contextmanager
 def served(files):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.files, server.ranges = files, []
+    server.files, server.ranges, server.etag, server.lie = files, [], None, 0
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -123,3 +128,39 @@ def test_import(daemon, tmp_path):
     assert (images / "file.qcow2").read_bytes() == good
     refused(str(tmp_path / "bad.qcow2"), says="/etc/shadow")
     refused("nosuch", says="catalog")
+
+
+def test_servers_that_change_their_mind(daemon, tmp_path):
+    """No image is made of parts of two files, whatever the server says; two who fetch one do not mix it."""
+    old = make(tmp_path / "old.qcow2", "-f", "qcow2", "-o", "preallocation=full")
+    new = old[:-65536] + b"new" * 20000 + old[-5536:]
+    images = daemon.root / "images"
+
+    def fetch(at, name, *words, ok=True):
+        return daemon.lodge("image", "import", f"{at}/cut/a.qcow2", "--name", name, *words, ok=ok)
+
+    with served({"/a.qcow2": old}) as (server, at):
+        for name, etags, digest in (("tagged", ('"1"', '"2"'), None), ("weak", ('W/"1"', 'W/"1"'), None),
+                                    ("untold", (None, None), None), ("summed", (None, None), new)):
+            words = ("--checksum", hashlib.sha256(digest).hexdigest()) if digest else ()
+            server.files["/a.qcow2"], server.etag = old, etags[0]
+            fetch(at, name, *words, ok=False)
+            assert (images / f".{name}.part").exists()
+            assert ".part.head" not in daemon.lodge("vol-list", "default").out
+            server.files["/a.qcow2"], server.etag = new, etags[1]
+            daemon.lodge("image", "import", f"{at}/a.qcow2", "--name", name, *words)
+            assert (images / f"{name}.qcow2").read_bytes() == new
+        # the same file: only the rest is asked for
+        server.etag = '"3"'
+        fetch(at, "same", ok=False)
+        server.ranges.clear()
+        fetch(at, "same")
+        assert server.ranges == [f"bytes={len(new) // 2}-"]
+        assert (images / "same.qcow2").read_bytes() == new
+        # a length that is not so: there is no rest
+        server.lie = 4096
+        daemon.lodge("image", "import", f"{at}/a.qcow2", "--name", "lie", ok=False)
+        server.lie = 0
+        daemon.lodge("image", "import", f"{at}/a.qcow2", "--name", "lie")
+        assert (images / "lie.qcow2").read_bytes() == new
+    assert not [path for path in images.iterdir() if ".part" in path.name]
