@@ -114,8 +114,9 @@ def test_killed_while_a_guest_starts(net_daemon):
                 net_daemon.lodge(verb, "web1", ok=None)
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     net_daemon.process.wait(0.3)
-            if net_daemon.process.returncode is not None:
+            if not net_daemon.survives(0):
                 net_daemon.start()
+                wait_until(lambda: is_active(net_daemon, "red"), 60, "the network is taken up")
             wait_until(lambda: has_of_guest(net_daemon) ==
                        ((1, 1, 1, 1, 1, 0) if net_daemon.state("web1") == "running" else (0,) * 6), 60,
                        f"after {verb}, {calls} {nth}: all or nothing")
@@ -124,9 +125,10 @@ def test_killed_while_a_guest_starts(net_daemon):
     net_daemon.kill()
     net_daemon.sh("ip link del br-red; rm -f %s" % (net_daemon.root / "run/networks/red.ports"))
     net_daemon.start()
+    wait_until(lambda: is_active(net_daemon, "red"), 60, "the network is taken up")
     wait_until(lambda: has_of_guest(net_daemon) == (1, 1, 1, 1, 1, 0), 60, "the guest is on its bridge again")
     net_daemon.lodge("destroy", "web1")
-    assert has_of_guest(net_daemon) == (0,) * 6
+    wait_until(lambda: has_of_guest(net_daemon) == (0,) * 6, 60, "nothing of it is left")
 
 
 def test_dnsmasq_dies_again_and_again(net_daemon, others):

@@ -1,13 +1,11 @@
 """<transient/> disks: what a guest writes to them is gone with it, whatever ends it, and nobody else sees it."""
 import hashlib
 import json
-import os
-import signal
 import subprocess
 
 import pytest
 
-from lodgetest import wait_until
+from lodgetest import end
 
 SIZE = 4 << 20
 
@@ -57,13 +55,6 @@ def digest(folder):
     return {entry.name: hashlib.sha256(entry.read_bytes()).digest() for entry in folder.iterdir()}
 
 
-def gone(pid):
-    try:
-        return open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0] == "Z"
-    except OSError:
-        return True
-
-
 def test_two_on_one_image(daemon, folder):
     before = digest(folder)
     for name in ("web1", "web2"):
@@ -84,10 +75,10 @@ def test_two_on_one_image(daemon, folder):
     # both killed: the next daemon finds nothing, and the next run begins with the image
     pid = daemon.qemu_of("web1")
     daemon.kill()
-    os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: gone(pid), 60, "QEMU is gone")
+    end(pid)
     daemon.start()
-    assert daemon.state("web1") == "shut off" and digest(folder) == before
+    daemon.wait_state("web1", "shut off")
+    assert digest(folder) == before
     daemon.lodge("start", "web1", "--paused")
     assert reads(export(daemon, "web1"), 7)
     for name in ("web1", "web2"):
