@@ -74,6 +74,8 @@ char *agent_clean_text(const char *text, gsize max)
 	GString *clean = g_string_new(NULL);
 	for (const char *at = valid; *at; at = g_utf8_next_char(at)) {
 		gunichar c = g_utf8_get_char(at);
+		if (clean->len + (gsize)g_unichar_to_utf8(c, NULL) > max)
+			break; /* what stands for wrong bytes is longer than they are */
 		g_string_append_unichar(clean, g_unichar_iscntrl(c) ? '?' : c);
 	}
 	return g_string_free(clean, FALSE);

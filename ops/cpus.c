@@ -50,8 +50,7 @@ static void cpus_free(gpointer cpu)
 	shape_free(&cpu_shape, cpu);
 }
 
-/* Every <cpu> with a model in @xml, which may be capabilities with others around. */
-static GPtrArray *read_cpus(const char *xml, gboolean validate, GError **error)
+GPtrArray *cpus_read(const char *xml, gboolean validate, GError **error)
 {
 	g_autoptr(GPtrArray) cpus = g_ptr_array_new_with_free_func(cpus_free);
 	const char *end = xml, *close = xml; /* found once: a document may have a million of them */
@@ -228,7 +227,7 @@ static gboolean compare(OpCall *call, GError **error)
 	static const char *const words[] = { "incompatible with", "identical to", "a subset of" };
 	const CpuArgs *args = call->args;
 	Compared *result = call->result;
-	g_autoptr(GPtrArray) cpus = read_cpus(args->file, args->validate, error);
+	g_autoptr(GPtrArray) cpus = cpus_read(args->file, args->validate, error);
 	const EngineCpuModels *models = cpus ? models_for(call, error) : NULL;
 	gboolean forbidden = FALSE;
 	g_autoptr(GHashTable) set =
@@ -267,7 +266,7 @@ static char *document(const EngineCpuModels *models, GHashTable *set, const char
 static gboolean baseline(OpCall *call, GError **error)
 {
 	const CpuArgs *args = call->args;
-	g_autoptr(GPtrArray) cpus = read_cpus(args->file, FALSE, error);
+	g_autoptr(GPtrArray) cpus = cpus_read(args->file, FALSE, error);
 	const EngineCpuModels *models = cpus ? models_for(call, error) : NULL;
 	g_autoptr(GHashTable) common = NULL;
 	if (!models)

@@ -3,6 +3,9 @@
 
 #include "engine/cpus.h"
 
+/* Every <cpu> with a model in @xml (of Cpu, the caller's), which may be capabilities with others around;
+ * NULL: there is none. @validate: unknown elements are refused. Any thread. */
+GPtrArray *cpus_read(const char *xml, gboolean validate, GError **error);
 /* The named model that is nearest to what guests can have here; NULL: none is in it. Any thread. */
 const EngineCpuModel *cpu_closest(const EngineCpuModels *models);
 /* The same for what has all of @set and is @vendor's ("Intel"; NULL: anybody's). */
