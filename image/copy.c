@@ -99,8 +99,10 @@ static char *source_words(const Copying *c)
 		key = ",key-secret=lodgefrom";
 	else if (c->header.crypt == IMAGE_CRYPT_AES)
 		key = ",encrypt.key-secret=lodgefrom,encrypt.format=aes";
+	struct stat st; /* there are files below /dev, too: /dev/shm */
+	gboolean device = stat(c->how->from, &st) == 0 && S_ISBLK(st.st_mode);
 	return g_strdup_printf("driver=%s%s,file.driver=%s,file.filename=%s", format, key,
-			       g_str_has_prefix(c->how->from, "/dev/") ? "host_device" : "file", file);
+			       device ? "host_device" : "file", file);
 }
 
 static gboolean convert(const Copying *c, const char *target, GError **error)
