@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <glib-unix.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -91,6 +92,19 @@ static void hold(Core *core, const char *uuid, guint number, int pidfd)
 	holder->source = g_unix_fd_add(pidfd, G_IO_IN, on_holder_end, holder);
 }
 
+/* Whether the process @pidfd is the caller's still: another may have that number by now, and one that has
+ * started a program of more rights than its user's (setuid) is root's in /proc. */
+static gboolean is_callers(const OpCall *call, int pidfd, GError **error)
+{
+	g_autofree char *path = g_strdup_printf("/proc/%d", (int)call->caller.pid);
+	struct stat st;
+	gboolean own = stat(path, &st) == 0 && st.st_uid == call->caller.uid &&
+		       syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0) == 0;
+	return own || fail(error, LODGE_ERROR_DENIED,
+			   "process %d is not what has asked any more: nothing is taken from it",
+			   (int)call->caller.pid);
+}
+
 /* The process at the other end; -1: the door gives the descriptors itself. */
 static gboolean caller_process(const OpCall *call, int *pidfd, GError **error)
 {
@@ -101,7 +115,9 @@ static gboolean caller_process(const OpCall *call, int *pidfd, GError **error)
 		return fail(error, LODGE_ERROR_UNSUPPORTED,
 			    "file descriptors are taken from this host's processes, by its unix socket");
 	*pidfd = (int)syscall(SYS_pidfd_open, call->caller.pid, 0);
-	return *pidfd >= 0 || fail_errno(error, errno, "the calling process %d", (int)call->caller.pid);
+	if (*pidfd < 0)
+		return fail_errno(error, errno, "the calling process %d", (int)call->caller.pid);
+	return is_callers(call, *pidfd, error);
 }
 
 static int take(int pidfd, int number, GError **error)
@@ -142,7 +158,8 @@ static gboolean fd_associate(OpCall *call, GError **error)
 	int fds[MAX_FDS];
 	guint n = 0, number = 0;
 	autofd int pidfd = -1;
-	if (caller_process(call, &pidfd, error) && take_all(args, pidfd, fds, &n, error))
+	if (caller_process(call, &pidfd, error) && take_all(args, pidfd, fds, &n, error) &&
+	    (pidfd < 0 || is_callers(call, pidfd, error))) /* it was, all the while */
 		number = core_fds_give(call->guest, args->name, fds, n, args->seclabel_writable, error);
 	for (guint i = 0; i < n; i++)
 		fd_clear(&fds[i]);

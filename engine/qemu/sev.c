@@ -43,7 +43,7 @@ static EngineSev *read_sev(json_t *answer)
 static EngineSev *ask_sev(const char *binary)
 {
 	g_autofree char *on = NULL;
-	if (!g_file_get_contents(SEV_SWITCH, &on, NULL, NULL) || !strchr("Yy1", *on))
+	if (!g_file_get_contents(SEV_SWITCH, &on, NULL, NULL) || !*on || !strchr("Yy1", *on))
 		return NULL;
 	QmpItem item = { .command = "query-sev-capabilities" };
 	gboolean ok = qemu_interview(binary, "kvm", &item, 1, NULL, NULL);
