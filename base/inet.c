@@ -13,8 +13,10 @@ gboolean inet_from_text(const char *text, int family, Inet *inet, GError **error
 	else if (family != AF_INET && inet_pton(AF_INET6, text, read.bytes) == 1)
 		read.family = AF_INET6;
 	else
-		return fail(error, LODGE_ERROR_INVALID, "\"%s\" is not an %saddress", text,
-			    family == AF_INET ? "IPv4 " : family == AF_INET6 ? "IPv6 " : "IP ");
+		return fail_with(error, LODGE_ERROR_INVALID,
+				 family == AF_INET6 ? LODGE_DETAIL_ADDRESS6 : LODGE_DETAIL_ADDRESS,
+				 "\"%s\" is not an %saddress", text,
+				 family == AF_INET ? "IPv4 " : family == AF_INET6 ? "IPv6 " : "IP ");
 	*inet = read;
 	return TRUE;
 }

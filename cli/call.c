@@ -16,12 +16,11 @@ void reply_clear(Reply *reply)
 	*reply = (Reply){ 0 };
 }
 
-/* "web1.xml: " in front of an error that names a line: the daemon does not know the file. */
+/* "web1.xml: " in front of an error in a document: the daemon does not know the file. */
 static const char *file_at_fault(const GError *error)
 {
 	const char *name = cli_document_name();
-	gboolean names_line = strstr(error->message, "line ") && op_error_of(error) == LODGE_ERROR_INVALID;
-	return names_line && *name && !g_str_equal(name, "-") ? name : NULL;
+	return lodge_error_where(error) && *name && !g_str_equal(name, "-") ? name : NULL;
 }
 
 int cli_failed(const GError *error)
@@ -126,10 +125,13 @@ static gboolean take_error(json_t *json, GError **error)
 	json_t *inner = json_object_get(json, "error");
 	const char *code = json_string_value(json_object_get(inner, "code"));
 	const char *message = json_string_value(json_object_get(inner, "message"));
+	const char *detail = json_string_value(json_object_get(inner, "detail"));
+	const char *where = json_string_value(json_object_get(inner, "where"));
 	print_warnings(json);
 	if (!code || !message)
 		return fail(error, LODGE_ERROR_INTERNAL, "the daemon failed without saying why");
-	return fail(error, op_error_code(code), "%s", message);
+	fail(error, op_error_code(code), "%s", message);
+	return error_detail(error, lodge_detail_of(detail), where);
 }
 
 static json_t *parse(const char *text, gsize length, GError **error)

@@ -277,7 +277,8 @@ static gboolean check(const EventArgs *args, GError **error)
 {
 	gboolean known = FALSE;
 	if (args->event && args->all)
-		return fail(error, LODGE_ERROR_INVALID, "Options --all and --event are mutually exclusive");
+		return fail_with(error, LODGE_ERROR_INVALID, LODGE_DETAIL_OPTIONS,
+				 "Options --all and --event are mutually exclusive");
 	if (!args->event)
 		return args->all || fail(error, LODGE_ERROR_INVALID,
 					 "one of --list, --all, or --event <type> is required");

@@ -92,8 +92,9 @@ int run_monitor(Cli *cli, const Op *own, const char *target, gpointer args)
 			       .more = *(GPtrArray **)member_of(own, args, "more") };
 	char **command = member_of(op, args, "command");
 	if (words.hmp && (words.pretty || words.return_value)) {
-		fail(&error, LODGE_ERROR_INVALID, "Options --hmp and --%s are mutually exclusive",
-		     words.pretty ? "pretty" : "return-value");
+		fail_with(&error, LODGE_ERROR_INVALID, LODGE_DETAIL_OPTIONS,
+			  "Options --hmp and --%s are mutually exclusive",
+			  words.pretty ? "pretty" : "return-value");
 		return cli_failed(error);
 	}
 	char *whole = words.hmp ? joined(*command, words.more, " ") : as_json(*command, words.more);

@@ -107,7 +107,7 @@ static void join_words(const Op *own, gpointer args, char **text)
 
 static gboolean is_no_such_guest(const GError *error)
 {
-	return strstr(error->message, "no guest") != NULL;
+	return lodge_error_detail(error) == LODGE_DETAIL_TARGET;
 }
 
 /* What is there, changed by an editor, becomes *@text. FALSE without an error: it was not changed. */
@@ -223,7 +223,8 @@ const Shape *vcpucount_words(const Shape *args)
 static gboolean one_of(const Op *op, gpointer args, const char *a, const char *b, GError **error)
 {
 	return !flag_of(op, args, a) || !flag_of(op, args, b) ||
-	       fail(error, LODGE_ERROR_INVALID, "Options --%s and --%s are mutually exclusive", a, b);
+	       fail_with(error, LODGE_ERROR_INVALID, LODGE_DETAIL_OPTIONS,
+			 "Options --%s and --%s are mutually exclusive", a, b);
 }
 
 static gboolean may_count(const Op *own, gpointer args, GError **error)

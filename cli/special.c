@@ -157,8 +157,8 @@ static gboolean is_one_form(const Op *op, gconstpointer args, GError **error)
 	static const char *const forms[] = { "name", "uuid", "id" };
 	for (guint i = 0; i < G_N_ELEMENTS(forms); i++)
 		if (cli_flag(op, args, "table") && cli_flag(op, args, forms[i]))
-			return fail(error, LODGE_ERROR_INVALID,
-				    "Options --table and --%s are mutually exclusive", forms[i]);
+			return fail_with(error, LODGE_ERROR_INVALID, LODGE_DETAIL_OPTIONS,
+					 "Options --table and --%s are mutually exclusive", forms[i]);
 	return TRUE;
 }
 

@@ -96,8 +96,8 @@ static const char *running_target, *running_word; /* of the command that runs */
 
 static gboolean lacks_guest(const GError *error)
 {
-	return g_error_matches(error, LODGE_ERROR, LODGE_ERROR_NOT_FOUND) && running_op &&
-	       running_op->target == OP_ON_GUEST && strstr(error->message, "no guest") != NULL;
+	return lodge_error_detail(error) == LODGE_DETAIL_TARGET && running_op &&
+	       running_op->target == OP_ON_GUEST;
 }
 
 /* A command line that cannot be, whose words are complete. */
@@ -137,16 +137,16 @@ static gboolean lacks_object(const GError *error)
 {
 	static const struct {
 		OpTarget target;
-		const char *ours, *what, *words;
+		const char *what, *words;
 	} kinds[] = {
-		{ OP_ON_POOL, "there is no storage pool", "failed to get pool", "Storage pool" },
-		{ OP_ON_NETWORK, "there is no network", "failed to get network", "Network" },
-		{ OP_ON_NWFILTER, "there is no network filter", "failed to get nwfilter", "Network filter" },
-		{ OP_ON_INTERFACE, "this host has no interface", "failed to get interface", "Interface" },
-		{ OP_ON_NODEDEV, "no node device", "Could not find matching device", "Node device" },
+		{ OP_ON_POOL, "failed to get pool", "Storage pool" },
+		{ OP_ON_NETWORK, "failed to get network", "Network" },
+		{ OP_ON_NWFILTER, "failed to get nwfilter", "Network filter" },
+		{ OP_ON_INTERFACE, "failed to get interface", "Interface" },
+		{ OP_ON_NODEDEV, "Could not find matching device", "Node device" },
 	};
 	for (guint i = 0; i < G_N_ELEMENTS(kinds); i++)
-		if (running_op->target == kinds[i].target && strstr(error->message, kinds[i].ours)) {
+		if (running_op->target == kinds[i].target) {
 			virsh_refuse("%s '%s'", kinds[i].what, running_target);
 			virsh_refuse("%s not found: %s", kinds[i].words, error->message);
 			return TRUE;
@@ -158,14 +158,14 @@ int virsh_failed(const GError *error)
 {
 	fflush(stdout);
 	LodgeError code = op_error_of(error);
-	if (g_str_has_prefix(error->message, "Options --") || g_str_has_prefix(error->message, "Start CPU "))
+	if (lodge_error_detail(error) == LODGE_DETAIL_OPTIONS)
 		return virsh_refuse("%s", error->message);
 	if (lacks_guest(error))
 		return virsh_refuse("failed to get domain '%s'", running_target);
-	if (running_op && code == LODGE_ERROR_NOT_FOUND && lacks_object(error))
+	if (running_op && lodge_error_detail(error) == LODGE_DETAIL_TARGET && lacks_object(error))
 		return 1;
-	if (running_op && g_str_equal(running_op->name, "start") && code == LODGE_ERROR_STATE &&
-	    strstr(error->message, "already"))
+	if (running_op && g_str_equal(running_op->name, "start") &&
+	    lodge_error_detail(error) == LODGE_DETAIL_ALREADY)
 		return virsh_refuse("Domain is already active");
 	if (running_op && g_str_has_suffix(running_op->name, "display") && code == LODGE_ERROR_STATE)
 		return virsh_refuse("Domain is not running");
@@ -439,7 +439,7 @@ static int remove_save(Cli *cli, const Op *op, const char *target, gpointer args
 	g_auto(Reply) reply = { 0 };
 	if (cli_call(cli, op, target, args, &reply, &error))
 		show_result(op, target, args, reply.json);
-	else if (strstr(error->message, "has no managed save"))
+	else if (lodge_error_detail(error) == LODGE_DETAIL_NO_SAVE)
 		printf("Domain '%s' has no manage save image; removal skipped", target);
 	else
 		return cli_failed(error);

@@ -83,7 +83,7 @@ static char next_record(Stream *stream, guint64 *length, GError **error)
 	}
 	if (head[0] == 'D')
 		return 'D';
-	fail(error, LODGE_ERROR_SYSTEM, "%.*s", (int)*length, (const char *)stream->buffer);
+	op_transfer_failed((const char *)stream->buffer, *length, error);
 	return 0;
 }
 

@@ -114,16 +114,16 @@ static gboolean may_ask(const GuestSnap *snap, GError **error)
 	if (!live)
 		return guest_not_running(snap->name, error);
 	if (!socket_of(channel_of(live)))
-		return fail(error, LODGE_ERROR_UNSUPPORTED,
-			    "QEMU guest agent is not configured: guest \"%s\" has no channel "
-			    AGENT_CHANNEL " of type unix", snap->name);
+		return fail_with(error, LODGE_ERROR_UNSUPPORTED, LODGE_DETAIL_NO_AGENT,
+				 "QEMU guest agent is not configured: guest \"%s\" has no channel "
+				 AGENT_CHANNEL " of type unix", snap->name);
 	if (snap->state != GUEST_RUNNING)
 		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is %s: its agent cannot answer",
 			    snap->name, enum_name(&guest_states, (int)snap->state));
 	if (state_of(live) != AGENT_CONNECTED)
-		return fail(error, LODGE_ERROR_GONE,
-			    "Guest agent is not responding: QEMU guest agent is not connected; install "
-			    "and start qemu-guest-agent in guest \"%s\"", snap->name);
+		return fail_with(error, LODGE_ERROR_GONE, LODGE_DETAIL_AGENT_SILENT,
+				 "Guest agent is not responding: QEMU guest agent is not connected; install "
+				 "and start qemu-guest-agent in guest \"%s\"", snap->name);
 	return TRUE;
 }
 
@@ -146,7 +146,7 @@ static json_t *call_agent(CoreGuest *guest, const AgentCall *call, GError **erro
 	g_autoptr(GError) why = NULL;
 	json_t *answer = agent_call(agent_of(guest), socket_of(channel_of(snap->live->guest)), call, &why);
 	if (!answer)
-		fail(error, (LodgeError)why->code, "guest \"%s\": %s", snap->name, why->message);
+		g_propagate_prefixed_error(error, g_steal_pointer(&why), "guest \"%s\": ", snap->name);
 	return answer;
 }
 

@@ -404,8 +404,8 @@ static gboolean start_transient(Incoming *in)
 {
 	CoreGuest *guest = in->guest;
 	if (guest->snap->live)
-		return fail(in->error, LODGE_ERROR_STATE, "guest \"%s\" is already running",
-			    guest->snap->name);
+		return fail_with(in->error, LODGE_ERROR_STATE, LODGE_DETAIL_ALREADY,
+				 "guest \"%s\" is already running", guest->snap->name);
 	guest->autodestroy = in->autodestroy;
 	if (!guest_run(guest, in->definition, &in->how, in->notes, in->error))
 		return FALSE;

@@ -253,7 +253,8 @@ gboolean core_guest_start(CoreGuest *guest, guint flags, Notes *notes, GError **
 {
 	g_autoptr(GuestSnap) snap = core_guest_snap(guest);
 	if (snap->live)
-		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" is already running", snap->name);
+		return fail_with(error, LODGE_ERROR_STATE, LODGE_DETAIL_ALREADY,
+				 "guest \"%s\" is already running", snap->name);
 	if (guest->gone)
 		return fail(error, LODGE_ERROR_NOT_FOUND, "guest \"%s\" was undefined", snap->name);
 	g_autoptr(Guest) definition = store_guest(guest->core->store, snap->name, error);

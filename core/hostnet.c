@@ -130,8 +130,8 @@ HostnetItem *hostnet_find(Core *core, const char *name, const char *mac, GError 
 	g_autoptr(GHashTable) defined = defined_names();
 	if (g_hash_table_contains(defined, name))
 		return item_of(NULL, name);
-	fail(error, LODGE_ERROR_NOT_FOUND, "this host has no interface \"%s\"; iface-list --all shows them",
-	     name);
+	fail_with(error, LODGE_ERROR_NOT_FOUND, LODGE_DETAIL_TARGET,
+		  "this host has no interface \"%s\"; iface-list --all shows them", name);
 	return NULL;
 }
 

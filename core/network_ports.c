@@ -204,13 +204,18 @@ static gboolean is_whole(const NetworkPort *port, GError **error)
 		{ "hostdev-pci", port->plug_pci.slot.set || port->plug_pci.bus.set },
 	};
 	if (!port->owner_name || !port->owner_uuid)
-		return fail(error, LODGE_ERROR_INVALID, "networkport: owner/name or owner/uuid is missing");
+		return fail_with(error, LODGE_ERROR_INVALID, LODGE_DETAIL_MISSING,
+				 "networkport: owner/name or owner/uuid is missing");
 	for (guint i = 0; i < G_N_ELEMENTS(plugs); i++)
 		if (!g_strcmp0(port->plug_type, plugs[i].type))
-			return plugs[i].whole || fail(error, LODGE_ERROR_INVALID, "networkport: what <plug "
-						      "type='%s'> leads to is missing", plugs[i].type);
-	return !port->plug_type || fail(error, LODGE_ERROR_INVALID,
-					"networkport: plug/@type \"%s\" is not known", port->plug_type);
+			return plugs[i].whole ||
+			       fail_with(error, LODGE_ERROR_INVALID, LODGE_DETAIL_MISSING,
+					 "networkport: what <plug type='%s'> leads to is missing",
+					 plugs[i].type);
+	return !port->plug_type ||
+	       fail(error, LODGE_ERROR_INVALID, "networkport: plug/@type \"%s\" is not known",
+		    port->plug_type) ||
+	       error_detail(error, LODGE_DETAIL_WORD, "plug/@type");
 }
 
 NetworkPort *core_network_port_create(CoreObject *object, const char *xml, gboolean validate,

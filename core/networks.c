@@ -89,9 +89,9 @@ static gboolean check_bridge(Core *core, Network *network, GError **error)
 		return choose_bridge(core, network, pattern, error);
 	}
 	g_autofree char *owner = bridge_owner(core, network, network->bridge);
-	return !owner || fail(error, LODGE_ERROR_EXISTS,
-			      "bridge name '%s' already in use by network \"%s\": choose another, or none at "
-			      "all", network->bridge, owner);
+	return !owner || fail_with(error, LODGE_ERROR_EXISTS, LODGE_DETAIL_BRIDGE_TAKEN,
+				   "bridge name '%s' already in use by network \"%s\": choose another, "
+				   "or none at all", network->bridge, owner);
 }
 
 /* Networks may be defined with the same subnet; they cannot both be active. */

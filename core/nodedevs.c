@@ -360,7 +360,8 @@ NodeDev *core_nodedev_find(Core *core, const char *name, GError **error)
 		if (pair ? has_names(dev, name) : g_str_equal(dev->name, name))
 			return node_dev_ref(dev);
 	}
-	fail(error, LODGE_ERROR_NOT_FOUND, "no node device with matching name '%s'", name);
+	fail_with(error, LODGE_ERROR_NOT_FOUND, LODGE_DETAIL_TARGET, "no node device with matching name '%s'",
+		  name);
 	return NULL;
 }
 

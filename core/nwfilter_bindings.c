@@ -452,8 +452,9 @@ gboolean filters_check(Core *core, const Filter *changed, GError **error)
 	g_autoptr(GPtrArray) bindings = core_filter_bindings(core);
 	finder_begin(&finder, core, changed);
 	gboolean ok = !has_loop(changed, &finder) ||
-		      fail(error, LODGE_ERROR_INVALID, "network filter \"%s\" includes itself by its "
-			   "<filterref>s: take one of them out", changed->name);
+		      fail_with(error, LODGE_ERROR_INVALID, LODGE_DETAIL_LOOP,
+				"network filter \"%s\" includes itself by its <filterref>s: take one of them "
+				"out", changed->name);
 	for (guint i = 0; ok && i < bindings->len; i++) {
 		const FilterBinding *binding = bindings->pdata[i];
 		const Filter *first = find(&finder, binding->filter);

@@ -51,7 +51,7 @@ PoolState *pool_snap_state(const ObjectSnap *snap)
 
 static void no_secret(const SecretRef *secret, GError **error)
 {
-	fail(error, LODGE_ERROR_NOT_FOUND, "secret %s: there is no such secret",
+	fail_with(error, LODGE_ERROR_NOT_FOUND, LODGE_DETAIL_NO_SECRET, "secret %s: there is no such secret",
 	     secret->uuid ? secret->uuid : secret->usage ? secret->usage : "?");
 }
 

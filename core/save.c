@@ -258,8 +258,8 @@ gboolean core_guest_managed_save_remove(CoreGuest *guest, GError **error)
 	if (unlink(path) == 0)
 		return TRUE;
 	if (errno == ENOENT)
-		return fail(error, LODGE_ERROR_STATE, "guest \"%s\" has no managed save",
-			    guest->snap->name);
+		return fail_with(error, LODGE_ERROR_STATE, LODGE_DETAIL_NO_SAVE,
+				 "guest \"%s\" has no managed save", guest->snap->name);
 	return fail_errno(error, errno, "cannot remove %s", path);
 }
 

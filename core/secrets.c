@@ -150,8 +150,8 @@ char *core_secret_for_engine(gpointer core, const char *uuid, const char *type, 
 {
 	g_autoptr(ObjectSnap) snap = find_for_engine(core, uuid, type, usage);
 	if (!snap) {
-		fail(error, LODGE_ERROR_NOT_FOUND,
-		     "there is no secret %s \"%s\": \"lodge secret-list\" shows those there are",
+		fail_with(error, LODGE_ERROR_NOT_FOUND, LODGE_DETAIL_NO_SECRET,
+			  "there is no secret %s \"%s\": \"lodge secret-list\" shows those there are",
 		     uuid ? "with the uuid" : "for", uuid ? uuid : usage ? usage : "");
 		return NULL;
 	}

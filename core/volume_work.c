@@ -218,7 +218,8 @@ static gboolean find_secret(Making *making, GError **error)
 			    "encryption format '%s' is not supported: use luks", encryption->format);
 	if (!shape_len(encryption->secrets))
 		return fail(error, LODGE_ERROR_INVALID,
-			    "encryption needs a <secret> with its uuid or usage");
+			    "encryption needs a <secret> with its uuid or usage") ||
+		       error_detail(error, LODGE_DETAIL_MISSING, "target/encryption/secret");
 	making->secret = needs.secret(needs.owner, encryption->secrets->pdata[0], "volume", error);
 	if (!making->secret)
 		return FALSE;
@@ -463,8 +464,8 @@ static gboolean check_name(const char *name, GError **error)
 {
 	return volume_check_name(name, error) &&
 	       (pool_file_name_counts(name) ||
-		fail(error, LODGE_ERROR_INVALID,
-		     "volume name \"%s\" is one of those that files in the making have", name));
+		fail_with(error, LODGE_ERROR_INVALID, LODGE_DETAIL_CHARACTER,
+			  "volume name \"%s\" is one of those that files in the making have", name));
 }
 
 CoreVolume *core_volume_create(CoreObject *pool, const Volume *wanted, const CoreVolume *from, guint flags,

@@ -12,11 +12,13 @@
 #include "host/qmp-frames.h"
 #include "host/socket.h"
 
-#define NOT_RESPONDING "Guest agent is not responding: "
 #define WAITING_MAX 8	/* callers that stand in line for one agent */
 #define TICK_MS 100	/* between looks at whether a silent command did its work */
 #define SILENCE_MS 5000 /* a command that went in and did not fail has been heard */
 #define SENTINEL '\xff' /* in no JSON: what stood before it is of an earlier talk */
+#define fail_silent(error, code, format, ...) \
+	fail_with(error, code, LODGE_DETAIL_AGENT_SILENT, \
+		  "Guest agent is not responding: " format __VA_OPT__(,) __VA_ARGS__)
 
 struct Agent {
 	GMutex lock;
@@ -103,8 +105,7 @@ static gboolean take_turn(Agent *agent, GError **error)
 		agent->stale = FALSE;
 	}
 	g_mutex_unlock(&agent->lock);
-	return mine || fail(error, LODGE_ERROR_TIMEOUT,
-			    NOT_RESPONDING "it is busy with another command");
+	return mine || fail_silent(error, LODGE_ERROR_TIMEOUT, "it is busy with another command");
 }
 
 static void end_turn(Agent *agent)
@@ -171,7 +172,7 @@ static gboolean fail_wait(Wait wait, const char *late, GError **error)
 {
 	if (wait == WAIT_CANCELLED)
 		return fail(error, LODGE_ERROR_ABORTED, "the caller went away");
-	return fail(error, LODGE_ERROR_TIMEOUT, NOT_RESPONDING "%s", late);
+	return fail_silent(error, LODGE_ERROR_TIMEOUT, "%s", late);
 }
 
 /* ---- bytes ---- */
@@ -183,8 +184,7 @@ static gboolean say(Talk *talk, const char *bytes, gsize length, GError **error)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno != EAGAIN)
-			return fail(error, LODGE_ERROR_GONE,
-				    NOT_RESPONDING "QEMU guest agent is not connected");
+			return fail_silent(error, LODGE_ERROR_GONE, "QEMU guest agent is not connected");
 		if (n >= 0) {
 			bytes += n;
 			length -= (gsize)n;
@@ -218,8 +218,8 @@ static gboolean hear(Talk *talk, const char *bytes, gsize length, GError **error
 		if (!agent->skipping &&
 		    !qmp_frames_feed(&agent->frames, bytes, n, on_message, talk, &why)) {
 			if (!talk->wanted)
-				return fail(error, LODGE_ERROR_ENGINE, NOT_RESPONDING
-					    "its answer cannot be read: %s", why->message);
+				return fail_silent(error, LODGE_ERROR_ENGINE, "its answer cannot be read: %s",
+						   why->message);
 			agent->skipping = TRUE;
 		}
 		if (mark) {
@@ -248,12 +248,11 @@ static gboolean listen_for(Talk *talk, const char *late, gboolean *over, GError 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			continue;
 		if (n <= 0)
-			return fail(error, LODGE_ERROR_GONE, NOT_RESPONDING
-				    "Guest agent disappeared while executing command");
+			return fail_silent(error, LODGE_ERROR_GONE,
+					   "Guest agent disappeared while executing command");
 		talk->received += (gsize)n;
 		if (talk->received > 2 * QMP_MESSAGE_MAX)
-			return fail(error, LODGE_ERROR_ENGINE, NOT_RESPONDING
-				    "it sends and sends, and no answer");
+			return fail_silent(error, LODGE_ERROR_ENGINE, "it sends and sends, and no answer");
 		if (!hear(talk, bytes, (gsize)n, error))
 			return FALSE;
 	}
@@ -270,7 +269,7 @@ static gboolean connect_to(Agent *agent, const char *path, GError **error)
 	agent->fd = socket_connect(path, &why);
 	if (agent->fd >= 0)
 		return TRUE;
-	return fail(error, LODGE_ERROR_GONE, NOT_RESPONDING "QEMU guest agent is not connected: %s",
+	return fail_silent(error, LODGE_ERROR_GONE, "QEMU guest agent is not connected: %s",
 		    why->message);
 }
 

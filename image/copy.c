@@ -59,8 +59,8 @@ static gboolean clone_bytes(const Copying *c, int to, gboolean *done, GError **e
 	*done = c->how->reflink != IMAGE_REFLINK_NEVER && ioctl(to, FICLONE, c->from) == 0;
 	if (*done || c->how->reflink != IMAGE_REFLINK_ALWAYS)
 		return TRUE;
-	fail(error, LODGE_ERROR_UNSUPPORTED,
-	     "a reflink is asked for, but the file system cannot do that here: %s", g_strerror(errno));
+	fail_with(error, LODGE_ERROR_UNSUPPORTED, LODGE_DETAIL_NO_REFLINK,
+		  "a reflink is asked for, but the file system cannot do that here: %s", g_strerror(errno));
 	return no_copy(c, error);
 }
 

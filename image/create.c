@@ -30,9 +30,9 @@ static guint64 round_up(guint64 size)
 static gboolean find_size(const ImageCreate *how, guint64 *size, GError **error)
 {
 	if (how->size > G_MAXINT64 - SECTOR)
-		return fail(error, LODGE_ERROR_INVALID,
-			    "image \"%s\": a disk of %" G_GUINT64_FORMAT " bytes cannot be made", how->path,
-			    how->size);
+		return fail_with(error, LODGE_ERROR_INVALID, LODGE_DETAIL_TOO_LARGE,
+				 "image \"%s\": a disk of %" G_GUINT64_FORMAT " bytes cannot be made",
+				 how->path, how->size);
 	*size = round_up(how->size);
 	if (!how->backing)
 		return *size > 0 || how->format == IMAGE_RAW ||
@@ -71,11 +71,12 @@ static gboolean check_options(const ImageCreate *how, GError **error)
 			    "options of qcow2, not of %s", how->path,
 			    enum_name(&image_formats, (int)how->format));
 	if (how->backing && !qcow2 && how->format != IMAGE_QCOW && how->format != IMAGE_VMDK)
-		return fail(error, LODGE_ERROR_INVALID,
-			    "image \"%s\": an image of format %s has no backing file; use qcow2", how->path,
-			    enum_name(&image_formats, (int)how->format));
+		return fail_with(error, LODGE_ERROR_INVALID, LODGE_DETAIL_NO_BACKING,
+				 "image \"%s\": an image of format %s has no backing file; use qcow2",
+				 how->path, enum_name(&image_formats, (int)how->format));
 	if (how->format == IMAGE_LUKS && !how->secret)
-		return fail(error, LODGE_ERROR_INVALID, "image \"%s\": luks needs a secret", how->path);
+		return fail(error, LODGE_ERROR_INVALID, "image \"%s\": luks needs a secret", how->path) ||
+		       error_detail(error, LODGE_DETAIL_MISSING, "target/encryption");
 	return !how->cluster_size || (how->cluster_size & (how->cluster_size - 1)) == 0 ||
 	       fail(error, LODGE_ERROR_INVALID,
 		    "image \"%s\": a cluster size must be a power of two from 512 bytes to 2 MiB",

@@ -76,9 +76,10 @@ gboolean qcow2_new_check(const Qcow2New *image, GError **error)
 		return fail(error, LODGE_ERROR_INVALID,
 			    "the name of its backing file does not fit into one cluster");
 	if (image->size > G_MAXINT64 || lay_out(image).l1_entries * 8 > L1_MAX)
-		return fail(error, LODGE_ERROR_INVALID,
-			    "a disk of %" G_GUINT64_FORMAT " bytes cannot be made with clusters of %u "
-			    "bytes; choose a larger cluster size", image->size, 1u << bits);
+		return fail_with(error, LODGE_ERROR_INVALID,
+				 image->size > G_MAXINT64 ? LODGE_DETAIL_TOO_LARGE : LODGE_DETAIL_NONE,
+				 "a disk of %" G_GUINT64_FORMAT " bytes cannot be made with clusters of %u "
+				 "bytes; choose a larger cluster size", image->size, 1u << bits);
 	return TRUE;
 }
 

@@ -27,9 +27,9 @@ static gboolean plain(const char *text, const char *what, const char *also, GErr
 {
 	for (const char *c = text; c && *c; c++)
 		if ((guchar)*c < ' ' || *c == 127 || strchr(also, *c))
-			return fail(error, LODGE_ERROR_INVALID,
-				    "%s \"%s\": '%c' (byte %u) may not stand there", what, text,
-				    g_ascii_isprint(*c) ? *c : '?', (guchar)*c);
+			return fail_with(error, LODGE_ERROR_INVALID, LODGE_DETAIL_CHARACTER,
+					 "%s \"%s\": '%c' (byte %u) may not stand there", what, text,
+					 g_ascii_isprint(*c) ? *c : '?', (guchar)*c);
 	return TRUE;
 }
 
@@ -88,13 +88,15 @@ static gboolean nat_range(const NetworkForward *f, GError **error)
 {
 	Inet start, end;
 	if (!f->nat_start != !f->nat_end)
-		return fail(error, LODGE_ERROR_INVALID, "forward/nat/address needs start and end");
+		return fail(error, LODGE_ERROR_INVALID, "forward/nat/address needs start and end") ||
+		       error_detail(error, LODGE_DETAIL_NONE, "forward/nat/address");
 	if (f->nat_start && (!inet_from_text(f->nat_start, AF_INET, &start, error) ||
 			     !inet_from_text(f->nat_end, AF_INET, &end, error)))
 		return FALSE;
 	if (f->nat_start && inet_compare(&start, &end) > 0)
-		return fail(error, LODGE_ERROR_INVALID,
-			    "forward/nat/address: %s comes after %s", f->nat_start, f->nat_end);
+		return fail(error, LODGE_ERROR_INVALID, "forward/nat/address: %s comes after %s",
+			    f->nat_start, f->nat_end) ||
+		       error_detail(error, LODGE_DETAIL_NONE, "forward/nat/address");
 	if (f->nat_port_start.set != f->nat_port_end.set ||
 	    (f->nat_port_start.set && f->nat_port_start.v > f->nat_port_end.v))
 		return fail(error, LODGE_ERROR_INVALID,
@@ -182,13 +184,16 @@ gboolean network_ip_read(const NetworkIp *ip, Inet *address, guint *prefix, GErr
 	}
 	if (ip->netmask && length < 0)
 		return fail(error, LODGE_ERROR_INVALID, "ip/@netmask \"%s\" is not a netmask of %s",
-			    ip->netmask, ip->address);
+			    ip->netmask, ip->address) ||
+		       error_detail(error, LODGE_DETAIL_NONE, "ip/@netmask");
 	if (ip->prefix.set && ip->netmask)
 		return fail(error, LODGE_ERROR_INVALID, "ip/@prefix and ip/@netmask of %s: choose one",
-			    ip->address);
+			    ip->address) ||
+		       error_detail(error, LODGE_DETAIL_NONE, "ip/@prefix");
 	if (ip->prefix.set && (ip->prefix.v > inet_bits(&read) || !ip->prefix.v))
 		return fail(error, LODGE_ERROR_INVALID, "ip/@prefix %" G_GUINT64_FORMAT " does not fit %s",
-			    ip->prefix.v, ip->address);
+			    ip->prefix.v, ip->address) ||
+		       error_detail(error, LODGE_DETAIL_NONE, "ip/@prefix");
 	*address = read;
 	*prefix = ip->prefix.set ? (guint)ip->prefix.v : (guint)length;
 	return TRUE;
@@ -264,16 +269,19 @@ static gboolean ranges(const NetworkIp *ip, const Inet *address, guint prefix, G
 	SHAPE_EACH (DhcpRange, range, ip->ranges) {
 		Inet start, end;
 		if (!usable(range->start, address, prefix, "dhcp range", &start, error) ||
-		    !usable(range->end, address, prefix, "dhcp range", &end, error) ||
-		    !lease(range->expiry, range->unit, error))
+		    !usable(range->end, address, prefix, "dhcp range", &end, error))
+			return error_detail(error, LODGE_DETAIL_NONE, "ip/dhcp/range");
+		if (!lease(range->expiry, range->unit, error))
 			return FALSE;
 		if (inet_compare(&start, &end) > 0)
 			return fail(error, LODGE_ERROR_INVALID, "dhcp range: %s comes after %s",
-				    range->start, range->end);
+				    range->start, range->end) ||
+			       error_detail(error, LODGE_DETAIL_NONE, "ip/dhcp/range");
 		if (inet_span(&start, &end) > MAX_RANGE)
 			return fail(error, LODGE_ERROR_INVALID,
 				    "dhcp range %s to %s: more than %d addresses", range->start, range->end,
-				    MAX_RANGE);
+				    MAX_RANGE) ||
+			       error_detail(error, LODGE_DETAIL_NONE, "ip/dhcp/range");
 	}
 	return TRUE;
 }
@@ -374,7 +382,9 @@ static gboolean one_ip(const NetworkIp *ip, Subnets *subnets, GHashTable *seen, 
 	return plain(ip->tftp_root, "tftp/@root", ",", error) &&
 	       plain(ip->bootp_file, "bootp/@file", ",", error) &&
 	       plain(ip->bootp_server, "bootp/@server", " ,", error) &&
-	       ranges(ip, &address, prefix, error) && hosts(ip, &address, prefix, seen, error);
+	       ranges(ip, &address, prefix, error) &&
+	       (hosts(ip, &address, prefix, seen, error) ||
+		error_detail(error, LODGE_DETAIL_NONE, "ip/dhcp/host"));
 }
 
 static gboolean addresses(const Network *network, GError **error)
@@ -398,7 +408,8 @@ static gboolean addresses(const Network *network, GError **error)
 		if (!near)
 			return fail(error, LODGE_ERROR_INVALID,
 				    "<route>: the gateway %s is in none of the network's <ip>s",
-				    route->gateway);
+				    route->gateway) ||
+			       error_detail(error, LODGE_DETAIL_NONE, "route/@gateway");
 	}
 	return TRUE;
 }
@@ -425,10 +436,11 @@ static gboolean dns(const NetworkDns *d, GError **error)
 		return TRUE;
 	SHAPE_EACH (DnsForwarder, to, d->forwarders) {
 		if (!to->addr && !to->domain)
-			return fail(error, LODGE_ERROR_INVALID, "dns forwarder: addr or domain is missing");
+			return fail(error, LODGE_ERROR_INVALID, "dns forwarder: addr or domain is missing") ||
+			       error_detail(error, LODGE_DETAIL_NONE, "dns/forwarder");
 		if ((to->addr && !inet_from_text(to->addr, AF_UNSPEC, &inet, error)) ||
 		    !dns_name(to->domain, "dns forwarder: domain", error))
-			return FALSE;
+			return error_detail(error, LODGE_DETAIL_NONE, "dns/forwarder");
 	}
 	SHAPE_EACH (DnsTxt, txt, d->txts)
 		if (!dns_name(txt->name, "dns txt: name", error) ||
@@ -439,9 +451,10 @@ static gboolean dns(const NetworkDns *d, GError **error)
 			return FALSE;
 	SHAPE_EACH (DnsHost, host, d->hosts) {
 		if (!inet_from_text(host->ip, AF_UNSPEC, &inet, error))
-			return FALSE;
+			return error_detail(error, LODGE_DETAIL_NONE, "dns/host");
 		if (!shape_len(host->names))
-			return fail(error, LODGE_ERROR_INVALID, "dns host %s has no <hostname>", host->ip);
+			return fail(error, LODGE_ERROR_INVALID, "dns host %s has no <hostname>", host->ip) ||
+			       error_detail(error, LODGE_DETAIL_MISSING, "dns/host/hostname");
 		for (guint i = 0; i < host->names->len; i++)
 			if (!dns_name(host->names->pdata[i], "dns host", error))
 				return FALSE;
@@ -459,15 +472,18 @@ const PortGroup *network_portgroup(const Network *network, const char *name)
 
 static gboolean portgroups(const Network *network, GError **error)
 {
+	static const char where[] = "portgroup";
 	const PortGroup *dflt = network_portgroup(network, NULL);
 	SHAPE_EACH (PortGroup, group, network->portgroups) {
 		if (network_portgroup(network, group->name) != group)
 			return fail(error, LODGE_ERROR_INVALID, "portgroup \"%s\" stands there twice",
-				    group->name);
+				    group->name) ||
+			       error_detail(error, LODGE_DETAIL_NONE, where);
 		if (group->dflt == TRI_YES && group != dflt)
 			return fail(error, LODGE_ERROR_INVALID,
 				    "portgroups \"%s\" and \"%s\" are both the default", dflt->name,
-				    group->name);
+				    group->name) ||
+			       error_detail(error, LODGE_DETAIL_NONE, where);
 	}
 	return TRUE;
 }
@@ -479,9 +495,11 @@ static gboolean bandwidth(const Bandwidth *in, const Bandwidth *out, GError **er
 		const char *what = i ? "outbound" : "inbound";
 		if (both[i] && both[i]->floor.set)
 			return fail(error, LODGE_ERROR_INVALID, "bandwidth/%s/@floor is for interfaces of "
-				    "guests: a network has nobody to take it from", what);
+				    "guests: a network has nobody to take it from", what) ||
+			       error_detail(error, LODGE_DETAIL_NONE, "bandwidth");
 		if (both[i] && !both[i]->average.set)
-			return fail(error, LODGE_ERROR_INVALID, "bandwidth/%s needs an average", what);
+			return fail(error, LODGE_ERROR_INVALID, "bandwidth/%s needs an average", what) ||
+			       error_detail(error, LODGE_DETAIL_MISSING, "bandwidth");
 	}
 	return TRUE;
 }
@@ -489,7 +507,9 @@ static gboolean bandwidth(const Bandwidth *in, const Bandwidth *out, GError **er
 static gboolean vlans(const char *trunk, const GPtrArray *tags, GError **error)
 {
 	return shape_len(tags) < 2 || g_strcmp0(trunk, "no") ||
-	       fail(error, LODGE_ERROR_INVALID, "vlan/@trunk is no, but there are %u tags", shape_len(tags));
+	       fail(error, LODGE_ERROR_INVALID, "vlan/@trunk is no, but there are %u tags",
+		    shape_len(tags)) ||
+	       error_detail(error, LODGE_DETAIL_NONE, "vlan");
 }
 
 /* What a network and its portgroups may have alike. */

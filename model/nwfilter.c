@@ -312,7 +312,8 @@ static gboolean check(gconstpointer object, G_GNUC_UNUSED Notes *notes, GError *
 				  filter->chain, G_REGEX_DOLLAR_ENDONLY, 0))
 		return fail(error, LODGE_ERROR_INVALID,
 			    "@chain \"%s\": it is root, or begins with mac, stp, vlan, arp, rarp, ipv4 "
-			    "or ipv6 and has at most 12 characters", filter->chain);
+			    "or ipv6 and has at most 12 characters", filter->chain) ||
+		       error_detail(error, LODGE_DETAIL_NONE, "@chain");
 	if (shape_len(filter->rules) + shape_len(filter->references) > FILTER_RULES_MAX)
 		return fail(error, LODGE_ERROR_INVALID, "more than %d rules in one filter",
 			    FILTER_RULES_MAX);

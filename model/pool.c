@@ -221,7 +221,8 @@ static gboolean check_source(const Pool *pool, GError **error)
 		if (wanted & needs[i].need &&
 		    (!pool->source || !G_STRUCT_MEMBER(gpointer, pool->source, needs[i].member)))
 			return fail(error, LODGE_ERROR_INVALID,
-				    "a pool of type %s needs %s", type, needs[i].xml);
+				    "a pool of type %s needs %s", type, needs[i].xml) ||
+			       error_detail(error, LODGE_DETAIL_MISSING, needs[i].xml);
 	if (wanted & POOL_ONE_DEVICE && pool->source->devices->len != 1)
 		return fail(error, LODGE_ERROR_INVALID,
 			    "a pool of type %s has one source device, not %u", type,
@@ -242,7 +243,8 @@ static gboolean check_format(const Pool *pool, GError **error)
 	return fail(error, LODGE_ERROR_INVALID,
 		    "source/format/@type, line %d: \"%s\" is not a format of a pool of type %s; it is "
 		    "one of %s", pool->source->head.line, format, enum_name(&pool_types, pool->type),
-		    choices);
+		    choices) ||
+	       error_detail(error, LODGE_DETAIL_WORD, "source/format/@type");
 }
 
 static gboolean check_path(const Pool *pool, GError **error)
@@ -288,7 +290,8 @@ static gboolean check_auth(const Pool *pool, GError **error)
 	if (auth->type && !g_str_equal(auth->type, "chap") && !g_str_equal(auth->type, "ceph"))
 		return fail(error, LODGE_ERROR_INVALID,
 			    "source/auth/@type, line %d: \"%s\" is not a type of login: it is chap or ceph",
-			    auth->head.line, auth->type);
+			    auth->head.line, auth->type) ||
+		       error_detail(error, LODGE_DETAIL_WORD, "source/auth/@type");
 	if (!auth->username || !auth->secret)
 		return fail(error, LODGE_ERROR_INVALID, "source/auth, line %d, needs %s", auth->head.line,
 			    auth->username ? "a <secret>" : "a username");

@@ -341,7 +341,7 @@ gboolean guest_rules(const Guest *guest, GError **error)
 	for (guint i = 0; i < G_N_ELEMENTS(all); i++)
 		for (guint k = 0; k < all[i]->n; k++)
 			if (!all[i]->rules[k](guest, error))
-				return FALSE;
+				return error_detail(error, LODGE_DETAIL_NONE, "");
 	return TRUE;
 }
 

@@ -87,8 +87,8 @@ gboolean volume_check_name(const char *name, GError **error)
 	if (!*name)
 		return fail(error, LODGE_ERROR_INVALID, "the name of the volume is empty");
 	if (strlen(name) > 255)
-		return fail(error, LODGE_ERROR_INVALID,
-			    "the name of the volume has %zu bytes; 255 is the most", strlen(name));
+		return fail_with(error, LODGE_ERROR_INVALID, LODGE_DETAIL_TOO_LONG,
+				 "the name of the volume has %zu bytes; 255 is the most", strlen(name));
 	if (!g_utf8_validate(name, -1, NULL))
 		return fail(error, LODGE_ERROR_INVALID, "the name of the volume is not UTF-8");
 	for (const char *c = name; *c; c++)
@@ -98,9 +98,11 @@ gboolean volume_check_name(const char *name, GError **error)
 				    "control character: its byte %d is 0x%02x", (int)(c - name) + 1,
 				    (guint)(guchar)*c);
 	if (strchr(name, '/'))
-		return fail(error, LODGE_ERROR_INVALID, "volume name \"%s\" must not have a slash", name);
+		return fail_with(error, LODGE_ERROR_INVALID, LODGE_DETAIL_CHARACTER,
+				 "volume name \"%s\" must not have a slash", name);
 	if (g_str_equal(name, ".") || g_str_equal(name, ".."))
-		return fail(error, LODGE_ERROR_INVALID, "volume name \"%s\" is a folder's", name);
+		return fail_with(error, LODGE_ERROR_INVALID, LODGE_DETAIL_CHARACTER,
+				 "volume name \"%s\" is a folder's", name);
 	return TRUE;
 }
 
@@ -110,7 +112,8 @@ static gboolean check_secrets(const VolumeEncryption *encryption, GError **error
 		if (secret->type && !g_str_equal(secret->type, "passphrase"))
 			return fail(error, LODGE_ERROR_INVALID,
 				    "encryption/secret/@type, line %d: \"%s\" is not a type of secret: it is "
-				    "passphrase", secret->head.line, secret->type);
+				    "passphrase", secret->head.line, secret->type) ||
+			       error_detail(error, LODGE_DETAIL_WORD, "target/encryption/secret/@type");
 		if (!secret->uuid && !secret->usage)
 			return fail(error, LODGE_ERROR_INVALID,
 				    "encryption/secret, line %d, needs a uuid or a usage", secret->head.line);

@@ -37,7 +37,7 @@ static gboolean subnet_free(const Host *host, const Inet *inet, guint prefix, GE
 	for (guint i = 0; i < host->addresses->len; i++) {
 		const AddressInfo *a = &g_array_index(host->addresses, AddressInfo, i);
 		if (a->index != host->bridge && inet_overlap(inet, prefix, &a->address, a->prefix))
-			return fail(error, LODGE_ERROR_IN_USE,
+			return fail_with(error, LODGE_ERROR_IN_USE, LODGE_DETAIL_SUBNET_TAKEN,
 				    "the subnet %s/%u is in use: %s has the address %s/%u; choose another",
 				    inet_to_text(&first, mine), prefix, link_name(host, a->index),
 				    inet_to_text(&a->address, other), a->prefix);
@@ -47,7 +47,7 @@ static gboolean subnet_free(const Host *host, const Inet *inet, guint prefix, GE
 		/* A default route, or any half of the world, is no claim to a subnet. */
 		if (r->index != host->bridge && r->prefix > 7 &&
 		    inet_overlap(inet, prefix, &r->to, r->prefix))
-			return fail(error, LODGE_ERROR_IN_USE,
+			return fail_with(error, LODGE_ERROR_IN_USE, LODGE_DETAIL_SUBNET_TAKEN,
 				    "the subnet %s/%u is in use: the host reaches %s/%u through %s; choose "
 				    "another", inet_to_text(&first, mine), prefix,
 				    inet_to_text(&r->to, other), r->prefix, link_name(host, r->index));

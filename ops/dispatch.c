@@ -233,7 +233,7 @@ gboolean op_find_target(OpCall *call, GError **error)
 		call->object = core_object_find(call->core, (CoreKindId)kind, target, error);
 	else
 		call->guest = core_find(call->core, target, error);
-	return call->guest || call->object;
+	return call->guest || call->object || error_detail(error, LODGE_DETAIL_TARGET, NULL);
 }
 
 void op_dispatch(OpCall *call)

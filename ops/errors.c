@@ -2,6 +2,9 @@
  * the exit codes (`lodge help`, manual). Neighbours: base/error.h has the codes; libvirt's numbers are its
  * protocol's affair (wire/libvirt/errors.c). */
 #include "ops/ops.h"
+#include "ops/transfer.h"
+
+#include <string.h>
 
 static const OpErrorRow rows[] = {
 	[LODGE_ERROR_INTERNAL] = { 500, 1, "a bug in Lodge", "internal error: " },
@@ -43,6 +46,16 @@ LodgeError op_error_of(const GError *error)
 	if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
 		return LODGE_ERROR_ABORTED;
 	return LODGE_ERROR_SYSTEM;
+}
+
+gboolean op_transfer_failed(const char *bytes, gsize n, GError **error)
+{
+	g_autofree char *text = g_utf8_make_valid(bytes, (gssize)n);
+	char *message = strchr(text, '\n');
+	if (!message)
+		return fail(error, LODGE_ERROR_SYSTEM, "%s", text);
+	*message++ = '\0';
+	return fail(error, op_error_code(text), "%s", message);
 }
 
 int op_http_status(const GError *error)

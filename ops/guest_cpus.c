@@ -59,8 +59,9 @@ static gboolean refuse_each(const StatsArgs *args, GError **error)
 {
 	guint64 last = (guint64)MAX(sysconf(_SC_NPROCESSORS_CONF), 1) - 1;
 	if (opt_uint_or(args->start, 0) > last)
-		return fail(error, LODGE_ERROR_INVALID, "Start CPU %u is out of range (min: 0, max: %u)",
-			    (guint)args->start.v, (guint)last);
+		return fail_with(error, LODGE_ERROR_INVALID, LODGE_DETAIL_OPTIONS,
+				 "Start CPU %u is out of range (min: 0, max: %u)",
+				 (guint)args->start.v, (guint)last);
 	return fail(error, LODGE_ERROR_UNSUPPORTED, "a guest's time on each of the "
 		    "host's processors is not counted by cgroup v2; without --start and --count cpu-stats "
 		    "shows the total");

@@ -21,7 +21,8 @@ static gboolean check_native(gconstpointer object, G_GNUC_UNUSED Notes *notes, G
 {
 	const NativeArgs *args = object;
 	if (args->xml && args->domain)
-		return fail(error, LODGE_ERROR_INVALID, "Options --domain and --xml are mutually exclusive");
+		return fail_with(error, LODGE_ERROR_INVALID, LODGE_DETAIL_OPTIONS,
+				 "Options --domain and --xml are mutually exclusive");
 	return args->xml || args->domain ||
 	       fail(error, LODGE_ERROR_INVALID, "need either domain or domain XML");
 }

@@ -193,7 +193,8 @@ static gboolean check_free(gconstpointer object, G_GNUC_UNUSED Notes *notes, GEr
 {
 	const FreeArgs *args = object;
 	return !args->cellno.set || !args->all ||
-	       fail(error, LODGE_ERROR_INVALID, "Options --cellno and --all are mutually exclusive");
+	       fail_with(error, LODGE_ERROR_INVALID, LODGE_DETAIL_OPTIONS,
+			 "Options --cellno and --all are mutually exclusive");
 }
 static const Shape free_args = SHAPE("freecell-args", FreeArgs, free_arg_rows, .check = check_free);
 

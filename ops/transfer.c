@@ -1,4 +1,5 @@
 /* See transfer.h. */
+#include "ops/ops.h"
 #include "ops/transfer.h"
 
 #include <errno.h>
@@ -208,8 +209,10 @@ static gboolean send_record(int fd, guint8 *buffer, char letter, guint64 length,
 
 static void send_end(const Serving *serving, const GError *error)
 {
-	gsize n = error ? MIN(strlen(error->message), TRANSFER_CHUNK) : 0;
-	memcpy(serving->buffer + TRANSFER_RECORD, error ? error->message : "", n);
+	g_autofree char *text = error ? g_strconcat(lodge_error_name(op_error_of(error)), "\n",
+						    error->message, NULL) : NULL;
+	gsize n = text ? MIN(strlen(text), TRANSFER_CHUNK) : 0;
+	memcpy(serving->buffer + TRANSFER_RECORD, text ? text : "", n);
 	send_record(serving->fd, serving->buffer, error ? 'E' : 'O', n, n);
 }
 

@@ -40,7 +40,10 @@ void op_transfer_drop(OpTransfer *transfer);
 
 /* One end of a socket that speaks records, taken by the caller; the transfer is served beside, and ends with
  * it. -1 on failure. A record is a letter, a length of 8 bytes (big-endian), and for D and E that many
- * bytes: D data, H a hole, E the end with an error as text, O the end. An upload is answered with E or O. */
+ * bytes: D data, H a hole, E the end with an error (the word of its code, a line break, its message), O the
+ * end. An upload is answered with E or O. */
 int op_transfer_serve(OpTransfer *transfer, gboolean holes, GError **error);
+/* The error that the @n bytes of a record E are; FALSE, always. Any thread. */
+gboolean op_transfer_failed(const char *bytes, gsize n, GError **error);
 #define TRANSFER_RECORD 9 /* bytes before the data */
 #define TRANSFER_CHUNK (256u * 1024)

@@ -72,8 +72,8 @@ static gboolean start(const PoolUse *use, GError **error)
 	json_t *table, *json;
 	const char *device = pool_device(use->pool), *format = use->pool->source->format;
 	if (!g_file_test(device, G_FILE_TEST_EXISTS))
-		return fail(error, LODGE_ERROR_NOT_FOUND, "pool \"%s\": there is no device %s",
-			    use->pool->name, device);
+		return fail_with(error, LODGE_ERROR_NOT_FOUND, LODGE_DETAIL_NO_DEVICE,
+				 "pool \"%s\": there is no device %s", use->pool->name, device);
 	json = read_table(use->pool, &table, error);
 	if (!json)
 		return FALSE;

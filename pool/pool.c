@@ -117,8 +117,9 @@ char *pool_find_sources(PoolType type, const char *spec, GError **error)
 	if (!kind)
 		return NULL;
 	if (!kind->find) {
-		fail(error, LODGE_ERROR_UNSUPPORTED, "pools of type %s have sources that cannot be looked "
-		     "for", enum_name(&pool_types, (int)type));
+		fail_with(error, LODGE_ERROR_UNSUPPORTED, LODGE_DETAIL_NO_SEARCH,
+			  "pools of type %s have sources that cannot be looked for",
+			  enum_name(&pool_types, (int)type));
 		return NULL;
 	}
 	PoolSource *ask = NULL;

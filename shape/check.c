@@ -14,9 +14,11 @@ typedef struct Check {
 static gboolean check_object(Check *check, const Place *at, const Shape *shape, const char *object);
 
 /* "devices/disk[2], line 41: " before the message; nothing for the whole document, whose check names
- * places itself. */
-static gboolean misplaced(Check *check, const Place *at, const char *object)
+ * places itself. @leaf: what of it, or NULL. */
+static gboolean misplaced(Check *check, const Place *at, const char *object, const char *leaf)
 {
+	g_autofree char *rows = place_rows(at, leaf);
+	error_detail(check->error, LODGE_DETAIL_NONE, rows);
 	if (!at)
 		return FALSE;
 	int line = ((const ShapeHead *)object)->line;
@@ -62,8 +64,8 @@ static gboolean check_row(Check *check, const Place *up, const Shape *shape, con
 	if (!row_applies(shape, row, object))
 		return TRUE;
 	if (!check->strict && (row->flags & ROW_REQUIRED) && !row_is_set(row, object)) {
-		fail(check->error, LODGE_ERROR_INVALID, "%s is missing", label);
-		return misplaced(check, up, object);
+		fail_with(check->error, LODGE_ERROR_INVALID, LODGE_DETAIL_MISSING, "%s is missing", label);
+		return misplaced(check, up, object, label);
 	}
 	Place at = { .up = up, .label = label };
 	return check_value(check, &at, row, object);
@@ -72,13 +74,14 @@ static gboolean check_row(Check *check, const Place *up, const Shape *shape, con
 static void unknown(Check *check, const ShapeExtra *extra)
 {
 	if (extra->name) {
-		fail(check->error, LODGE_ERROR_INVALID, "attribute %s='%s' is not known here",
-		     extra->name, extra->text);
+		fail_with(check->error, LODGE_ERROR_INVALID, LODGE_DETAIL_UNKNOWN,
+			  "attribute %s='%s' is not known here", extra->name, extra->text);
 		return;
 	}
 	gsize n = strcspn(extra->text + 1, " \t\r\n/>") + 1;
 	g_autofree char *tag = g_strndup(extra->text, n);
-	fail(check->error, LODGE_ERROR_INVALID, "element %s> is not known here", tag);
+	fail_with(check->error, LODGE_ERROR_INVALID, LODGE_DETAIL_UNKNOWN, "element %s> is not known here",
+		  tag);
 }
 
 static gboolean check_object(Check *check, const Place *at, const Shape *shape, const char *object)
@@ -86,13 +89,13 @@ static gboolean check_object(Check *check, const Place *at, const Shape *shape, 
 	const ShapeExtra *extra = ((const ShapeHead *)object)->extra;
 	if (check->strict && extra) {
 		unknown(check, extra);
-		return misplaced(check, at, object);
+		return misplaced(check, at, object, NULL);
 	}
 	for (guint i = 0; i < shape->n; i++)
 		if (!check_row(check, at, shape, &shape->rows[i], object))
 			return FALSE;
 	if (!check->strict && shape->check && !shape->check(object, check->notes, check->error))
-		return misplaced(check, at, object);
+		return misplaced(check, at, object, NULL);
 	return TRUE;
 }
 

@@ -203,8 +203,9 @@ static gboolean set_key(const Shape *shape, char *object, const char *key, json_
 		     shape->name);
 	if (row && value_from_json(row, object, json, &local))
 		return TRUE;
-	const char *message = local ? local->message : "";
-	g_prefix_error(&local, "%s%s", key, *message == '[' || strchr(message, ':') ? "." : ": ");
+	/* what holds others names its own place */
+	gboolean inside = row && (json_is_object(json) || json_is_array(json));
+	g_prefix_error(&local, "%s%s", key, inside ? "." : ": ");
 	g_propagate_error(error, g_steal_pointer(&local));
 	return FALSE;
 }

@@ -40,7 +40,7 @@ gboolean size_from_text(const char *text, const char *unit, const char *otherwis
 	static const char letters[] = "KMGTPE";
 	guint64 number = 0;
 	if (!parse_unsigned(text, &number))
-		return fail(error, LODGE_ERROR_INVALID, "\"%s\" is not a size", text);
+		return fail_with(error, LODGE_ERROR_INVALID, LODGE_DETAIL_SIZE, "\"%s\" is not a size", text);
 	if (!unit || !*unit)
 		unit = otherwise && *otherwise ? otherwise : "b";
 	if (!g_ascii_strcasecmp(unit, "b") || !g_ascii_strcasecmp(unit, "byte") ||
@@ -54,10 +54,12 @@ gboolean size_from_text(const char *text, const char *unit, const char *otherwis
 		       : !g_ascii_strcasecmp(rest, "B")		  ? 1000
 								  : 0;
 	if (!letter || !base)
-		return fail(error, LODGE_ERROR_INVALID, "\"%s\" is not a unit of size", unit);
+		return fail_with(error, LODGE_ERROR_INVALID, LODGE_DETAIL_UNIT,
+				 "\"%s\" is not a unit of size", unit);
 	for (const char *l = letters; l <= letter; l++)
 		if (!g_uint64_checked_mul(&number, number, base))
-			return fail(error, LODGE_ERROR_INVALID, "%s %s is too large", text, unit);
+			return fail_with(error, LODGE_ERROR_INVALID, LODGE_DETAIL_TOO_LARGE,
+					 "%s %s is too large", text, unit);
 	*bytes = number;
 	return TRUE;
 }
@@ -121,7 +123,8 @@ gboolean row_set_size(const Row *row, gpointer object, guint64 bytes, GError **e
 		return FALSE;
 	guint64 rest = row->words && g_str_equal(row->words, "KiB") ? bytes % 1024 : 0;
 	if (rest && !g_uint64_checked_add(&bytes, bytes, 1024 - rest))
-		return fail(error, LODGE_ERROR_INVALID, "%s bytes is too large", text);
+		return fail_with(error, LODGE_ERROR_INVALID, LODGE_DETAIL_TOO_LARGE, "%s bytes is too large",
+				 text);
 	*(OptUint *)((char *)object + row->offset) = OPT_UINT(bytes);
 	return TRUE;
 }
@@ -226,8 +229,8 @@ static gboolean set_enum(const Row *row, void *at, const char *text, GError **er
 	if (!v) {
 		g_autofree char *choices = enum_choices(table);
 		g_autofree char *shown = g_strndup(text, 80);
-		return fail(error, LODGE_ERROR_INVALID, "\"%s\" is not a %s (one of: %s)", shown,
-			    table->what, choices);
+		return fail_with(error, LODGE_ERROR_INVALID, LODGE_DETAIL_WORD,
+				 "\"%s\" is not a %s (one of: %s)", shown, table->what, choices);
 	}
 	*(int *)at = v;
 	return TRUE;
@@ -259,6 +262,12 @@ static void replace(void *at, char *value)
 	*(char **)at = value;
 }
 
+static gboolean not_uuid(GError **error, const char *text)
+{
+	bad(error, text, "a UUID");
+	return error_detail(error, LODGE_DETAIL_UUID, NULL);
+}
+
 /* 32 hex digits; dashes may stand anywhere between pairs (libvirt's virUUIDParse is as lenient). */
 static gboolean set_uuid(G_GNUC_UNUSED const Row *row, void *at, const char *text, GError **error)
 {
@@ -268,11 +277,11 @@ static gboolean set_uuid(G_GNUC_UNUSED const Row *row, void *at, const char *tex
 		if (*c == '-' || *c == ' ')
 			continue;
 		if (!g_ascii_isxdigit(*c) || n == 32)
-			return bad(error, text, "a UUID");
+			return not_uuid(error, text);
 		hex[n++] = g_ascii_tolower(*c);
 	}
 	if (n != 32)
-		return bad(error, text, "a UUID");
+		return not_uuid(error, text);
 	hex[32] = '\0';
 	replace(at, g_strdup_printf("%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16,
 				    hex + 20));
@@ -286,7 +295,8 @@ static gboolean set_mac(G_GNUC_UNUSED const Row *row, void *at, const char *text
 	for (guint i = 0; i < 6; i++) {
 		if (!g_ascii_isxdigit(c[0]) || !g_ascii_isxdigit(c[1]) ||
 		    c[2] != (i < 5 ? ':' : '\0'))
-			return bad(error, text, "a MAC address");
+			return bad(error, text, "a MAC address") ||
+			       error_detail(error, LODGE_DETAIL_MAC, NULL);
 		byte[i] = (guint)(g_ascii_xdigit_value(c[0]) * 16 + g_ascii_xdigit_value(c[1]));
 		c += 3;
 	}

@@ -160,6 +160,19 @@ void extra_add(ShapeHead *head, const TreeNode *parent, int after, char *name, c
 	head->last_extra = extra;
 }
 
+char *place_rows(const Place *place, const char *leaf)
+{
+	GString *text = g_string_new(leaf);
+	for (const Place *p = place; p; p = p->up) {
+		if (!*p->label)
+			continue;
+		if (text->len)
+			g_string_prepend_c(text, '/');
+		g_string_prepend(text, p->label);
+	}
+	return g_string_free(text, FALSE);
+}
+
 char *place_text(const Place *place)
 {
 	GString *text = g_string_new(NULL);

@@ -47,6 +47,9 @@ typedef struct Place {
 
 /* "devices/disk[2]"; the caller frees it. Never NULL. */
 char *place_text(const Place *place);
+/* As lodge_error_where() has it, with @leaf ("@name", or NULL) at its end; the caller frees it. Never
+ * NULL. */
+char *place_rows(const Place *place, const char *leaf);
 
 /* The tree of @shape; lives as long as the program. Any thread. */
 const TreeNode *shape_tree(const Shape *shape);

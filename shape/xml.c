@@ -45,6 +45,9 @@ static const char *text_of(const void *xml_string)
 static gboolean misplaced(Reader *reader, const xmlNode *x, const char *attribute)
 {
 	g_autofree char *path = place_text(reader->at);
+	g_autofree char *leaf = attribute ? g_strconcat("@", attribute, NULL) : NULL;
+	g_autofree char *rows = place_rows(reader->at, leaf);
+	error_detail(reader->error, LODGE_DETAIL_NONE, rows);
 	g_prefix_error(reader->error, "%s%s%s%s%s%s%sline %ld: ", text_of(reader->what),
 		       reader->what ? ": " : "", path, attribute && *path ? "/" : "",
 		       attribute ? "@" : "", text_of(attribute), attribute || *path ? ", " : "",
@@ -111,7 +114,8 @@ static gboolean set_value(Reader *reader, const TreeRow *entry, char *object, xm
 	if (entry->row->kind != ROW_SIZE)
 		return row_from_text(entry->row, at, text, reader->error);
 	if (text[strspn(text, "0123456789")]) /* as libvirt: no 0x, and the unit is beside it */
-		return fail(reader->error, LODGE_ERROR_INVALID, "\"%.80s\" is not a size", text);
+		return fail_with(reader->error, LODGE_ERROR_INVALID, LODGE_DETAIL_SIZE,
+				 "\"%.80s\" is not a size", text);
 	xmlChar *unit = xmlGetNoNsProp(x, (const xmlChar *)"unit");
 	guint64 bytes = 0;
 	gboolean ok = size_from_text(text, (const char *)unit, entry->row->words, &bytes,
@@ -326,7 +330,8 @@ static void note_first(void *data, xmlErrorPtr e)
 	if (*error || e->level < XML_ERR_ERROR)
 		return;
 	g_autofree char *text = g_strstrip(g_strdup(text_of(e->message)));
-	fail(error, LODGE_ERROR_INVALID, "line %d: not well-formed XML: %s", e->line, text);
+	fail_with(error, LODGE_ERROR_INVALID, LODGE_DETAIL_SYNTAX, "line %d: not well-formed XML: %s",
+		  e->line, text);
 }
 
 static void free_parser(gpointer parser)
@@ -375,7 +380,8 @@ static xmlDoc *parse(const char *xml, gsize length, const char *what, GError **e
 	if (doc && !first)
 		fail(&first, LODGE_ERROR_INVALID, "a DTD (<!DOCTYPE>) is not allowed: remove it");
 	if (!first)
-		fail(&first, LODGE_ERROR_INVALID, "not well-formed XML");
+		fail_with(&first, LODGE_ERROR_INVALID, LODGE_DETAIL_SYNTAX, "not well-formed XML");
+	error_detail(&first, LODGE_DETAIL_NONE, "");
 	g_prefix_error(&first, "%s%s", named, colon);
 	g_propagate_error(error, g_steal_pointer(&first));
 	xmlFreeDoc(doc);
@@ -394,8 +400,8 @@ gpointer shape_from_xml(const Shape *shape, const char *root, const char *xml, g
 	gpointer object = shape_new(shape);
 	gboolean ok = TRUE;
 	if (root && !g_str_equal((const char *)x->name, root)) {
-		fail(&local, LODGE_ERROR_INVALID, "the root element is <%s>, not <%s>", x->name,
-		     root);
+		fail_with(&local, LODGE_ERROR_INVALID, LODGE_DETAIL_ROOT,
+			  "the root element is <%s>, not <%s>", x->name, root);
 		ok = misplaced(&reader, x, NULL);
 	}
 	ok = ok && read_struct(&reader, shape, x, object);

@@ -120,9 +120,11 @@ static int open_secret(EngineRun *run, const QemuFd *want, GError **error)
 		value = config->secret(config->secret_owner, want->usage ? NULL : want->path, want->type,
 				       want->usage ? want->path : NULL, &length, &why);
 	else
-		fail(&why, LODGE_ERROR_NOT_FOUND, "there is no secret \"%s\"", want->path);
+		fail_with(&why, LODGE_ERROR_NOT_FOUND, LODGE_DETAIL_NO_SECRET, "there is no secret \"%s\"",
+			  want->path);
 	if (!value) {
-		fail(error, why->code, "guest \"%s\": %s: %s", run->name, want->what, why->message);
+		g_propagate_prefixed_error(error, g_steal_pointer(&why), "guest \"%s\": %s: ", run->name,
+					   want->what);
 		return -1;
 	}
 	int fd = secret_fd(value, length, error);

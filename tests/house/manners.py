@@ -8,6 +8,9 @@ from sources import COLUMNS_OF_TAB, ROOMS, ROOT, all_files, lines_of, place, roo
 # 100 is the aim, and where .clang-format breaks lines; this is the limit.
 COLUMNS = 110
 LATER = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
+COMPARES = re.compile(r"(\b(str(n|case)?(str|cmp)|strn?casecmp|strr?chr|strc?spn)|"
+                      r"g_(str_(equal|has_prefix|has_suffix)|strcmp0|strrstr|strstr_len|(pattern|regex)_match\w*))"
+                      r"\([^;]*->message\b")
 GOTO = re.compile(r"^\s*goto\s+\w+;")
 
 
@@ -26,6 +29,12 @@ def offenders(is_wrong, files):
 def test_no_line_has(what, is_wrong):
     wrong = offenders(is_wrong, all_files())
     assert not wrong, f"{what}:\n" + "\n".join(wrong)
+
+
+def test_no_code_reads_messages():
+    """They are for people: code asks for an error's code, its detail or its place (base/error.h)."""
+    wrong = offenders(COMPARES.search, room_files())
+    assert not wrong, "\n".join(wrong)
 
 
 def test_files_open_with_a_comment():

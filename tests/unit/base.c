@@ -49,6 +49,32 @@ static void test_fail_errno_refines(void)
 	}
 }
 
+static void test_details_go_with_their_error(void)
+{
+	g_autoptr(GError) error = NULL;
+	g_assert_false(error_detail(&error, LODGE_DETAIL_WORD, "@type"));
+	g_assert_null(error);
+	g_assert_false(fail_with(&error, LODGE_ERROR_INVALID, LODGE_DETAIL_MAC, "no MAC address"));
+	g_assert_cmpint(lodge_error_detail(error), ==, LODGE_DETAIL_MAC);
+	g_assert_null(lodge_error_where(error));
+	error_detail(&error, LODGE_DETAIL_WORD, "mac/@address");
+	error_detail(&error, LODGE_DETAIL_NONE, "somewhere");
+	g_autoptr(GError) copy = g_error_copy(error);
+	GError *passed = NULL;
+	g_propagate_prefixed_error(&passed, g_steal_pointer(&error), "guest \"web1\": ");
+	error = passed;
+	g_assert_cmpint(lodge_error_detail(copy), ==, LODGE_DETAIL_MAC);
+	g_assert_cmpstr(lodge_error_where(copy), ==, "mac/@address");
+	g_assert_cmpstr(lodge_error_where(error), ==, "mac/@address");
+
+	g_autoptr(GError) other = g_error_new(G_FILE_ERROR, G_FILE_ERROR_FAILED, "not ours");
+	g_assert_false(error_detail(&other, LODGE_DETAIL_WORD, "@type"));
+	g_assert_cmpint(lodge_error_detail(other), ==, LODGE_DETAIL_NONE);
+	for (guint i = 1; i < LODGE_DETAILS; i++)
+		g_assert_cmpint(lodge_detail_of(lodge_detail_name((LodgeDetail)i)), ==, i);
+	g_assert_cmpint(lodge_detail_of("no such"), ==, LODGE_DETAIL_NONE);
+}
+
 static void test_notes_are_not_repeated(void)
 {
 	g_auto(Notes) notes = { 0 };
@@ -115,6 +141,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/base/enums", test_enum_names);
 	g_test_add_func("/base/error/fail", test_fail_sets_and_returns_false);
 	g_test_add_func("/base/error/errno", test_fail_errno_refines);
+	g_test_add_func("/base/error/detail", test_details_go_with_their_error);
 	g_test_add_func("/base/notes", test_notes_are_not_repeated);
 	g_test_add_func("/base/lane/order", test_lane_keeps_order);
 	return g_test_run();

@@ -1,7 +1,6 @@
 /* Our errors as libvirt's numbers, which clients branch on: the one table of that. Its words stand in
- * ops/errors.c. Neighbours: base/error.h has our codes. */
+ * ops/errors.c. Neighbours: base/error.h has our codes; details.c is asked where a code is too coarse. */
 #include "wire/libvirt/internal.h"
-#include "wire/libvirt/storage.h"
 
 #include <string.h>
 
@@ -14,20 +13,6 @@ static const int numbers[] = {
 	[LODGE_ERROR_IN_USE] = 87,   [LODGE_ERROR_DENIED] = 29, [LODGE_ERROR_TIMEOUT] = 68,
 	[LODGE_ERROR_ABORTED] = 78,  [LODGE_ERROR_SYSTEM] = 38, [LODGE_ERROR_NO_SPACE] = 38,
 	[LODGE_ERROR_ENGINE] = 1,    [LODGE_ERROR_GONE] = 6,
-};
-#define LV_ERR_XML 27
-
-/* What libvirt tells apart of wrong documents of guests, by our words. */
-static const struct {
-	const char *words;
-	int number;
-	LvErrorDomain domain;
-} documents[] = {
-	{ "not well-formed XML", 35, LV_FROM_DOMAIN },	 { "the root element is", 27, LV_FROM_XML },
-	{ "name is missing", 21, LV_FROM_DOMAIN },	 { "@type is missing", 1, LV_FROM_DOMAIN },
-	{ "is not a type of guest", 67, LV_FROM_DOMAIN }, { "is not a unit of size", 8, 0 },
-	{ "is not a UUID", 1, LV_FROM_DOMAIN },		 { "is not a size", 27, LV_FROM_XML },
-	{ "(one of: ", 27, LV_FROM_XML },		 { "is not known here", 92, LV_FROM_XML },
 };
 
 /* By the target of a verb: the part of libvirt that speaks, and what it says of one that is not there. */
@@ -134,44 +119,6 @@ static int number_of(const LvProc *proc, LodgeError code)
 	return own ? own : numbers[code];
 }
 
-static void tell_document(const LvProc *proc, const char *message, int *number, int *domain)
-{
-	*number = strstr(message, documents[0].words) ? documents[0].number : LV_ERR_XML;
-	if (*domain == LV_FROM_NETWORK || *domain == LV_FROM_NWFILTER)
-		lv_tell_network_document(proc->op, message, number, domain);
-	if (*domain != LV_FROM_QEMU)
-		return; /* of another object */
-	*domain = LV_FROM_DOMAIN;
-	for (guint i = 0; i < G_N_ELEMENTS(documents); i++)
-		if (strstr(message, documents[i].words)) {
-			*number = documents[i].number;
-			*domain = documents[i].domain;
-			return;
-		}
-}
-
-/* The guest agent, by our words: clients ask whether it is there. NULL: this is not about it; otherwise what
- * the message begins with. */
-static const char *tell_agent(const char *message, int *number, int *domain)
-{
-	static const struct {
-		const char *words;
-		int number;
-		const char *begins;
-	} agents[] = {
-		{ "QEMU guest agent is not configured", LV_ERR_ARGUMENT_UNSUPPORTED,
-		  "argument unsupported: " },
-		{ "Guest agent is not responding", LV_ERR_AGENT_UNRESPONSIVE, "" },
-	};
-	for (guint i = 0; i < G_N_ELEMENTS(agents); i++)
-		if (g_str_has_prefix(message, agents[i].words)) {
-			*number = agents[i].number;
-			*domain = LV_FROM_QEMU;
-			return agents[i].begins;
-		}
-	return NULL;
-}
-
 static void send_words(LvClient *client, const LvHeader *header, int number, int domain, const char *words,
 		       const char *message)
 {
@@ -204,15 +151,9 @@ void lv_send_gerror(LvClient *client, const LvHeader *header, const LvProc *proc
 		number = proc->exists;
 		words = "";
 	}
-	if (code == LODGE_ERROR_INVALID && takes_xml(proc) && !proc->refuses.invalid) {
-		tell_document(proc, error->message, &number, &domain);
-		words = "XML error: ";
-	}
-	if (domain == LV_FROM_NETWORK && lv_tell_network_clash(code, error->message, &number, &domain))
-		words = op_error_row(LODGE_ERROR_INTERNAL)->words;
-	const char *begins = tell_agent(error->message, &number, &domain);
-	if (!begins)
-		begins = lv_tell_storage(error->message, &number, &domain);
+	const char *begins = lv_tell_detail(proc, error, &number, &domain);
+	if (!begins && code == LODGE_ERROR_INVALID && takes_xml(proc) && !proc->refuses.invalid)
+		begins = lv_tell_document(proc, error, &number, &domain);
 	send_words(client, header, number, domain, begins ? begins : words, error->message);
 }
 
@@ -233,6 +174,6 @@ void lv_send_missing(LvClient *client, const LvHeader *header, const LvProc *pro
 			domain = targets[i].domain;
 			words = targets[i].words;
 		}
-	const char *begins = lv_tell_storage(error->message, &number, &domain);
+	const char *begins = lv_tell_detail(proc, error, &number, &domain);
 	send_words(client, header, number, domain, begins ? begins : words, error->message);
 }

@@ -328,11 +328,11 @@ void lv_send_gerror(LvClient *client, const LvHeader *header, const LvProc *proc
 /* For the call @op of a verb that found its target, or needed none. */
 void lv_send_missing(LvClient *client, const LvHeader *header, const LvProc *proc, const OpCall *op,
 		     const GError *error);
-/* What libvirt says of wrong documents that verbs named @verb take, by the words of our @message; FALSE where
- * nothing special. Its *number and *domain are what counts until then. net_errors.c. */
-gboolean lv_tell_network_document(const char *verb, const char *message, int *number, int *domain);
-/* The same of a network that takes what another has. */
-gboolean lv_tell_network_clash(LodgeError code, const char *message, int *number, int *domain);
+/* details.c. What libvirt tells apart of @error, whatever the verb is: *number and *domain, which come with
+ * what counts until then; the result, static, is what the message begins with, or NULL where it is nothing
+ * special. lv_tell_document(): of a document that the verb takes; never NULL. */
+const char *lv_tell_detail(const LvProc *proc, const GError *error, int *number, int *domain);
+const char *lv_tell_document(const LvProc *proc, const GError *error, int *number, int *domain);
 /* For adapters: an error with exactly that number of libvirt. */
 gboolean lv_fail(GError **error, LvErrorCode code, const char *format, ...) G_GNUC_PRINTF(3, 4);
 

@@ -15,7 +15,3 @@ gboolean lv_before_clone(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_volume_info(LvCall *call, OpCall *op, GError **error);
 gboolean lv_before_transfer(LvCall *call, OpCall *op, GError **error);
 gboolean lv_after_transfer(LvCall *call, OpCall *op, GError **error);
-
-/* storage_errors.c: what libvirt tells apart where @domain is storage's: *number and *domain, and the words
- * that come before ours, lent; NULL where it is nothing of that. */
-const char *lv_tell_storage(const char *message, int *number, int *domain);

@@ -200,11 +200,7 @@ static gboolean take_answer(Bytes *bytes, GError **error)
 		bytes->left = n ? bytes->left - (guint64)n : 0;
 		g_string_append_len(bytes->answer, piece, n);
 	}
-	g_autofree char *text = g_utf8_make_valid(bytes->answer->str, (gssize)bytes->answer->len);
-	LodgeError code = strstr(text, "No space left") ? LODGE_ERROR_NO_SPACE : LODGE_ERROR_SYSTEM;
-	if (strstr(text, "more bytes are sent than"))
-		code = LODGE_ERROR_INVALID;
-	fail(error, code, "%s", text);
+	op_transfer_failed(bytes->answer->str, bytes->answer->len, error);
 	return TRUE;
 }
 

@@ -81,8 +81,10 @@ struct MHD_Response *reply_call(const OpCall *call)
 
 json_t *reply_error(const GError *error, const Notes *notes)
 {
-	json_t *json = json_pack("{s:{s:s, s:o}}", "error", "code", lodge_error_name(op_error_of(error)),
-				 "message", text(error->message));
+	json_t *json = json_pack("{s:{s:s, s:o, s:s*, s:s*}}", "error", "code",
+				 lodge_error_name(op_error_of(error)), "message", text(error->message),
+				 "detail", lodge_detail_name(lodge_error_detail(error)), "where",
+				 lodge_error_where(error));
 	add_warnings(json, notes);
 	return json;
 }
