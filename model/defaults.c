@@ -20,6 +20,8 @@ static void fill_identity(Guest *guest)
 		guest->genid = g_uuid_string_random();
 	fill_text(&guest->os.type, "hvm");
 	fill_text(&guest->os.arch, "x86_64");
+	if (guest->os.bootmenu == TRI_NO) /* nothing waits */
+		guest->os.bootmenu_timeout = (OptUint){ 0 };
 }
 
 /* ---- memory and vCPUs ---- */

@@ -40,6 +40,21 @@ static void fill_iscsi(char **name)
 	*name = whole;
 }
 
+/* Ports of servers by their protocols, as libvirt writes them down: IANA's, and QEMU's own. */
+static void fill_server_ports(DiskSource *source)
+{
+	static const struct { const char *protocol, *port; } usual[] = {
+		{ "nbd", "10809" }, { "iscsi", "3260" }, { "ssh", "22" },    { "http", "80" },
+		{ "https", "443" }, { "ftp", "21" },	 { "ftps", "990" },  { "tftp", "69" },
+		{ "gluster", "24007" },
+	};
+	SHAPE_EACH (DiskHost, host, source->hosts)
+		for (guint i = 0; i < G_N_ELEMENTS(usual); i++)
+			if (host->name && !g_strcmp0(source->protocol, usual[i].protocol) &&
+			    (!host->transport || g_str_equal(host->transport, "tcp")))
+				fill_text(&host->port, usual[i].port);
+}
+
 /* The format is never looked for in the image: a guest could write another header into it. */
 static void fill_disk(Disk *disk)
 {
@@ -53,6 +68,10 @@ static void fill_disk(Disk *disk)
 		disk->type = DISK_FILE;
 	if (disk->source && !g_strcmp0(disk->source->protocol, "iscsi"))
 		fill_iscsi(&disk->source->name);
+	if (disk->source)
+		fill_server_ports(disk->source);
+	if (!g_strcmp0(disk->tray, "closed")) /* as is usual */
+		g_clear_pointer(&disk->tray, g_free);
 	if (disk->device == DISK_DEVICE_CDROM)
 		disk->readonly = TRUE;
 	if (disk->source && disk->source->encryption)
@@ -103,6 +122,8 @@ static void fill_interface(Interface *net)
 		fill_text(&net->model, net->type == INTERFACE_VDPA ? "virtio" : "rtl8139");
 	if (net->type == INTERFACE_DIRECT && net->source)
 		fill_text(&net->source->mode, "vepa");
+	if (net->coalesce_max_frames.set && net->coalesce_max_frames.v == 0) /* as if it were not there */
+		net->coalesce_max_frames = (OptUint){ 0 };
 }
 
 /* ---- character devices ---- */

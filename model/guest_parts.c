@@ -156,7 +156,7 @@ static const Row features_rows[] = {
 	STRING(GuestFeatures, ibs, "ibs/@value", .doc = "IBS (POWER)"),
 	STATE(ccf_assist, "ccf-assist/@state", "count cache flush (POWER)"),
 	STRING(GuestFeatures, msrs_unknown, "msrs/@unknown", .doc = "ignore or fault"),
-	SIZE(GuestFeatures, tcg_tb_cache_size, "tcg/tb-cache", .words = "MiB",
+	SIZE(GuestFeatures, tcg_tb_cache_size, "tcg/tb-cache", .words = "KiB",
 	     .doc = "cache of translated code"),
 };
 const Shape features_shape = SHAPE("features", GuestFeatures, features_rows);

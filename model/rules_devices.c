@@ -349,9 +349,21 @@ static gboolean check_queues(const Guest *guest, GError **error)
 	return TRUE;
 }
 
+/* It is set on the host's side of a tap that joins a bridge. */
+static gboolean check_coalesce(const Guest *guest, GError **error)
+{
+	SHAPE_EACH (Interface, nic, guest->interfaces)
+		if (nic->coalesce_max_frames.set && nic->type != INTERFACE_NETWORK &&
+		    nic->type != INTERFACE_BRIDGE)
+			return guest_refuse(guest, "interface", nic, error, LODGE_ERROR_UNSUPPORTED,
+					    "<coalesce> is for interfaces of type network and bridge");
+	return TRUE;
+}
+
 static const GuestRule rules[] = {
 	check_backends,	  check_rngs,	  check_serials, check_twice,	    check_mediated,
 	check_vhost_scsi, check_headless, check_videos,	 check_inputs,	    check_usb,
 	check_pci,	  check_iommu,	  check_shmems,	 check_filesystems, check_queues,
+	check_coalesce,
 };
 const GuestRules guest_rules_devices = { rules, G_N_ELEMENTS(rules) };

@@ -4,7 +4,9 @@
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <linux/ethtool.h>
 #include <linux/if_tun.h>
+#include <linux/sockios.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -352,11 +354,27 @@ static gboolean finish_ethernet(Netlink *nl, const Interface *live, GError **err
 
 /* ---- all kinds ---- */
 
+/* How many packets for the guest may gather before it hears of them. Facts: linux/ethtool.h. */
+static gboolean set_coalesce(const Interface *live, GError **error)
+{
+	struct ethtool_coalesce how = { .cmd = ETHTOOL_GCOALESCE };
+	struct ifreq request = { .ifr_data = (void *)&how };
+	if (!live->coalesce_max_frames.set)
+		return TRUE;
+	g_strlcpy(request.ifr_name, live->target, IFNAMSIZ);
+	autofd int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	gboolean ok = fd >= 0 && ioctl(fd, SIOCETHTOOL, &request) == 0;
+	how.cmd = ETHTOOL_SCOALESCE;
+	how.rx_max_coalesced_frames = (guint32)MIN(live->coalesce_max_frames.v, G_MAXUINT32);
+	return (ok && ioctl(fd, SIOCETHTOOL, &request) == 0) ||
+	       fail_errno(error, errno, "interface %s: <coalesce> cannot be set", live->target);
+}
+
 static gboolean make_tap(Netlink *nl, const Interface *live, guint n, int *taps, GError **error)
 {
 	char name[IFNAMSIZ];
 	g_strlcpy(name, live->target, sizeof name);
-	if (!tap_open(name, TRUE, n, taps, error))
+	if (!tap_open(name, TRUE, n, taps, error) || !set_coalesce(live, error))
 		return FALSE;
 	return plug_kind(live) == PLUG_BRIDGE ? join_bridge(nl, live, error) :
 						finish_ethernet(nl, live, error);

@@ -7,8 +7,18 @@ from nettest import net_daemon  # noqa: F401  (a fixture)
 BRIDGE = ("ip link add br0 type bridge && ip addr add 192.168.77.1/24 dev br0 && ip link set br0 up")
 INTERFACE = """<interface type='bridge'>
   <mac address='52:54:00:00:00:07'/><source bridge='br0'/><model type='virtio'/><mtu size='1400'/>
+  <coalesce><rx><frames max='7'/></rx></coalesce>
   <filterref filter='clean-traffic'/>
 </interface>"""
+
+
+# ethtool_coalesce: command (ETHTOOL_GCOALESCE), rx_coalesce_usecs, rx_max_coalesced_frames
+COALESCE = """/usr/bin/python3 - <<'END'
+import ctypes, fcntl, socket, struct
+how = ctypes.create_string_buffer(struct.pack("I", 0x0e), 23 * 4)
+fcntl.ioctl(socket.socket(), 0x8946, struct.pack("16sQ8x", b"vnet0", ctypes.addressof(how)))
+print(struct.unpack_from("III", how)[2])
+END"""
 
 
 def rules(daemon):
@@ -29,6 +39,7 @@ def test_filtered_guest(net_daemon):
     assert "<target dev='vnet0'/>" in net_daemon.lodge("dumpxml", "web1").out
     link = net_daemon.sh("ip -d link show vnet0")
     assert "master br0" in link and "mtu 1400" in link and "fe:54:00:00:00:07" in link
+    assert net_daemon.sh(COALESCE).strip() == "7"
     assert "clean-traffic" in net_daemon.lodge("nwfilter-binding-list").out
     console = net_daemon.console("web1")
     console.send("\r")

@@ -181,6 +181,11 @@ static const Case cases[] = {
 	{ PC, "",
 	  "<interface type='user'><model type='virtio'/><driver rx_queue_size='1000'/></interface>",
 	  "powers of two" },
+	{ PC, "", "<interface type='user'><coalesce><rx><frames max='5'/></rx></coalesce></interface>",
+	  "<coalesce>" },
+	{ PC, "",
+	  "<interface type='bridge'><source bridge='b'/><coalesce><rx><frames max='5'/></rx></coalesce>"
+	  "</interface>", NULL },
 };
 
 static void test_rules(void)
