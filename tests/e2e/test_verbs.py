@@ -312,7 +312,8 @@ def test_define_by_json_and_xml(daemon):
     again = daemon.rest("POST", "/v1/guests", xml.replace("web1", "web2"), {"Content-Type": "application/xml"})
     assert again.body["name"] == "web2"
     assert daemon.rest("GET", "/v1/guests/web2").body["state"] == "shut off"
-    assert daemon.rest("GET", "/v1/guests/nope").body["error"]["code"] == "not-found"
+    error = daemon.rest("GET", "/v1/guests/nope").body["error"]
+    assert (error["code"], error["detail"]) == ("not-found", "target")
     assert daemon.rest("DELETE", "/v1/guests/web2").status == 200
 
 

@@ -93,9 +93,10 @@ json_t *openapi(const RestTable *table)
 	json_t *paths = json_object();
 	json_t *components = json_object();
 	json_object_set_new(components, "error",
-			    json_pack("{s:s, s:{s:{s:s, s:{s:{s:s}, s:{s:s}}}}}", "type", "object",
-				      "properties", "error", "type", "object", "properties", "code",
-				      "type", "string", "message", "type", "string"));
+			    json_pack("{s:s, s:{s:{s:s, s:{s:{s:s}, s:{s:s}, s:{s:s}, s:{s:s}}}}}", "type",
+				      "object", "properties", "error", "type", "object", "properties", "code",
+				      "type", "string", "message", "type", "string", "detail", "type",
+				      "string", "where", "type", "string"));
 	for (guint i = 0; i < table->n; i++) {
 		const Op *op = table->ops[i];
 		json_t *path = json_object_get(paths, op->route);
