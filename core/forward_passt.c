@@ -36,6 +36,15 @@ static char *wanted(CoreGuest *guest, const Guest *live, const Interface *interf
 	return text;
 }
 
+/* The helper of SCSI reservations ends and comes again in the same way. */
+static gboolean reserves(const Guest *live)
+{
+	SHAPE_EACH (Disk, disk, live->disks)
+		if (disk->source && disk->source->reservations == TRI_YES)
+			return TRUE;
+	return FALSE;
+}
+
 /* Lane. */
 static gboolean serve(CoreGuest *guest, GError **error)
 {
@@ -48,6 +57,12 @@ static gboolean serve(CoreGuest *guest, GError **error)
 			continue;
 		g_autofree char *text = wanted(guest, snap->live->guest, interface);
 		g_autofree char *said = core_guest_ask(guest, ENGINE_ASK_PASST, text, error);
+		if (!said)
+			return FALSE;
+		again |= *said != '\0';
+	}
+	if (reserves(snap->live->guest)) {
+		g_autofree char *said = core_guest_ask(guest, ENGINE_ASK_PASST, "reservations", error);
 		if (!said)
 			return FALSE;
 		again |= *said != '\0';

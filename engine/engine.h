@@ -143,7 +143,8 @@ typedef enum EngineAsk {
 				   reboot and crash; says "" */
 	ENGINE_ASK_PASST,	/* have passt serve an interface: the interface as JSON of its shape, with all
 				   ports that lead to it; "started" where it was started for that (again),
-				   which cuts connections, "" where it serves so already */
+				   which cuts connections, "" where it serves so already. Or "reservations":
+				   the same of the helper for those of SCSI */
 	ENGINE_ASK_PERF,	/* count, or not any more: "+NAME -NAME ..." of host/perf.h's; says those that
 				   are counted then, "NAME NAME" */
 	ENGINE_ASK_PID,		/* the number of its process, for what the host counts; at once */
@@ -157,7 +158,7 @@ typedef struct EngineSink {
 	void (*state)(gpointer owner, GuestState state, GuestReason reason);
 	/* The process is gone (or paused for good after a shutdown): stop() is to be called. */
 	void (*ended)(gpointer owner, GuestReason reason, const char *detail);
-	/* "helper-ended", for core/ alone: passt has to be started again (ENGINE_ASK_PASST).
+	/* "helper-ended", for core/ alone: passt or another has to be started again (ENGINE_ASK_PASST).
 	 * Anything else a listener may want: @name as libvirt calls it ("rtc-change", "watchdog",
 	 * "io-error", "balloon-change", "reboot", "agent-lifecycle", ...), @json its details. */
 	void (*event)(gpointer owner, const char *name, const char *json);

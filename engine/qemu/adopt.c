@@ -140,6 +140,7 @@ static gboolean take_up(EngineRun *run, Guest *live, json_t *record, GuestState 
 	run->sink.spawned(run->sink.owner, run);
 	run_open_consoles(run, live);
 	g_atomic_int_set(&run->quiet, FALSE);
+	run_check_helpers(run);
 	if (!hangs) /* after that: changes from now on are told */
 		run_refresh_channels(run, live, ADOPT_MS);
 	return process_alive(run->pidfd) || fail(error, LODGE_ERROR_GONE, "QEMU just ended");

@@ -41,9 +41,9 @@ QemuHelper *qemu_virtiofsd_start(const Guest *live, const Filesystem *fs, const 
 
 /* Whether a disk wants the guest's own helper for SCSI reservations (<reservations managed='yes'>). */
 gboolean qemu_reservations_wanted(const Guest *live);
-/* Starts it, to listen at qemu_reservations_path(@run_dir). It runs as the daemon, for reserving takes
- * root; @user is who may connect. UNSUPPORTED where it is missing. Otherwise as above. */
-QemuHelper *qemu_reservations_start(const Guest *live, const char *run_dir, const HostUser *user,
+/* Starts it for the guest @name, to listen at qemu_reservations_path(@run_dir). It runs as the daemon, for
+ * reserving takes root; @user is who may connect. UNSUPPORTED where it is missing. Otherwise as above. */
+QemuHelper *qemu_reservations_start(const char *name, const char *run_dir, const HostUser *user,
 				    const Cgroup *cgroup, int log_fd, GError **error);
 
 /* Whether the interface is in user mode by passt. */

@@ -20,7 +20,7 @@ gboolean qemu_reservations_wanted(const Guest *live)
 	return FALSE;
 }
 
-QemuHelper *qemu_reservations_start(const Guest *live, const char *run_dir, const HostUser *user,
+QemuHelper *qemu_reservations_start(const char *name, const char *run_dir, const HostUser *user,
 				    const Cgroup *cgroup, int log_fd, GError **error)
 {
 	g_autofree char *program = helper_program("qemu-pr-helper", NULL);
@@ -28,7 +28,7 @@ QemuHelper *qemu_reservations_start(const Guest *live, const char *run_dir, cons
 	if (!program) {
 		fail(error, LODGE_ERROR_UNSUPPORTED,
 		     "guest \"%s\": <reservations managed=\"yes\"> needs qemu-pr-helper: install the package "
-		     "qemu-system-common", live->name);
+		     "qemu-system-common", name);
 		return NULL;
 	}
 	autofd int listener = helper_listen(socket, user, error);

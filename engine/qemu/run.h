@@ -126,6 +126,8 @@ char *run_passt(EngineRun *run, const char *text, GError **error);
 int run_open_passt(EngineRun *run, const Interface *interface, GError **error);
 /* For helpers that an earlier daemon started: tells of their end. */
 void run_watch_helper(EngineRun *run, const QemuHelper *helper);
+/* Tells of those that ended while nothing was told upward. */
+void run_check_helpers(EngineRun *run);
 
 /* count.c: what the kernel counts of it. run_count() begins with what @live says; what the host has not is
  * refused where @notes is NULL, else noted. run_recount(): see ENGINE_ASK_PERF; the caller frees. */

@@ -99,11 +99,13 @@ static gboolean start_helpers(EngineRun *run, const Guest *live, int log, GError
 	}
 	if (!qemu_reservations_wanted(live))
 		return TRUE;
-	QemuHelper *helper = qemu_reservations_start(live, run->run_dir, qemu_host.user, run->cgroup, log,
-						     error);
-	if (helper)
-		g_ptr_array_add(run->helpers, helper);
-	return helper != NULL;
+	QemuHelper *helper = qemu_reservations_start(live->name, run->run_dir, qemu_host.user, run->cgroup,
+						     log, error);
+	if (!helper)
+		return FALSE;
+	g_ptr_array_add(run->helpers, helper);
+	run_watch_helper(run, helper);
+	return TRUE;
 }
 
 static const QemuHelper *find_swtpm(const EngineRun *run)

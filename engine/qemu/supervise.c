@@ -1,6 +1,6 @@
 /* passt at work: with the guest's start, and again where it ends or is to have other ports. QEMU listens on a
  * socket that the daemon has bound, and takes the next connection once one has ended; in between its guest
- * has no network. See run.h; passt.c starts one.
+ * has no network. See run.h; passt.c starts one. And qemu-pr-helper, to which QEMU connects anew.
  *
  * Who notices the end is the main loop; core/ has it started again on the guest's lane, and writes down which
  * process it is now. */
@@ -60,16 +60,36 @@ static void ended(G_GNUC_UNUSED ProcessEnd end, gpointer data)
 	g_free(watch);
 }
 
+static gboolean is_for_reservations(const QemuHelper *helper)
+{
+	return g_str_equal(qemu_helper_name(helper), "qemu-pr-helper");
+}
+
+/* Whether QEMU connects again once it is back. */
+static gboolean comes_again(const QemuHelper *helper)
+{
+	return qemu_helper_words(helper) || is_for_reservations(helper);
+}
+
 void run_watch_helper(EngineRun *run, const QemuHelper *helper)
 {
-	if (!qemu_helper_words(helper))
-		return; /* no passt */
+	if (!comes_again(helper))
+		return;
 	Watch *watch = g_new(Watch, 1);
 	*watch = (Watch){ run_ref(run), qemu_helper_pidfd(helper), g_get_monotonic_time() };
 	if (watch->pidfd >= 0)
 		process_watch(watch->pidfd, ended, watch);
 	else
 		ended((ProcessEnd){ 0 }, watch);
+}
+
+void run_check_helpers(EngineRun *run)
+{
+	for (guint i = 0; i < run->helpers->len; i++)
+		if (comes_again(run->helpers->pdata[i]) && !qemu_helper_alive(run->helpers->pdata[i])) {
+			say_later(run);
+			return;
+		}
 }
 
 /* ---- its start ---- */
@@ -133,8 +153,45 @@ static char *serve_as(EngineRun *run, const Interface *interface, GError **error
 	return NULL;
 }
 
+/* ---- reservations ---- */
+
+static QemuHelper *reserve(EngineRun *run, GError **error)
+{
+	autofd int log = open(run->log_path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+	QemuHelper *helper =
+		qemu_reservations_start(run->name, run->run_dir, qemu_host.user, run->cgroup, log, error);
+	if (helper)
+		run_watch_helper(run, helper);
+	else
+		say_later(run);
+	return helper;
+}
+
+/* "" where it runs. */
+static char *reserve_again(EngineRun *run, GError **error)
+{
+	for (guint i = 0; i < run->helpers->len; i++) {
+		QemuHelper **slot = (QemuHelper **)&run->helpers->pdata[i];
+		if (!is_for_reservations(*slot) || qemu_helper_alive(*slot))
+			continue;
+		log_warning(run->name, "qemu-pr-helper has ended; it is started again");
+		qemu_helper_end(*slot);
+		QemuHelper *next = reserve(run, error);
+		if (!next)
+			return NULL;
+		qemu_helper_free(*slot);
+		*slot = next;
+		return g_strdup("started");
+	}
+	return g_strdup("");
+}
+
+/* ---- either ---- */
+
 char *run_passt(EngineRun *run, const char *text, GError **error)
 {
+	if (g_str_equal(text, "reservations"))
+		return reserve_again(run, error);
 	json_t *json = json_loads(text, 0, NULL);
 	Interface *interface = json ? shape_from_json(&interface_shape, json, error) : NULL;
 	json_decref(json);

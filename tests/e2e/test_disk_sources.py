@@ -3,6 +3,7 @@ import contextlib
 import http.server
 import os
 import pathlib
+import signal
 import subprocess
 import threading
 
@@ -190,6 +191,13 @@ def test_guest_of_all_servers(daemon, tmp_path):
 
 # ---- reservations ----
 
+def helper_of(daemon):
+    """The pid of the process that listens for reservations; None: none."""
+    pids = [pid for pid, words in daemon.processes().items() if words.split()[0].endswith("/qemu-pr-helper")]
+    assert len(pids) < 2
+    return pids[0] if pids else None
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="loop devices are made by root")
 def test_reservations(daemon, tmp_path):
     """Their helper comes and goes with the guest, also where the daemon was killed meanwhile."""
@@ -202,8 +210,17 @@ def test_reservations(daemon, tmp_path):
         source = f"<source dev='{device}'><reservations managed='yes'/></source>"
         daemon.define("web1", boot=False, devices=disk(source, "block", target="sda", bus="scsi"))
         daemon.lodge("start", "web1", "--paused")
-        assert any("qemu-pr-helper" in words for words in daemon.processes().values())
+        wait_until(lambda: helper_of(daemon), 60, "the helper runs")
+        helper = helper_of(daemon)
+        os.kill(helper, signal.SIGKILL)
+        wait_until(lambda: helper_of(daemon) not in (helper, None), 60, "the helper is started again")
+        helper = helper_of(daemon)
+        daemon.kill()
+        os.kill(helper, signal.SIGKILL)
+        daemon.start()
+        wait_until(lambda: helper_of(daemon) not in (helper, None), 60, "the next daemon starts it, too")
         daemon.restart()
+        assert helper_of(daemon)
         daemon.lodge("destroy", "web1")
         assert not daemon.processes()
     finally:
