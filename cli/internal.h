@@ -250,6 +250,15 @@ void virsh_help_verb(const Op *op);
 int virsh_main(int argc, char *const *argv);
 /* Prints @error in virsh's form; returns 1. */
 int virsh_failed(const GError *error);
+/* Whether the guest that the command names is not there. */
+gboolean virsh_lacks_guest(const GError *error);
+/* The command that runs, for what is said of it. */
+typedef struct VirshRunning {
+	const Op *op; /* NULL: none */
+	const char *target, *word; /* word: the last that is no option; a file, mostly */
+	gconstpointer args;
+} VirshRunning;
+extern VirshRunning virsh_running;
 int run_hostname(Cli *cli, const Op *op, const char *target, gpointer args);
 const Shape *memstat_words(const Shape *args);
 int run_memstat(Cli *cli, const Op *op, const char *target, gpointer args);

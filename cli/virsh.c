@@ -15,164 +15,6 @@
 
 CliStyle cli_style;
 
-/* ---- errors ---- */
-
-/* What virsh says that failed; %s is the guest, or what the command line names. */
-static const struct {
-	const char *verb, *words;
-} failures[] = {
-	{ "start", "Failed to start domain '%s'" },
-	{ "shutdown", "Failed to shutdown domain '%s'" },
-	{ "reboot", "Failed to reboot domain '%s'" },
-	{ "reset", "Failed to reset domain '%s'" },
-	{ "destroy", "Failed to destroy domain '%s'" },
-	{ "suspend", "Failed to suspend domain '%s'" },
-	{ "resume", "Failed to resume domain '%s'" },
-	{ "undefine", "Failed to undefine domain '%s'" },
-	{ "save", "Failed to save domain '%s' to %s" },
-	{ "managedsave", "Failed to save domain '%s' state" },
-	{ "autostart", "Failed to mark domain '%s' as autostarted" },
-	{ "define", "Failed to define domain from %s" },
-	{ "create", "Failed to create domain from %s" },
-	{ "restore", "Failed to restore domain from %s" },
-	{ "pool-define", "Failed to define pool from %s" },
-	{ "pool-define-as", "Failed to define pool %s" },
-	{ "pool-create", "Failed to create pool from %s" },
-	{ "pool-create-as", "Failed to create pool %s" },
-	{ "pool-build", "Failed to build pool %s" },
-	{ "pool-start", "Failed to start pool %s" },
-	{ "pool-destroy", "Failed to destroy pool %s" },
-	{ "pool-delete", "Failed to delete pool %s" },
-	{ "pool-undefine", "Failed to undefine pool %s" },
-	{ "pool-refresh", "Failed to refresh pool %s" },
-	{ "vol-delete", "Failed to delete vol %s" },
-	{ "vol-wipe", "Failed to wipe vol %s" },
-	{ "vol-clone", "Failed to clone vol from %s" },
-	{ "net-start", "Failed to start network %s" },
-	{ "net-destroy", "Failed to destroy network %s" },
-	{ "net-undefine", "Failed to undefine network %s" },
-	{ "net-define", "Failed to define network from %s" },
-	{ "net-create", "Failed to create network from %s" },
-	{ "net-update", "Failed to update network %s" },
-	{ "net-dhcp-leases", "Failed to get leases info for %s" },
-	{ "nwfilter-define", "Failed to define network filter from %s" },
-	{ "nwfilter-undefine", "Failed to undefine network filter %s" },
-	{ "nwfilter-binding-dumpxml", "failed to get nwfilter binding '%s'" },
-	{ "nwfilter-binding-delete", "failed to get nwfilter binding '%s'" },
-	{ "host cpustats", "Unable to get number of cpu stats" },
-	{ "host memstats", "Unable to get number of memory stats" },
-	{ "cpu-models", "failed to get CPU model names" },
-	{ "nodesuspend", "The host was not suspended" },
-	{ "cpu-stats", "Failed to retrieve CPU statistics for domain '%s'" },
-	{ "dommemstat", "Failed to get memory statistics for domain %s" },
-	{ "dompmsuspend", "Domain '%s' could not be suspended" },
-	{ "screenshot", "could not take a screenshot of %s" },
-	{ "domifaddr", "Failed to query for interfaces addresses" },
-	{ "nodedev-list", "Failed to list node devices" },
-	{ "nodedev-create", "Failed to create node device from %s" },
-	{ "nodedev-define", "Failed to define node device from '%s'" },
-	{ "nodedev-destroy", "Failed to destroy node device '%s'" },
-	{ "nodedev-undefine", "Failed to undefine node device '%s'" },
-	{ "nodedev-detach", "Failed to detach device %s" },
-	{ "nodedev-reattach", "Failed to re-attach device %s" },
-	{ "nodedev-reset", "Failed to reset device %s" },
-	{ "nodedev-start", "Failed to start device %s" },
-	{ "nodedev-autostart", "failed to mark device %s as autostarted" },
-	{ "sysinfo", "failed to get sysinfo" },
-	{ "domhostname", "failed to get hostname" },
-	{ "domfsinfo", "Unable to get filesystem information" },
-	{ "domfsfreeze", "Unable to freeze filesystems" },
-	{ "domfsthaw", "Unable to thaw filesystems" },
-	{ "domfstrim", "Unable to invoke fstrim" },
-	{ "dompmwakeup", "Domain '%s' could not be woken up" },
-	{ "domiftune", "Unable to get interface parameters" },
-	{ "domcapabilities", "failed to get emulator capabilities" },
-	{ "vol-list", "Failed to list volumes" },
-	{ "vncdisplay", "Failed to get VNC port. Is this domain using VNC?" },
-};
-
-static const Op *running_op;
-static const char *running_target, *running_word; /* of the command that runs */
-
-static gboolean lacks_guest(const GError *error)
-{
-	return lodge_error_detail(error) == LODGE_DETAIL_TARGET && running_op &&
-	       running_op->target == OP_ON_GUEST;
-}
-
-/* A command line that cannot be, whose words are complete. */
-int virsh_refuse(const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	g_autofree char *text = g_strdup_vprintf(format, args);
-	va_end(args);
-	fflush(stdout);
-	fprintf(stderr, "error: %s\n", text);
-	return 1;
-}
-
-static void say_what_failed(void)
-{
-	for (guint i = 0; running_op && i < G_N_ELEMENTS(failures); i++) {
-		if (!g_str_equal(failures[i].verb, running_op->name))
-			continue;
-		const char *first = running_target ? running_target : running_word;
-		char *const parts[] = { (char *)first, (char *)running_word };
-		g_autofree char *format = g_strdup_printf("error: %s\n", failures[i].words);
-		const char *c = format;
-		for (guint n = 0; *c; c++)
-			if (c[0] == '%' && c[1] == 's') {
-				fputs(n < 2 && parts[n] ? parts[n] : "", stderr);
-				n++;
-				c++;
-			} else {
-				fputc(*c, stderr);
-			}
-	}
-}
-
-/* The target itself is not there; says so. */
-static gboolean lacks_object(const GError *error)
-{
-	static const struct {
-		OpTarget target;
-		const char *what, *words;
-	} kinds[] = {
-		{ OP_ON_POOL, "failed to get pool", "Storage pool" },
-		{ OP_ON_NETWORK, "failed to get network", "Network" },
-		{ OP_ON_NWFILTER, "failed to get nwfilter", "Network filter" },
-		{ OP_ON_INTERFACE, "failed to get interface", "Interface" },
-		{ OP_ON_NODEDEV, "Could not find matching device", "Node device" },
-	};
-	for (guint i = 0; i < G_N_ELEMENTS(kinds); i++)
-		if (running_op->target == kinds[i].target) {
-			virsh_refuse("%s '%s'", kinds[i].what, running_target);
-			virsh_refuse("%s not found: %s", kinds[i].words, error->message);
-			return TRUE;
-		}
-	return FALSE;
-}
-
-int virsh_failed(const GError *error)
-{
-	fflush(stdout);
-	LodgeError code = op_error_of(error);
-	if (lodge_error_detail(error) == LODGE_DETAIL_OPTIONS)
-		return virsh_refuse("%s", error->message);
-	if (lacks_guest(error))
-		return virsh_refuse("failed to get domain '%s'", running_target);
-	if (running_op && lodge_error_detail(error) == LODGE_DETAIL_TARGET && lacks_object(error))
-		return 1;
-	if (running_op && g_str_equal(running_op->name, "start") &&
-	    lodge_error_detail(error) == LODGE_DETAIL_ALREADY)
-		return virsh_refuse("Domain is already active");
-	if (running_op && g_str_has_suffix(running_op->name, "display") && code == LODGE_ERROR_STATE)
-		return virsh_refuse("Domain is not running");
-	say_what_failed();
-	return virsh_refuse("%s%s", op_error_row(code)->words, error->message);
-}
-
 /* ---- texts that differ ---- */
 
 static const char *word_of(json_t *json, const char *name)
@@ -306,9 +148,9 @@ static int change_period(Cli *cli, const Op *own, const char *target, gpointer a
 	shape_free(op->args, passed);
 	if (ok)
 		return 0;
-	if (cli_style.virsh && !lacks_guest(error)) {
+	if (cli_style.virsh && !virsh_lacks_guest(error)) {
 		virsh_refuse("Unable to change balloon collection period.");
-		running_op = NULL; /* it was not the statistics that failed */
+		virsh_running.op = NULL; /* it was not the statistics that failed */
 	}
 	return cli_failed(error);
 }
@@ -502,13 +344,15 @@ static int run_other(Cli *cli, const Op *op, const char *target, gpointer args, 
 static int run_read(Cli *cli, const Verb *verb, const char *target, gpointer args)
 {
 	gboolean done = FALSE;
-	running_target = target;
+	virsh_running.target = target;
+	virsh_running.args = args;
 	int code = run_other(cli, &verb->op, target, args, &done);
 	if (!done && verb->run)
 		code = verb->run(cli, &verb->op, target, args);
 	else if (!done)
 		code = cli_call_and_show(cli, &verb->op, target, args);
-	running_target = NULL;
+	virsh_running.target = NULL;
+	virsh_running.args = NULL;
 	return code != 0;
 }
 
@@ -536,7 +380,7 @@ static gboolean lacks_file(const Op *op, int argc, char *const *argv)
 		if (*argv[i] == '<' || access(argv[i], R_OK) == 0 || (value && access(value + 1, R_OK) == 0))
 			return FALSE;
 	}
-	return wanted && running_word && access(running_word, R_OK) < 0;
+	return wanted && virsh_running.word && access(virsh_running.word, R_OK) < 0;
 }
 
 /* What virsh finds out before it speaks to anyone; 0: nothing. */
@@ -545,7 +389,7 @@ static int refuse_words(const Virsh *virsh, const Verb *verb, const char *name, 
 	const Op *through = verb->through ? op_find(verb->through) : NULL;
 	const Op *op = through ? through : &verb->op;
 	if (lacks_file(&verb->op, argc, argv))
-		return virsh_refuse("Failed to open file '%s': %s", running_word, g_strerror(errno));
+		return virsh_refuse("Failed to open file '%s': %s", virsh_running.word, g_strerror(errno));
 	if (virsh->read_only && op->method && op->perm != OP_PERM_READ)
 		return virsh_refuse("operation forbidden: read only access prevents %s", name);
 	return 0;
@@ -581,8 +425,8 @@ static int run_found(Virsh *virsh, const Verb *verb, const char *name, int argc,
 	int code = check_words(name, &verb->op, (int)g_strv_length(same), same);
 	if (code != 0)
 		return code;
-	running_op = &verb->op;
-	running_word = last_word(argc, argv);
+	virsh_running.op = &verb->op;
+	virsh_running.word = last_word(argc, argv);
 	gboolean dumps = g_str_equal(verb->op.name, "dump") || g_str_has_suffix(verb->op.name, "save");
 	cli_style.before = dumps ? "\n" : NULL;
 	given_uri = virsh->uri;
@@ -598,7 +442,7 @@ static int run_found(Virsh *virsh, const Verb *verb, const char *name, int argc,
 	cli_args_free(&verb->op, args);
 	if (!cli_style.quiet && !virsh->timing)
 		putchar('\n');
-	running_op = NULL;
+	virsh_running.op = NULL;
 	fflush(stdout);
 	return code;
 }

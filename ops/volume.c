@@ -16,6 +16,8 @@ CoreVolume *op_volume_find(OpCall *call, const char *pool, guint by, const char 
 		found || !pool ? NULL : core_object_find(call->core, CORE_POOL, pool, NULL);
 	if (!found && pool && !object)
 		call->missing = OP_ON_POOL;
+	else if (!found && error && g_error_matches(*error, LODGE_ERROR, LODGE_ERROR_NOT_FOUND))
+		error_detail(error, LODGE_DETAIL_TARGET, NULL);
 	return found;
 }
 

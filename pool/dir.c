@@ -6,9 +6,12 @@
 
 #include "base/error.h"
 
-static gboolean build(const PoolUse *use, G_GNUC_UNUSED guint flags, GError **error)
+/* Overwriting is said of a source, which a folder has not: libvirt refuses it, with the folder made. */
+static gboolean build(const PoolUse *use, guint flags, GError **error)
 {
-	return pool_folder_make(use->pool, error);
+	return pool_folder_make(use->pool, error) &&
+	       (!flags || fail(error, LODGE_ERROR_STATE,
+			       "No source device specified when formatting pool '%s'", use->pool->name));
 }
 
 static gboolean start(const PoolUse *use, GError **error)

@@ -293,6 +293,27 @@ def test_parts_of_documents(both):
     both.ours("destroy", "web1")
 
 
+def test_what_failed_of_pools_and_volumes(both):
+    """The line that says what failed names the same thing; the reason behind it may be ours."""
+    folder = both.daemon.root / "p"
+    xml = both.daemon.write("v.xml", "<volume><name>v</name><capacity>4096</capacity></volume>")
+    for words in (("pool-define-as", "p", "dir", "--target", folder), ("pool-build", "p"),
+                  ("pool-start", "p"), ("vol-create-as", "p", "v", "1M")):
+        assert both.ours(*words).returncode == 0
+    for words in (("pool-define-as", "q", "dir", "--target", folder), ("pool-build", "p", "--overwrite"),
+                  ("pool-create-as", "q", "dir", "--target", folder / "none"), ("pool-refresh", "none"),
+                  ("find-storage-pool-sources-as", "dir"), ("vol-create-as", "p", "v", "1M"),
+                  ("vol-create", "p", xml), ("vol-create-from", "p", xml, "v", "--inputpool", "p"),
+                  ("vol-clone", "v", "v", "p"), ("vol-clone", "none", "w", "--pool", "p"),
+                  ("vol-resize", "v", "4096", "--pool", "p"), ("vol-resize", "none", "1M", "--pool", "p"),
+                  ("vol-delete", "none", "p"), ("vol-wipe", "none", "--pool", "p"),
+                  ("vol-info", "none", "--pool", "p"), ("vol-info", "none"), ("vol-name", "none"),
+                  ("vol-pool", "none"), ("vol-key", "none"), ("vol-path", "none", "--pool", "p")):
+        theirs, ours = both.theirs(*words), both.ours(*words)
+        assert (ours.returncode, ours.stdout) == (theirs.returncode, theirs.stdout), (words, ours.stderr)
+        assert ours.stderr.splitlines()[:1] == theirs.stderr.splitlines()[:1], words
+
+
 def test_what_scripts_look_at(both):
     """Ends of lines, blank lines, groups of statistics, names of keys, more than one screen."""
     two = "<video><model type='virtio' heads='2'/></video><video><model type='bochs'/></video>"
