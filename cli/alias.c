@@ -27,6 +27,7 @@ static const struct {
 	{ "restore", "file", "path", TRUE },
 	{ "restore", "xml", "file" },
 	{ "save-image-dumpxml", "file", "path" },
+	{ "net-update", "xml", "file" },
 	{ "domifstat", "interface", "device" },
 	{ "metadata", "set", "text" },
 	{ "cpu-stats", "total", NULL },

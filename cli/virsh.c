@@ -388,7 +388,7 @@ static int refuse_words(const Virsh *virsh, const Verb *verb, const char *name, 
 {
 	const Op *through = verb->through ? op_find(verb->through) : NULL;
 	const Op *op = through ? through : &verb->op;
-	if (lacks_file(&verb->op, argc, argv))
+	if (verb->run != run_edit && lacks_file(&verb->op, argc, argv))
 		return virsh_refuse("Failed to open file '%s': %s", virsh_running.word, g_strerror(errno));
 	if (virsh->read_only && op->method && op->perm != OP_PERM_READ)
 		return virsh_refuse("operation forbidden: read only access prevents %s", name);

@@ -39,11 +39,15 @@ static gboolean check_update(gconstpointer object, G_GNUC_UNUSED Notes *notes, G
 	if (!g_strcmp0(command, "add"))
 		command = "add-last";
 	if (!command || !enum_value(&network_commands, command))
-		return fail(error, LODGE_ERROR_INVALID, "unrecognized command name '%s'", args->command);
+		return fail_with(error, LODGE_ERROR_INVALID, LODGE_DETAIL_OPTIONS,
+				 "unrecognized command name '%s'", args->command);
 	if (!args->section || !enum_value(&network_sections, args->section))
-		return fail(error, LODGE_ERROR_INVALID, "unrecognized section name '%s'", args->section);
+		return fail_with(error, LODGE_ERROR_INVALID, LODGE_DETAIL_OPTIONS,
+				 "unrecognized section name '%s'", args->section);
 	if (args->current && (args->live || args->config))
-		return fail(error, LODGE_ERROR_INVALID, "--current must be specified exclusively");
+		return fail_with(error, LODGE_ERROR_INVALID, LODGE_DETAIL_OPTIONS,
+				 "Options --current and --%s are mutually exclusive",
+				 args->live ? "live" : "config");
 	return TRUE;
 }
 
