@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from lodgetest import READY, wait_until
+from lodgetest import READY, end, wait_until
 
 DISK = """<disk type='{type}' device='{device}'><driver name='qemu' type='{format}'/>{source}
 <target dev='{target}' bus='{bus}'/>{more}</disk>"""
@@ -216,12 +216,12 @@ def test_reservations(daemon, tmp_path):
         wait_until(lambda: helper_of(daemon) not in (helper, None), 60, "the helper is started again")
         helper = helper_of(daemon)
         daemon.kill()
-        os.kill(helper, signal.SIGKILL)
+        end(helper)
         daemon.start()
         wait_until(lambda: helper_of(daemon) not in (helper, None), 60, "the next daemon starts it, too")
         daemon.restart()
         assert helper_of(daemon)
         daemon.lodge("destroy", "web1")
-        assert not daemon.processes()
+        wait_until(lambda: not daemon.processes(), 60, "nothing of the guest is left")
     finally:
         subprocess.run(["losetup", "-d", device])
