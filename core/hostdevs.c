@@ -324,9 +324,11 @@ gboolean hostdevs_resolve(CoreGuest *guest, Guest *live, Notes *notes, GError **
 {
 	SHAPE_EACH (Hostdev, device, live->hostdevs) {
 		g_autoptr(GError) why = NULL;
-		if (!find(device, notes, &why))
-			return fail(error, (LodgeError)why->code, "guest \"%s\": %s", live->name,
-				    why->message);
+		if (!find(device, notes, &why)) {
+			g_propagate_prefixed_error(error, g_steal_pointer(&why), "guest \"%s\": ",
+						   live->name);
+			return FALSE;
+		}
 	}
 	g_autoptr(GPtrArray) wants = wants_of(live);
 	return !wants->len || hold_all(guest->core->hostdevs, live, wants, error);

@@ -200,8 +200,9 @@ static gboolean fetch(Import *import, gboolean *changed, GError **error)
 		if (!ok && !size_of_part(import))
 			drop(import);
 	} else {
-		gboolean missing = g_error_matches(why, LODGE_ERROR, LODGE_ERROR_NOT_FOUND);
-		fail(error, missing ? LODGE_ERROR_UNSUPPORTED : (LodgeError)why->code, "%s", why->message);
+		if (g_error_matches(why, LODGE_ERROR, LODGE_ERROR_NOT_FOUND))
+			why->code = LODGE_ERROR_UNSUPPORTED;
+		g_propagate_error(error, g_steal_pointer(&why));
 	}
 	fclose(complaint);
 	return ok;

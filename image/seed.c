@@ -160,10 +160,13 @@ static gboolean make_cd(const char *folder, const char *to, const ImageSeed *see
 	g_autoptr(GError) why = NULL;
 	int status = 0;
 	if (!spawn_run(&how, TOOL_MS, &out, &status, &why)) {
-		gboolean missing = g_error_matches(why, LODGE_ERROR, LODGE_ERROR_NOT_FOUND);
-		return fail(error, missing ? LODGE_ERROR_UNSUPPORTED : (LodgeError)why->code,
-			    "a CD for cloud-init cannot be made: %s%s", why->message,
-			    missing ? " (the package xorriso)" : "");
+		if (g_error_matches(why, LODGE_ERROR, LODGE_ERROR_NOT_FOUND))
+			return fail(error, LODGE_ERROR_UNSUPPORTED,
+				    "a CD for cloud-init cannot be made: %s (the package xorriso)",
+				    why->message);
+		g_propagate_prefixed_error(error, g_steal_pointer(&why),
+					   "a CD for cloud-init cannot be made: ");
+		return FALSE;
 	}
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return TRUE;

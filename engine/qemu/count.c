@@ -13,8 +13,10 @@ static gboolean begin(EngineRun *run, guint i, GError **error)
 	if (run->perf[i]) /* changed on the lane alone */
 		return TRUE;
 	fds = perf_event_open(i, run->pid, &why);
-	if (!fds)
-		return fail(error, why->code, "guest \"%s\": %s", run->name, why->message);
+	if (!fds) {
+		g_propagate_prefixed_error(error, g_steal_pointer(&why), "guest \"%s\": ", run->name);
+		return FALSE;
+	}
 	g_mutex_lock(&run->perf_lock);
 	run->perf[i] = g_steal_pointer(&fds);
 	g_mutex_unlock(&run->perf_lock);

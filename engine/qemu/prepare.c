@@ -34,9 +34,11 @@ static gboolean fill_chain(EngineRun *run, Disk *disk, GError **error)
 		&image_formats, enum_name(&disk_formats, (int)disk->driver_type));
 	g_autoptr(GError) why = NULL;
 	g_autoptr(GPtrArray) chain = image_chain(path, format ? format : IMAGE_RAW, &why);
-	if (!chain)
-		return fail(error, (LodgeError)why->code, "guest \"%s\": disk %s: %s", run->name,
-			    disk->target, why->message);
+	if (!chain) {
+		g_propagate_prefixed_error(error, g_steal_pointer(&why), "guest \"%s\": disk %s: ",
+					   run->name, disk->target);
+		return FALSE;
+	}
 	DiskBacking **end = &disk->backing;
 	for (guint i = 0; i < chain->len; i++) {
 		const ImageLink *link = g_ptr_array_index(chain, i);

@@ -163,6 +163,29 @@ def test_descriptors_of_a_command(daemon):
     assert daemon.lodge("dom-fd-associate", "p1", "g1", "x", ok=False).code == 2
 
 
+# asks for its own standard output, by a connection of times when it was somebody else; 4: PR_SET_DUMPABLE
+ANOTHER = r"""
+import ctypes, os, socket, sys
+with socket.socket(socket.AF_UNIX) as door:
+    door.connect(sys.argv[1])
+    os.setresuid(65534, 65534, 65534)
+    ctypes.CDLL(None).prctl(4, 1)
+    body = b'{"name": "g1", "pass_fds": "1"}'
+    door.sendall(b"POST /v1/guests/p1/fds HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                 b"Content-Length: %d\r\n\r\n" % len(body) + body)
+    answer = door.makefile("rb").read()
+print(os.getpid(), answer.decode())
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody else")
+def test_descriptors_of_another(daemon):
+    daemon.define("p1", boot=False, memory=64)
+    done = subprocess.run(["python3", "-c", ANOTHER, daemon.socket], text=True, capture_output=True, timeout=60)
+    pid, answer = done.stdout.split(" ", 1)
+    assert "HTTP/1.1 403" in answer and f"process {pid} is not what has asked any more" in answer
+
+
 def test_encrypted(daemon, connection):
     libvirt = pytest.importorskip("libvirt")
     xml = xml_for("p1", boot=False, extra="<launchSecurity type='sev'><policy>0x0001</policy></launchSecurity>")
