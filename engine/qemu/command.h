@@ -18,6 +18,8 @@
 #include "engine/qemu/caps.h"
 #include "model/guest.h"
 
+#define QEMU_VSOCK_DEVICE "/dev/vhost-vsock"
+
 typedef enum QemuFdKind {
 	QEMU_FD_MONITOR, /* a listening unix socket for QMP; the runner chooses its path */
 	QEMU_FD_FILE,	 /* open(path, flags, 0600) */
@@ -34,6 +36,7 @@ typedef enum QemuFdKind {
 	QEMU_FD_SCRATCH, /* an image without a name, for what the guest writes to the disk of path (a file, a
 			  * device, a group of descriptors) */
 	QEMU_FD_DATA,	 /* the same as SECRET, of bytes that stand in the definition: .data */
+	QEMU_FD_VSOCK,	 /* path, QEMU_VSOCK_DEVICE, where the guest's address is set */
 } QemuFdKind;
 
 typedef struct QemuFd {

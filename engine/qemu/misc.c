@@ -298,7 +298,7 @@ static gboolean build_vsock(Build *build, GError **error)
 		return TRUE;
 	if (!vsock->cid.set)
 		return invalid(build, error, "vsock: <cid address=..> is missing");
-	QemuFd *fd = add_fd(build, QEMU_FD_FILE, "/dev/vhost-vsock", O_RDWR, "vsock");
+	QemuFd *fd = add_fd(build, QEMU_FD_VSOCK, QEMU_VSOCK_DEVICE, O_RDWR, "vsock");
 	g_autofree char *number = g_strdup_printf("%d", fd->number);
 	json_t *device = device_new(virtio_driver("vhost-vsock", vsock->model), &vsock->info);
 	put_uint(device, "guest-cid", vsock->cid);

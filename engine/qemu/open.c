@@ -207,6 +207,8 @@ static int open_one(EngineRun *run, const QemuFd *want, const Guest *live, GErro
 		return open_secret(run, want, error);
 	case QEMU_FD_SCRATCH:
 		return open_scratch(run, want, live, error);
+	case QEMU_FD_VSOCK:
+		return fd_steal(&run->vsock);
 	case QEMU_FD_DATA:
 		return secret_fd(want->data, strlen(want->data), error);
 	}

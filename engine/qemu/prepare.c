@@ -1,18 +1,25 @@
 /* What must be known before the command line can be written: firmware, the files behind each disk,
- * free ports. Fills it in in the live definition, as libvirt shows it. See run.h. */
+ * free ports and addresses. Fills it in in the live definition, as libvirt shows it. See run.h. */
 #include "base/error.h"
 #include "base/fd.h"
 #include "engine/qemu/block.h"
 #include "engine/qemu/firmware.h"
 #include "engine/qemu/run.h"
+#include "host/why.h"
 #include "image/chain.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/vhost.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #define SPICE_PORT_FIRST 5900 /* as libvirt's remote_display_port_min */
 #define SPICE_PORT_LAST 65535
+#define CID_FIRST 3 /* 0 to 2 are the hypervisor, the local machine and the host: vsock(7) */
+#define CID_LAST 65535 /* of those that are chosen */
 
 /* ---- disks ---- */
 
@@ -224,6 +231,35 @@ static void note_networks(const Guest *live, const EngineStart *how, Notes *note
 	}
 }
 
+/* ---- vsock ---- */
+
+/* The kernel knows which are taken, also by guests of an earlier daemon and of other programs, and keeps this
+ * one for as long as the descriptor is open: QEMU gets it. */
+static gboolean choose_cid(EngineRun *run, Vsock *vsock, GError **error)
+{
+	gboolean any = !vsock->cid.set || vsock->cid_auto == TRI_YES;
+	guint64 first = any ? CID_FIRST : vsock->cid.v, last = any ? CID_LAST : vsock->cid.v;
+	run->vsock = open(QEMU_VSOCK_DEVICE, O_RDWR | O_CLOEXEC);
+	if (run->vsock < 0)
+		return fail_open(error, errno, QEMU_VSOCK_DEVICE, TRUE,
+				 "guest \"%s\": vsock: cannot open " QEMU_VSOCK_DEVICE " (on most hosts "
+				 "\"modprobe vhost_vsock\" makes it)", run->name);
+	for (guint64 cid = first; cid <= last; cid++) {
+		if (ioctl(run->vsock, VHOST_VSOCK_SET_GUEST_CID, &cid) == 0) {
+			vsock->cid = (OptUint){ .set = TRUE, .v = cid };
+			return TRUE;
+		}
+		if (errno != EADDRINUSE)
+			return fail_errno(error, errno, "guest \"%s\": vsock: cannot use the address %"
+					  G_GUINT64_FORMAT, run->name, cid);
+	}
+	if (any)
+		return fail(error, LODGE_ERROR_STATE, "guest \"%s\": vsock: all addresses are in use",
+			    run->name);
+	return fail(error, LODGE_ERROR_STATE, "guest \"%s\": vsock: the address %" G_GUINT64_FORMAT
+		    " is in use: choose another one, or <cid auto='yes'/>", run->name, first);
+}
+
 char *run_nvram_folder(void)
 {
 	return g_build_filename(qemu_host.config.paths->lib, "nvram", NULL);
@@ -238,7 +274,8 @@ gboolean run_prepare(EngineRun *run, Guest *live, const EngineStart *how, Notes 
 	SHAPE_EACH (Disk, disk, live->disks)
 		if (!prepare_disk(run, disk, notes, error))
 			return FALSE;
-	if (!give_certificates(run, live, error))
+	if (!give_certificates(run, live, error) ||
+	    (live->vsock && !choose_cid(run, live->vsock, error)))
 		return FALSE;
 	SHAPE_EACH (Graphics, graphics, live->graphics) {
 		fill_address(graphics);

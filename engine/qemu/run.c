@@ -19,7 +19,7 @@ EngineRun *run_new(const Guest *live, const EngineSink *sink)
 	g_mutex_init(&run->perf_lock);
 	run->name = g_strdup(live->name);
 	run->sink = *sink;
-	run->pidfd = -1;
+	run->pidfd = run->vsock = -1;
 	run->quiet = TRUE;
 	run->run_dir = g_build_filename(paths->run, "guests", live->name, NULL);
 	run->monitor_path = g_build_filename(run->run_dir, "monitor.sock", NULL);
@@ -45,6 +45,7 @@ void run_unref(EngineRun *run)
 		return;
 	run->sink.done(run->sink.owner);
 	fd_clear(&run->pidfd);
+	fd_clear(&run->vsock);
 	cgroup_free(run->cgroup);
 	run_count_end(run);
 	g_mutex_clear(&run->perf_lock);

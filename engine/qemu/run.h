@@ -37,6 +37,7 @@ typedef struct EngineRun {
 	Cgroup *cgroup;
 	GPtrArray *helpers; /* QemuHelper * */
 	const EngineStart *how; /* while it starts; the caller's */
+	int vsock; /* while it starts: has the guest's address; -1: none */
 	GMutex perf_lock;
 	GArray *perf[PERF_EVENTS]; /* of host/perf.h; NULL: not counted; under perf_lock */
 	GPtrArray *claims;  /* char *: keys in claims.c */

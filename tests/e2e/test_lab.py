@@ -8,7 +8,7 @@ import pytest
 from lodgetest import ROOT, guest_files
 
 PLAIN = ROOT / "build" / "lodge"
-SCRIPTS = ["cgroups", "hostdev", "networks", "cifs"]
+SCRIPTS = ["cgroups", "hostdev", "networks", "cifs", "vsock"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not PLAIN.exists(), reason="needs root and build/lodge (make)")

@@ -98,7 +98,7 @@ static QemuCommand *build(Guest *guest, const QemuCaps *caps, gboolean kvm, cons
 /* ---- golden ---- */
 
 static const char *const kinds[] = { "monitor", "file", "plain", "listen", "connect", "tap", "vhost",
-				     "passt", "given", "secret", "scratch", "data" };
+				     "passt", "given", "secret", "scratch", "data", "vsock" };
 
 static void describe_fd(GString *text, const QemuFd *fd)
 {
@@ -290,6 +290,7 @@ static int open_fd(const Guest *guest, const QemuFd *fd, const char *monitor)
 	case QEMU_FD_VHOST:
 	case QEMU_FD_GIVEN: /* not run */
 	case QEMU_FD_SCRATCH:
+	case QEMU_FD_VSOCK:
 		break;
 	}
 	return -1;
