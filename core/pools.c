@@ -233,14 +233,17 @@ static gboolean take_changes(CoreObject *object, PoolRun *run, const Pool *pool,
 {
 	g_autoptr(GPtrArray) names = NULL;
 	gboolean all = FALSE;
+	struct stat st;
 	*complete = FALSE;
 	/* The folder went, was moved, or is covered by a file system that was mounted there. */
-	if (!pool_watch_take(run->watch, &names, &all) || !pool_watch_is_of(run->watch, pool_path(pool))) {
+	if (!pool_watch_take(run->watch, &names, &all) ||
+	    !pool_watch_is_of(run->watch, pool_path(pool), &st)) {
 		pool_watch_free(run->watch);
 		run->watch = NULL;
 		begin_watch(object, run, pool);
 		return TRUE;
 	}
+	pool_files_see_folder(run->state, pool_path(pool), &st);
 	*complete = !all;
 	return all || !names->len || pool_files_update(pool_path(pool), run->state, names, error);
 }

@@ -118,21 +118,28 @@ PoolVolume *core_volume_now(G_GNUC_UNUSED Core *core, const ObjectSnap *pool, Po
 	return now;
 }
 
-static char *seconds(struct timespec t)
+static char *seconds(struct statx_timestamp t)
 {
-	return g_strdup_printf("%" G_GINT64_FORMAT ".%09ld", (gint64)t.tv_sec, t.tv_nsec);
+	return t.tv_nsec ? g_strdup_printf("%" G_GINT64_FORMAT ".%09u", (gint64)t.tv_sec, t.tv_nsec) :
+			   g_strdup_printf("%" G_GINT64_FORMAT, (gint64)t.tv_sec);
 }
 
-static void put_stat(VolumeTarget *target, const struct stat *st)
+/* What the file system says of @path; nothing where it is on no file system of this host, or not there. */
+static void put_stat(const char *path, StoragePermissions **permissions, VolumeTimes **times)
 {
-	target->permissions = shape_new(&storage_permissions_shape);
-	target->permissions->mode = g_strdup_printf("%04o", st->st_mode & 07777);
-	target->permissions->owner = OPT_INT(st->st_uid);
-	target->permissions->group = OPT_INT(st->st_gid);
-	target->times = shape_new(&volume_times_shape);
-	target->times->atime = seconds(st->st_atim);
-	target->times->mtime = seconds(st->st_mtim);
-	target->times->ctime = seconds(st->st_ctim);
+	struct statx st;
+	char label[POOL_LABEL_MAX];
+	if (*path != '/' ||
+	    statx(AT_FDCWD, path, AT_NO_AUTOMOUNT, STATX_BASIC_STATS | STATX_BTIME, &st) < 0)
+		return;
+	pool_label_of(path, label);
+	*permissions = pool_permissions(st.stx_mode, st.stx_uid, st.stx_gid, label);
+	*times = shape_new(&volume_times_shape);
+	(*times)->atime = seconds(st.stx_atime);
+	(*times)->mtime = seconds(st.stx_mtime);
+	(*times)->ctime = seconds(st.stx_ctime);
+	if (st.stx_mask & STATX_BTIME) /* libvirt writes 0 */
+		(*times)->btime = seconds(st.stx_btime);
 }
 
 /* What only the header says. */
@@ -187,7 +194,6 @@ Volume *core_volume_document(const CoreVolume *volume, GError **error)
 {
 	const Pool *pool = object_snap_document(volume->snap, FALSE);
 	g_autoptr(PoolVolume) known = pool_volume_ref(volume->volume);
-	struct stat st;
 	if (pool_has_files(pool->type)) {
 		const char *folder = pool_path(pool);
 		autofd int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -200,8 +206,11 @@ Volume *core_volume_document(const CoreVolume *volume, GError **error)
 		known = now;
 	}
 	Volume *document = document_of(known);
-	if (*known->path == '/' && stat(known->path, &st) == 0)
-		put_stat(document->target, &st);
+	VolumeTarget *target = document->target;
+	VolumeBacking *backing = document->backing;
+	put_stat(known->path, &target->permissions, &target->times);
+	if (backing)
+		put_stat(backing->path, &backing->permissions, &backing->times);
 	if (known->type == VOLUME_FILE && known->format)
 		put_header(document->target, known->path,
 			   (ImageFormat)enum_value(&image_formats, known->format));

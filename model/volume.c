@@ -22,9 +22,9 @@ static const Shape device_shape = SHAPE("volume-device", VolumeDevice, device_ro
 
 static const Row time_rows[] = {
 	STRING(VolumeTimes, atime, "atime", .doc = "last read"),
-	STRING(VolumeTimes, btime, "btime", .doc = "made"),
 	STRING(VolumeTimes, mtime, "mtime", .doc = "last written"),
 	STRING(VolumeTimes, ctime, "ctime", .doc = "last change of any kind"),
+	STRING(VolumeTimes, btime, "btime", .doc = "made"),
 };
 const Shape volume_times_shape = SHAPE("volume-times", VolumeTimes, time_rows);
 

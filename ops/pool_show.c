@@ -3,6 +3,7 @@
 #include "core/pools.h"
 #include "ops/families.h"
 #include "ops/objects.h"
+#include "pool/files.h"
 
 #include <string.h>
 
@@ -179,6 +180,16 @@ static gboolean info(OpCall *call, G_GNUC_UNUSED GError **error)
 
 /* ---- names, documents ---- */
 
+/* Of an active pool, the folder's own count, not what it was to be built with. */
+static void put_folder(Pool *pool, PoolState *state)
+{
+	PoolFolder folder = pool_state_folder(state);
+	if (!folder.mode || !pool->target)
+		return;
+	shape_free(&storage_permissions_shape, pool->target->permissions);
+	pool->target->permissions = pool_permissions(folder.mode, folder.owner, folder.group, folder.label);
+}
+
 static gboolean dumpxml(OpCall *call, G_GNUC_UNUSED GError **error)
 {
 	const OpDumpArgs *args = call->args;
@@ -189,6 +200,8 @@ static gboolean dumpxml(OpCall *call, G_GNUC_UNUSED GError **error)
 	pool->capacity = OPT_UINT(sizes.capacity);
 	pool->allocation = OPT_UINT(sizes.allocation);
 	pool->available = OPT_UINT(sizes.available);
+	if (state)
+		put_folder(pool, state);
 	return op_tell_text(call, pool_to_xml(pool, SHAPE_XML_LIVE));
 }
 

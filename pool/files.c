@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/xattr.h>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -147,6 +148,37 @@ gboolean pool_files_sizes(const char *folder, PoolSizes *sizes, GError **error)
 	*sizes = (PoolSizes){ .capacity = block * fs.f_blocks, .available = block * fs.f_bavail };
 	sizes->allocation = sizes->capacity - block * fs.f_bfree;
 	return TRUE;
+}
+
+void pool_label_of(const char *path, char label[static POOL_LABEL_MAX])
+{
+	ssize_t n = getxattr(path, "security.selinux", label, POOL_LABEL_MAX - 1);
+	label[MAX(n, 0)] = '\0';
+	for (const char *c = label; *c; c++)
+		if (!g_ascii_isprint(*c))
+			*label = '\0';
+}
+
+StoragePermissions *pool_permissions(guint mode, guint owner, guint group, const char *label)
+{
+	StoragePermissions *permissions = shape_new(&storage_permissions_shape);
+	permissions->mode = g_strdup_printf("%04o", mode & 07777);
+	permissions->owner = OPT_INT(owner);
+	permissions->group = OPT_INT(group);
+	permissions->label = *label ? g_strdup(label) : NULL;
+	return permissions;
+}
+
+void pool_files_see_folder(PoolState *state, const char *path, const struct stat *st)
+{
+	PoolFolder known = pool_state_folder(state);
+	PoolFolder now = { .mode = st->st_mode, .owner = st->st_uid, .group = st->st_gid,
+			   .ctime = nanoseconds(st->st_ctim) };
+	if (known.mode == now.mode && known.owner == now.owner && known.group == now.group &&
+	    known.ctime == now.ctime)
+		return;
+	pool_label_of(path, now.label);
+	pool_state_set_folder(state, &now);
 }
 
 /* Beside an image that Lodge built stands a record of what is in it, NAME.json: no volume. */
@@ -344,7 +376,10 @@ gboolean pool_files_scan(const char *folder, PoolState *state, GPtrArray *volume
 			 GError **error)
 {
 	gboolean parts = FALSE;
+	struct stat st;
 	DIR *dir = open_folder(folder, error);
+	if (dir && fstat(dirfd(dir), &st) == 0)
+		pool_files_see_folder(state, folder, &st);
 	gboolean ok = dir && read_folder(dir, folder, state, volumes, &parts, error);
 	if (dir)
 		closedir(dir);

@@ -17,6 +17,7 @@ struct PoolState {
 	gboolean scanning;
 	GHashTable *changed; /* names put or dropped since the scan began */
 	PoolSizes sizes;
+	PoolFolder folder;
 	GMutex change;
 };
 
@@ -124,6 +125,18 @@ void pool_state_set_sizes(PoolState *state, const PoolSizes *sizes)
 {
 	LOCKED(state);
 	state->sizes = *sizes;
+}
+
+PoolFolder pool_state_folder(PoolState *state)
+{
+	LOCKED(state);
+	return state->folder;
+}
+
+void pool_state_set_folder(PoolState *state, const PoolFolder *folder)
+{
+	LOCKED(state);
+	state->folder = *folder;
 }
 
 guint pool_state_count(PoolState *state)

@@ -35,6 +35,15 @@ typedef struct PoolSizes { /* bytes */
 	guint64 capacity, allocation, available;
 } PoolSizes;
 
+#define POOL_LABEL_MAX 256
+
+typedef struct PoolFolder { /* what a pool's folder is, as it was last seen */
+	guint mode; /* with its type; 0: there is none, or it was not seen */
+	guint owner, group;
+	gint64 ctime; /* nanoseconds */
+	char label[POOL_LABEL_MAX]; /* of security modules; "": none */
+} PoolFolder;
+
 typedef struct PoolState PoolState;
 
 PoolState *pool_state_new(void);
@@ -43,6 +52,8 @@ void pool_state_unref(PoolState *state);
 
 PoolSizes pool_state_sizes(PoolState *state);
 void pool_state_set_sizes(PoolState *state, const PoolSizes *sizes);
+PoolFolder pool_state_folder(PoolState *state);
+void pool_state_set_folder(PoolState *state, const PoolFolder *folder);
 guint pool_state_count(PoolState *state);
 /* References, in no order; the caller frees it. */
 GPtrArray *pool_state_list(PoolState *state);

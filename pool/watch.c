@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <glib-unix.h>
 #include <sys/inotify.h>
-#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -118,10 +117,9 @@ PoolWatch *pool_watch_new(const char *folder, void (*changed)(gpointer data), gp
 	return watch;
 }
 
-gboolean pool_watch_is_of(const PoolWatch *watch, const char *folder)
+gboolean pool_watch_is_of(const PoolWatch *watch, const char *folder, struct stat *st)
 {
-	struct stat st;
-	return stat(folder, &st) == 0 && st.st_dev == watch->device && st.st_ino == watch->inode;
+	return stat(folder, st) == 0 && st->st_dev == watch->device && st->st_ino == watch->inode;
 }
 
 void pool_watch_free(PoolWatch *watch)

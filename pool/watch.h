@@ -4,6 +4,7 @@
 #pragma once
 
 #include <glib.h>
+#include <sys/stat.h>
 
 #define WATCH_NAMES 4096
 
@@ -14,9 +15,9 @@ typedef struct PoolWatch PoolWatch;
  * others change too: then only reading it tells, and @data stays the caller's. Any thread. */
 PoolWatch *pool_watch_new(const char *folder, void (*changed)(gpointer data), gpointer data,
 			  GDestroyNotify free_data);
-/* Whether @folder is still what is watched: neither moved, nor has something been mounted over it. Any
- * thread; asks the disk. */
-gboolean pool_watch_is_of(const PoolWatch *watch, const char *folder);
+/* Whether @folder is still what is watched: neither moved, nor has something been mounted over it. Then
+ * @st is what it is. Any thread; asks the disk. */
+gboolean pool_watch_is_of(const PoolWatch *watch, const char *folder, struct stat *st);
 /* Ends it: @changed is not called any more once this has returned on the main loop's thread; elsewhere it
  * may just be running. @free_data(@data) is called after that. NULL is fine. */
 void pool_watch_free(PoolWatch *watch);

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import threading
 import time
+from xml.etree import ElementTree
 
 import libvirt
 import pytest
@@ -164,6 +165,31 @@ def test_chains(daemon):
         (daemon.root / "p" / "short.qcow2").write_bytes((daemon.root / "p" / "evil.qcow2").read_bytes()[:60])
         pool.refresh()
         assert "short.qcow2" in pool.listVolumes()
+
+
+def test_whose_folder_and_files(daemon):
+    """What a document says of permissions and times is what the file system says, also after a change."""
+    folder = daemon.root / "own"
+    with connection(daemon) as conn:
+        pool = start_pool(conn, "own", folder)
+        folder.chmod(0o2751)
+        pool.refresh()
+        xml = ElementTree.fromstring(pool.XMLDesc())
+        assert [xml.findtext(f"target/permissions/{name}") for name in ("mode", "owner", "group")] == \
+            ["2751", str(folder.stat().st_uid), str(folder.stat().st_gid)]
+        assert "<permissions>" not in pool.XMLDesc(libvirt.VIR_STORAGE_XML_INACTIVE)
+        base = pool.createXML(volume_xml("base", format="qcow2"))
+        (folder / "base").chmod(0o640)
+        os.utime(folder / "base", (1700000000, 1700000000))
+        top = pool.createXML(volume_xml("top", format="qcow2", more=f"<backingStore><path>{base.path()}</path>"
+                                        "<format type='qcow2'/></backingStore>"))
+        own, backing = ElementTree.fromstring(base.XMLDesc()), ElementTree.fromstring(top.XMLDesc())
+        for at in own.find("target"), backing.find("backingStore"):
+            assert (at.findtext("permissions/mode"), at.findtext("timestamps/mtime")) == ("0640", "1700000000")
+        os.remove(base.path())
+        assert ElementTree.fromstring(top.XMLDesc()).find("backingStore/permissions") is None
+        pool.destroy()
+        assert "<permissions>" not in pool.XMLDesc()
 
 
 def test_one_name_for_two(daemon):
