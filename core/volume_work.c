@@ -84,11 +84,6 @@ static GPtrArray *guests_with(Core *core, const char *path, const ObjectSnap *po
 	return names;
 }
 
-GPtrArray *core_volume_guests(Core *core, const char *path)
-{
-	return guests_with(core, path, NULL, NULL);
-}
-
 static gboolean is_free_of_guests(const CoreVolume *volume, const char *verb, GError **error)
 {
 	const PoolVolume *known = volume->volume;

@@ -67,9 +67,6 @@ void core_volume_look(const CoreVolume *volume);
 gboolean volume_lease_begin(const PoolVolume *volume, gboolean write, GError **error);
 void volume_lease_end(const PoolVolume *volume); /* of who writes */
 
-/* Who uses it: names of running guests (char *), the caller frees the array. */
-GPtrArray *core_volume_guests(Core *core, const char *path);
-
 /* Fills protocol, name, servers and login of the network volume @volume into @source. Any thread. */
 gboolean core_volume_place(Core *core, const CoreVolume *volume, DiskSource *source, GError **error);
 /* Gives @disk (type volume) its real source: type and source of file, block device or network, and the

@@ -207,16 +207,6 @@ gboolean process_use(pid_t pid, pid_t tid, ProcessUse *use)
 	return TRUE;
 }
 
-gboolean process_thread_time(pid_t pid, pid_t tid, guint64 *used, int *processor)
-{
-	ProcessUse use;
-	if (!process_use(pid, tid, &use))
-		return FALSE;
-	*used = use.user_ns + use.system_ns;
-	*processor = use.processor;
-	return TRUE;
-}
-
 guint64 process_resident(pid_t pid)
 {
 	char text[256];

@@ -31,10 +31,6 @@ gboolean process_start_time(pid_t pid, guint64 *ticks, GError **error);
  * call that never waits. Any thread. */
 guint64 process_cpu_time(pid_t pid);
 
-/* The processor time of its thread @tid in nanoseconds, and the processor that it ran on last. FALSE
- * where it is gone. Reads a file below /proc. Any thread. */
-gboolean process_thread_time(pid_t pid, pid_t tid, guint64 *used, int *processor);
-
 /* What a process or one of its threads used so far. */
 typedef struct ProcessUse {
 	guint64 user_ns, system_ns;

@@ -106,14 +106,6 @@ void net_free(Net *net)
 	g_free(net);
 }
 
-void net_sweep(const NetConfig *config, const Network *live)
-{
-	const char *why;
-	g_autoptr(Net) net = net_new(config, live);
-	if (network_owns_bridge(live) && live->bridge && !is_user_mode(live, &why))
-		own_stop(net, NULL);
-}
-
 /* ---- joining ---- */
 
 static gpointer copy_of(const Shape *shape, gconstpointer object)

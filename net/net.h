@@ -43,9 +43,6 @@ gboolean net_stop(Net *net, GError **error);
 /* Forgets it; the network goes on. Main loop's thread. */
 void net_free(Net *net);
 
-/* Removes whatever is left of the network @live, of which no Net is known. */
-void net_sweep(const NetConfig *config, const Network *live);
-
 /* What the interface @iface of a guest gets of the network @live: bridge or device, mode, VLANs, limits,
  * isolation, portgroup, virtual port; uuid, owner and MAC are the caller's to fill. The caller owns it.
  * @ports: those in use (NetworkPort *), by which a pool chooses. NULL with IN_USE where a pool is used

@@ -442,10 +442,3 @@ void plug_remove(const Interface *live)
 	if (kind == PLUG_ETHERNET && live->downscript && *live->downscript && !run_tool(argv, &error))
 		log_warning(NULL, "%s", error->message);
 }
-
-gboolean plug_set_link(const char *dev, gboolean up, GError **error)
-{
-	g_autoptr(Netlink) nl = netlink_open(error);
-	LinkChange change = { .up = up ? TRI_YES : TRI_NO };
-	return nl && netlink_change(nl, dev, &change, error);
-}

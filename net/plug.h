@@ -45,9 +45,6 @@ gboolean plug_vhost(const Interface *live, guint n, int *vhosts, GError **error)
 /* Removes what plug_make() made, as far as it is there. */
 void plug_remove(const Interface *live);
 
-/* Has a carrier or not, as <link state> says. */
-gboolean plug_set_link(const char *dev, gboolean up, GError **error);
-
 /* ---- limits.c ---- */
 
 /* Bounds what the tap @dev carries: @inbound to the guest, @outbound from it; NULL: not bounded. Both

@@ -29,6 +29,7 @@ def test_what_is_installed_runs(tmp_path):
     names = {path.name for path in tmp_path.rglob("*") if path.is_file()}
     assert {"lodged.service", "lodged.socket", "lodge.1", "lodge.conf", "_lodge", "libnss_lodge.so.2",
             "org.libvirt.unix.policy", "60-lodge.rules"} <= names
+    assert not list(tmp_path.rglob("lib64")), "Debian's loader does not look there"
     unit = next(tmp_path.rglob("lodged.service")).read_text()
     assert f"ExecStart=/{program.relative_to(tmp_path)} daemon" in unit
 
