@@ -101,8 +101,8 @@ static void put_dns(GString *s, const Network *live)
 		return;
 	}
 	if (dns && dns->forward_plain_names == TRI_NO)
-		g_string_append_printf(s, "domain-needed\nlocal=/%s/\n", live->domain ? live->domain : "");
-	else if (live->domain && live->domain_local_only == TRI_YES)
+		g_string_append(s, "domain-needed\nlocal=//\n");
+	if (live->domain && live->domain_local_only == TRI_YES)
 		g_string_append_printf(s, "local=/%s/\n", live->domain);
 	SHAPE_EACH (NetworkIp, ip, live->ips) {
 		g_autofree char *zone = ip->local_ptr == TRI_YES ? reverse_zone(ip) : NULL;
@@ -150,9 +150,10 @@ static void put_range6(GString *s, const NetworkIp *ip, guint prefix, guint64 *l
 		    inet_from_text(range->end, AF_INET6, &end, NULL))
 			*leases += inet_span(&start, &end);
 	}
-	if (!shape_len(ip->ranges))
-		g_string_append_printf(s, "dhcp-range=%s,%s\n", ip->address,
-				       shape_len(ip->hosts) ? "static" : "ra-only");
+	if (!shape_len(ip->ranges) && shape_len(ip->hosts))
+		g_string_append_printf(s, "dhcp-range=%s,static,%u\n", ip->address, prefix);
+	else if (!shape_len(ip->ranges))
+		g_string_append_printf(s, "dhcp-range=%s,ra-only\n", ip->address);
 	*leases += shape_len(ip->hosts);
 }
 
@@ -177,8 +178,9 @@ static void put_dhcp(GString *s, const Network *live)
 		v6 |= inet.family == AF_INET6;
 		dhcp4 |= inet.family == AF_INET && has_dhcp(ip);
 	}
+	/* A lifetime of 0: this host is no router for who cannot get out. */
 	if (v6)
-		g_string_append(s, "enable-ra\n");
+		g_string_append(s, network_mode(live) ? "enable-ra\n" : "enable-ra\nra-param=*,0,0\n");
 	if (!dhcp4 && !leases)
 		return;
 	g_string_append_printf(s,

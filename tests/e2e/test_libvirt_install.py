@@ -28,7 +28,7 @@ def install(daemon, *more):
     return run(daemon, "virt-install", "--name", "web1", "--virt-type", "qemu", "--memory", "128",
                "--vcpus", "1", "--import", "--disk", "none", "--network", "user", "--graphics", "none",
                "--osinfo", "detect=off,require=off", "--noautoconsole", "--boot",
-               f"kernel={files}/vmlinuz,initrd={files}/initramfs,kernel_args='console=ttyS0 quiet'", *more)
+               f"kernel={files}/vmlinuz,initrd={files}/initramfs,kernel_args='console=ttyS0 quiet no_timer_check'", *more)
 
 
 def test_install_boots(daemon):
@@ -75,7 +75,7 @@ def devices(daemon, name, path, *options):
 
 def test_install_from_a_tree(daemon):
     with tree(daemon.root / "tree") as address:
-        make(daemon, "web1", "--location", address, "--extra-args", "console=ttyS0 quiet", "--disk", "none",
+        make(daemon, "web1", "--location", address, "--extra-args", "console=ttyS0 quiet no_timer_check", "--disk", "none",
              "--network", "user")
     daemon.console("web1").expect(READY)
     live = ElementTree.fromstring(virsh(daemon, "dumpxml", "web1").stdout)

@@ -323,7 +323,7 @@ def test_virt_install(daemon):
         ["virt-install", "--connect", uri(daemon), "--name", "web1", "--virt-type", "qemu", "--memory", "128",
          "--import", "--disk", "size=1", "--disk", "vol=default/there.qcow2", "--network", "none",
          "--graphics", "none", "--osinfo", "detect=off,require=off", "--noautoconsole", "--boot",
-         f"kernel={files}/vmlinuz,initrd={files}/initramfs,kernel_args='console=ttyS0 quiet'"],
+         f"kernel={files}/vmlinuz,initrd={files}/initramfs,kernel_args='console=ttyS0 quiet no_timer_check'"],
         check=True, stdin=subprocess.DEVNULL, env={**daemon.env, "HOME": str(daemon.root)}, timeout=120)
     assert "web1.qcow2" in virsh(daemon, "vol-list", "default").stdout
     daemon.console("web1").expect(READY)
