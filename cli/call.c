@@ -20,7 +20,8 @@ void reply_clear(Reply *reply)
 static const char *file_at_fault(const GError *error)
 {
 	const char *name = cli_document_name();
-	return lodge_error_where(error) && *name && !g_str_equal(name, "-") ? name : NULL;
+	gboolean in_document = lodge_error_where(error) && lodge_error_detail(error) != LODGE_DETAIL_TARGET;
+	return in_document && *name && !g_str_equal(name, "-") ? name : NULL;
 }
 
 int cli_failed(const GError *error)

@@ -162,15 +162,23 @@ static gboolean lacks_object(const GError *error)
 	return FALSE;
 }
 
-/* The volume that the command names is not there; says so. */
+/* The volume that an argument names, or its pool, is not there; says so. */
 static gboolean lacks_volume(const GError *error)
 {
-	g_autofree char *vol = argument("vol", 3), *pool = argument("pool", 4);
-	const char *verb = virsh_running.op->name;
+	g_autofree char *vol = argument("vol", 3), *base = argument("backing_vol", 11);
+	g_autofree char *pool = argument("pool", 4), *input = argument("inputpool", 9);
+	const char *verb = virsh_running.op->name, *named = pool ? pool : input;
 	gboolean alone = g_str_equal(verb, "vol-name") || g_str_equal(verb, "vol-pool");
-	if (!vol || virsh_running.op->target != OP_ON_DAEMON)
-		return FALSE;
-	virsh_refuse("failed to get vol '%s'%s", vol, pool || alone ? "" : ", specifying --pool might help");
+	gboolean into = virsh_running.op->target == OP_ON_POOL; /* it is to be copied there */
+	if (g_str_equal(lodge_error_where(error), "pool")) {
+		virsh_refuse("failed to get pool '%s'", named ? named : virsh_running.target);
+		virsh_refuse("Storage pool not found: %s", error->message);
+		return TRUE;
+	}
+	virsh_refuse("failed to get vol '%s'%s", vol ? vol : base,
+		     named || alone || !vol ? "" :
+		     into		    ? ", specifying --inputpool might help" :
+					      ", specifying --pool might help");
 	virsh_refuse("Storage volume not found: %s", error->message);
 	return TRUE;
 }
@@ -184,7 +192,7 @@ int virsh_failed(const GError *error)
 	if (virsh_lacks_guest(error))
 		return virsh_refuse("failed to get domain '%s'", virsh_running.target);
 	if (virsh_running.op && lodge_error_detail(error) == LODGE_DETAIL_TARGET &&
-	    (lacks_object(error) || lacks_volume(error)))
+	    (lodge_error_where(error) ? lacks_volume(error) : lacks_object(error)))
 		return 1;
 	if (virsh_running.op && g_str_equal(virsh_running.op->name, "start") &&
 	    lodge_error_detail(error) == LODGE_DETAIL_ALREADY)

@@ -14,10 +14,11 @@ CoreVolume *op_volume_find(OpCall *call, const char *pool, guint by, const char 
 	CoreVolume *found = core_volume_find(call->core, pool, by, text, error);
 	g_autoptr(CoreObject) object =
 		found || !pool ? NULL : core_object_find(call->core, CORE_POOL, pool, NULL);
-	if (!found && pool && !object)
+	gboolean lacks_pool = !found && pool && !object;
+	if (lacks_pool)
 		call->missing = OP_ON_POOL;
-	else if (!found && error && g_error_matches(*error, LODGE_ERROR, LODGE_ERROR_NOT_FOUND))
-		error_detail(error, LODGE_DETAIL_TARGET, NULL);
+	if (!found && error && g_error_matches(*error, LODGE_ERROR, LODGE_ERROR_NOT_FOUND))
+		error_detail(error, LODGE_DETAIL_TARGET, lacks_pool ? "pool" : "vol");
 	return found;
 }
 
