@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "core/internal.h"
 #include "core/job.h"
+#include "host/why.h"
 #include "image/part.h"
 
 #include <unistd.h>
@@ -20,9 +21,7 @@ static gboolean write_file(CoreGuest *guest, const char *path, EngineWrite what,
 	gboolean ok = guest->core->engine->write(guest->run, what, part.fd, &own, &why) &&
 		      image_part_finish(&part, access(path, F_OK) == 0, IMAGE_FLUSH_BEHIND, &why);
 	job_end(guest, why);
-	if (!ok)
-		g_propagate_error(error, g_steal_pointer(&why));
-	return ok;
+	return ok || fail_full(error, g_steal_pointer(&why), path);
 }
 
 /* A daemon that comes after this one died lets it go on: as after a save without a file (save.c). */

@@ -6,6 +6,7 @@
 #include "core/internal.h"
 #include "core/job.h"
 #include "core/saved.h"
+#include "host/why.h"
 #include "model/alias.h"
 
 #include <errno.h>
@@ -83,8 +84,8 @@ static void on_told(gpointer data, double fraction)
 		saving->asker->tell(saving->asker->data, fraction);
 }
 
-static gboolean write_stream(CoreGuest *guest, int fd, guint flags, const EngineProgress *progress,
-			     GError **error)
+static gboolean write_stream(CoreGuest *guest, int fd, const char *path, guint flags,
+			     const EngineProgress *progress, GError **error)
 {
 	Saving saving = { progress, (flags & SAVE_PAST_CACHE) != 0, fd };
 	EngineProgress own, asked = { .tell = on_told, .data = &saving,
@@ -93,9 +94,7 @@ static gboolean write_stream(CoreGuest *guest, int fd, guint flags, const Engine
 	job_begin(guest, JOB_SAVE, TRUE, &asked, &own);
 	gboolean ok = guest->core->engine->write(guest->run, ENGINE_MEMORY, fd, &own, &why);
 	job_end(guest, why);
-	if (!ok)
-		g_propagate_error(error, g_steal_pointer(&why));
-	return ok;
+	return ok || fail_full(error, g_steal_pointer(&why), path);
 }
 
 static gboolean same(const Guest *saved, const Guest *other, GError **error)
@@ -141,7 +140,7 @@ static gboolean write_file(CoreGuest *guest, const char *path, const char *xml, 
 	autofd int again = flags & SAVE_PAST_CACHE ? fcntl(saved.fd, F_DUPFD_CLOEXEC, 3) : -1;
 	gboolean ok = tell_successor(guest, path, saved_inode(&saved), error) &&
 		      stand_still(guest, was_running, error) &&
-		      write_stream(guest, saved.fd, flags, progress, error);
+		      write_stream(guest, saved.fd, path, flags, progress, error);
 	if (ok)
 		ok = saved_finish(&saved, path, error);
 	else

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/statvfs.h>
 
 #define POLL_US 20000
 #define DUMP_MS 30000 /* one answer, while QEMU is busy with pages */
@@ -68,6 +69,23 @@ static gboolean follow(EngineRun *run, const EngineProgress *progress, GError **
 	}
 }
 
+gboolean run_dump_wait(EngineRun *run)
+{
+	json_t *info = qmp_call(run->qmp, "query-dump", NULL, DUMP_MS, NULL);
+	gboolean any = !g_strcmp0(json_string_value(json_object_get(info, "status")), "active");
+	json_decref(info);
+	if (any)
+		follow(run, NULL, NULL);
+	return any;
+}
+
+/* QEMU does not tell why it could not write. */
+static gboolean is_full(int fd)
+{
+	struct statvfs fs;
+	return fstatvfs(fd, &fs) == 0 && fs.f_blocks && !fs.f_bavail;
+}
+
 gboolean run_dump(EngineRun *run, EngineWrite what, int fd, const EngineProgress *progress, GError **error)
 {
 	const char *format = format_of(what);
@@ -82,7 +100,15 @@ gboolean run_dump(EngineRun *run, EngineWrite what, int fd, const EngineProgress
 						    "fd:" FD_NAME, "detach", TRUE, "format", format),
 					  DUMP_MS, error);
 	json_decref(begun);
-	return begun && follow(run, progress, error);
+	g_autoptr(GError) why = NULL;
+	if (!begun || follow(run, progress, &why))
+		return begun != NULL;
+	if (is_full(fd))
+		return fail(error, LODGE_ERROR_NO_SPACE,
+			    "guest \"%s\": QEMU could not write the dump: No space left on device",
+			    run->name);
+	g_propagate_error(error, g_steal_pointer(&why));
+	return FALSE;
 }
 
 /* ---- pieces ---- */

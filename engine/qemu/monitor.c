@@ -240,9 +240,16 @@ gboolean run_signal(EngineRun *run, EngineSignal signal, GError **error)
 		g_atomic_int_set(&run->reboot_wanted, signal == ENGINE_REBOOT);
 	if (!commands[signal])
 		return TRUE;
-	json_t *result = qmp_call(run->qmp, commands[signal], NULL, QMP_MS, error);
-	if (!result)
+	g_autoptr(GError) why = NULL;
+	json_t *result = qmp_call(run->qmp, commands[signal], NULL, QMP_MS, &why);
+	if (!result && signal == ENGINE_RESUME && run_dump_wait(run)) {
+		g_clear_error(&why);
+		result = qmp_call(run->qmp, commands[signal], NULL, QMP_MS, &why);
+	}
+	if (!result) {
+		g_propagate_error(error, g_steal_pointer(&why));
 		return FALSE;
+	}
 	json_decref(result);
 	return TRUE;
 }

@@ -143,6 +143,9 @@ char *run_resize(EngineRun *run, const char *text, GError **error);
 
 /* dump.c: memory for debuggers, and a piece of it as base64 that the caller frees. */
 gboolean run_dump(EngineRun *run, EngineWrite what, int fd, const EngineProgress *progress, GError **error);
+/* Waits for a dump that an earlier daemon began: QEMU does not cancel it, and lets no CPU run meanwhile.
+ * FALSE: there was none. */
+gboolean run_dump_wait(EngineRun *run);
 char *run_peek(EngineRun *run, const char *text, GError **error);
 
 /* channel.c: from what query-chardev answered, or asking it. */

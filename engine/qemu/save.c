@@ -3,8 +3,11 @@
 #include "base/error.h"
 #include "engine/qemu/run.h"
 
+#include <string.h>
+
 #define POLL_LEAST_US 500 /* between two looks; else an eighth of the time that it has taken so far */
 #define POLL_MOST_US 50000
+#define FULL "No space left on device" /* as QEMU ends its errors of ENOSPC */
 #define MIGRATION_MS 30000 /* one answer, while QEMU is busy with pages */
 
 typedef enum Migration { MIGRATION_GOES_ON, MIGRATION_DONE, MIGRATION_FAILED } Migration;
@@ -69,7 +72,8 @@ static gboolean follow(EngineRun *run, const EngineProgress *progress, GError **
 		if (now == MIGRATION_DONE)
 			return TRUE;
 		if (now == MIGRATION_FAILED)
-			return fail(error, cancelled ? LODGE_ERROR_ABORTED : LODGE_ERROR_ENGINE,
+			return fail(error, cancelled	       ? LODGE_ERROR_ABORTED :
+					   strstr(why, FULL) ? LODGE_ERROR_NO_SPACE : LODGE_ERROR_ENGINE,
 				    "guest \"%s\": %s", run->name, why);
 		if (progress && progress->tell)
 			progress->tell(progress->data, fraction);

@@ -1,4 +1,5 @@
 """Guests put to sleep in files and woken up: what they had in memory is still there."""
+import contextlib
 import gzip
 import os
 import signal
@@ -9,6 +10,7 @@ import time
 import pytest
 
 from lodgetest import LODGE, READY, wait_until
+from test_faults import NO_SPACE, files, root_only, start_with_small
 
 
 @pytest.fixture
@@ -143,6 +145,61 @@ def test_daemon_killed_in_save(daemon, ms):
     killed_in(daemon, "managedsave", ms)
     wait_until(lambda: (daemon.state("web1"), saves(daemon)) in [("running", []), ("shut off", [".save"])], 60,
                "the guest is in one place")
+
+
+@pytest.mark.parametrize("ms", [0, 20])
+def test_daemon_killed_in_dump(daemon, tmp_path, ms):
+    """QEMU goes on with its dump, and the guest after it; there is a whole dump or none."""
+    daemon.define("web1", boot=False, memory=256)
+    daemon.lodge("start", "web1")
+    path, state = tmp_path / "core", daemon.root / "run" / "state" / "web1.saving"
+    caller = subprocess.Popen([LODGE, "--root", daemon.root, "--no-start", "dump", "web1", path, "--memory-only"],
+                              env=daemon.env, stderr=subprocess.PIPE)
+    wait_until(lambda: caller.poll() is not None or state.exists(), 60, "the work has begun")
+    time.sleep(ms / 1000)
+    daemon.kill()
+    caller.communicate(timeout=60)
+    daemon.start()
+    wait_until(lambda: daemon.state("web1") == "running" and not state.exists(), 60, "the guest goes on")
+    assert not path.exists() or path.read_bytes()[:4] == b"\x7fELF"
+    assert os.listdir(tmp_path) in ([], ["core"])
+
+
+@pytest.mark.parametrize("ms", [0, 40])
+def test_qemu_killed_in_save(daemon, ms):
+    """Its save is whole, or there is none."""
+    daemon.define("web1", boot=False)
+    daemon.lodge("start", "web1")
+    qemu, state = daemon.qemu_of("web1"), daemon.root / "run" / "state" / "web1.saving"
+    caller = subprocess.Popen([LODGE, "--root", daemon.root, "--no-start", "managedsave", "web1"], env=daemon.env,
+                              stderr=subprocess.PIPE)
+    wait_until(lambda: caller.poll() is not None or state.exists(), 60, "the work has begun")
+    time.sleep(ms / 1000)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(qemu, signal.SIGKILL)
+    caller.communicate(timeout=60)
+    wait_until(lambda: daemon.state("web1") == "shut off", 60, "the guest has ended")
+    left = saves(daemon)
+    assert left in ([], [".save"]) and (caller.returncode or left)
+    daemon.lodge("start", "web1")
+    assert ("restored" in daemon.lodge("state", "web1", "--reason").out) == bool(left)
+
+
+@root_only
+def test_full_disk(make_daemon, tmp_path):
+    """The guest runs on, and nothing is left; the message says what is full."""
+    daemon = make_daemon()
+    seen = start_with_small(daemon, "lib/save", "size=200k")
+    daemon.define("web1", boot=False)
+    daemon.lodge("start", "web1")
+    path = daemon.root / "lib" / "save" / "web1.save"
+    for words in (["managedsave", "web1"], ["save", "web1", path], ["dump", "web1", path],
+                  ["dump", "web1", path, "--memory-only"]):
+        refused = daemon.lodge(*words, ok=False)
+        assert refused.code == NO_SPACE and "No space left" in refused.err and str(path.parent) in refused.err
+        assert daemon.state("web1") == "running" and files(seen) == []
+    daemon.lodge("save", "web1", tmp_path / "web1.save")
+    daemon.lodge("restore", tmp_path / "web1.save")
 
 
 @pytest.mark.parametrize("ms", [0, 50])
