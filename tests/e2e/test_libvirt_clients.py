@@ -1,6 +1,8 @@
-"""Other clients of libvirt's, as they are: Sys::Virt, ruby-libvirt, virt-viewer, virt-manager. Those whose package
-is not there are left out."""
+"""Other clients of libvirt's, as they are: Sys::Virt, ruby-libvirt, virt-viewer, virt-manager, and those that watch
+guests: collectd, Munin. Those whose package is not there are left out."""
 import os
+import pathlib
+import re
 import shutil
 import subprocess
 
@@ -57,6 +59,34 @@ end
 VGA = "<video><model type='vga'/></video><graphics type='vnc' port='-1' autoport='yes'/>"
 
 
+COLLECTD = """
+Interval 1
+Hostname "h"
+FQDNLookup false
+BaseDir "{0}"
+PIDFile "{0}/pid"
+TypesDB "/usr/share/collectd/types.db"
+LoadPlugin logfile
+<Plugin logfile>
+  LogLevel info
+  File "{0}/log"
+</Plugin>
+LoadPlugin csv
+<Plugin csv>
+  DataDir "{0}/csv"
+</Plugin>
+LoadPlugin virt
+<Plugin virt>
+  Connection "{1}"
+  ExtraStats "disk domain_state memory pcpu vcpupin disk_allocation disk_capacity"
+</Plugin>
+"""
+# what it writes of a guest with two processors and a disk: the same files with libvirtd 9
+WRITTEN = {"disk_allocation-vda", "disk_capacity-vda", "disk_octets-vda", "disk_ops-vda", "memory-total", "ps_cputime",
+           "virt_cpu_total", "total_requests-flush-vda"}
+MUNIN = pathlib.Path("/usr/share/munin/plugins")
+
+
 def has_sys_virt():
     return shutil.which("perl") and subprocess.run(["perl", "-MSys::Virt", "-e1"],
                                                    stderr=subprocess.DEVNULL).returncode == 0
@@ -81,6 +111,49 @@ def test_ruby_libvirt(daemon):
     folder.mkdir()
     done = subprocess.run(["ruby", "-e", RUBY, uri(daemon), folder], text=True, stdout=subprocess.PIPE, timeout=120)
     assert done.stdout.splitlines() == ["9000000 web1 1 true", "3 1 1024 16", "hello", "42"]
+
+
+def start_with_disk(daemon, tmp_path):
+    image = tmp_path / "disk.img"
+    image.touch()
+    os.truncate(image, 1 << 20)
+    daemon.define("web1", boot=False, devices=f"<disk type='file' device='disk'><source file='{image}'/>"
+                  "<target dev='vda' bus='virtio'/></disk>")
+    daemon.lodge("start", "web1")  # of a paused guest collectd says nothing
+
+
+@pytest.mark.skipif(not os.path.exists("/usr/lib/collectd/virt.so"), reason="needs collectd-core")
+def test_collectd(daemon, tmp_path):
+    start_with_disk(daemon, tmp_path)
+    folder = tmp_path / "collectd"
+    folder.mkdir()
+    (folder / "conf").write_text(COLLECTD.format(folder, uri(daemon)))
+    files = folder / "csv" / "web1" / "virt"
+    collectd = subprocess.Popen(["/usr/sbin/collectd", "-f", "-C", folder / "conf"])
+    try:
+        wait_until(lambda: {file.name[:-len("-2000-01-01")] for file in files.glob("*")} >= WRITTEN, 60,
+                   "collectd writes of the guest")
+        wait_until(lambda: any(",1048576.0" in file.read_text() for file in files.glob("disk_capacity-vda-*")), 60,
+                   "its disk is as large as it is")
+    finally:
+        collectd.terminate()
+        collectd.wait(60)
+    assert "error" not in (folder / "log").read_text().lower()
+
+
+@pytest.mark.skipif(not MUNIN.joinpath("libvirt-mem").exists(), reason="needs munin-libvirt-plugins")
+@pytest.mark.parametrize("plugin, line", [
+    ("cputime", r"web1_cputime\.value \d+"), ("blkstat", r"web1_read\.value \d+"),
+    ("mem", r"web1_mem\.value \d+")])
+def test_munin(daemon, tmp_path, plugin, line):
+    start_with_disk(daemon, tmp_path)
+    environment = {**os.environ, "uri": uri(daemon), "MUNIN_PLUGSTATE": str(tmp_path)}
+    for words, expected in ((["config"], r"graph_title "), ([], line)):
+        done = subprocess.run(["/usr/bin/python3", MUNIN / f"libvirt-{plugin}", *words], env=environment, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+        if "No module named" in done.stderr:
+            pytest.skip("needs python3-libxml2")
+        assert re.search(expected, done.stdout), done
 
 
 @pytest.fixture
