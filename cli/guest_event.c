@@ -1,12 +1,10 @@
-/* event: what happens to guests, as virsh prints it. The stream is that of `events`, one JSON object a line.
- * Neighbours: object_event.c does the same for networks, pools and secrets; ops/guest_watch.c sends. */
+/* event: what happens to guests, as virsh prints it. Neighbours: event_stream.c follows; object_event.c
+ * does the same for networks, pools and secrets. */
 #include "cli/internal.h"
 #include "base/fd.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 
 typedef struct EventArgs {
@@ -42,12 +40,6 @@ static const struct {
 	{ "finished", "Finished" },	{ "pmsuspended", "PMSuspended" },
 };
 
-static const char *text(json_t *object, const char *name)
-{
-	const char *found = json_string_value(json_object_get(object, name));
-	return found ? found : "";
-}
-
 /* A word as virsh has it; the caller frees it. */
 static char *virsh_word(const char *word)
 {
@@ -64,9 +56,9 @@ static char *virsh_word(const char *word)
 /* What stands behind the guest's name; the caller frees it. */
 static char *details_lifecycle(json_t *line, G_GNUC_UNUSED json_t *data)
 {
-	g_autofree char *event = virsh_word(text(line, "event"));
+	g_autofree char *event = virsh_word(event_text(line, "event"));
 	/* a plain pause says no reason of its own */
-	const char *why = text(line, "detail");
+	const char *why = event_text(line, "detail");
 	gboolean paused = g_str_equal(event, "Suspended") && !strcmp(why, "user");
 	g_autofree char *detail = virsh_word(paused ? "paused" : why);
 	return g_strdup_printf(": %s %s", event, detail);
@@ -80,24 +72,25 @@ static char *details_rtc(G_GNUC_UNUSED json_t *line, json_t *data)
 
 static char *details_watchdog(G_GNUC_UNUSED json_t *line, json_t *data)
 {
-	return g_strdup_printf(": %s", text(data, "action"));
+	return g_strdup_printf(": %s", event_text(data, "action"));
 }
 
 static const char *action_of(json_t *data)
 {
-	const char *action = text(data, "action");
+	const char *action = event_text(data, "action");
 	return g_str_equal(action, "stop") ? "pause" : g_str_equal(action, "ignore") ? "none" : action;
 }
 
 static char *details_io(G_GNUC_UNUSED json_t *line, json_t *data)
 {
-	return g_strdup_printf(": %s (%s) %s", text(data, "path"), text(data, "alias"), action_of(data));
+	return g_strdup_printf(": %s (%s) %s", event_text(data, "path"), event_text(data, "alias"),
+			       action_of(data));
 }
 
 static char *details_io_reason(G_GNUC_UNUSED json_t *line, json_t *data)
 {
 	gboolean full = json_is_true(json_object_get(data, "nospace"));
-	return g_strdup_printf(": %s (%s) %s due to %s", text(data, "path"), text(data, "alias"),
+	return g_strdup_printf(": %s (%s) %s due to %s", event_text(data, "path"), event_text(data, "alias"),
 			       action_of(data), full ? "enospc" : "");
 }
 
@@ -110,12 +103,12 @@ static char *details_balloon(G_GNUC_UNUSED json_t *line, json_t *data)
 static char *details_tray(G_GNUC_UNUSED json_t *line, json_t *data)
 {
 	gboolean open = json_is_true(json_object_get(data, "tray-open"));
-	return g_strdup_printf(" disk %s: %s", text(data, "id"), open ? "opened" : "closed");
+	return g_strdup_printf(" disk %s: %s", event_text(data, "id"), open ? "opened" : "closed");
 }
 
 static char *details_device(G_GNUC_UNUSED json_t *line, json_t *data)
 {
-	return g_strdup_printf(": %s", text(data, "device"));
+	return g_strdup_printf(": %s", event_text(data, "device"));
 }
 
 static char *details_agent(G_GNUC_UNUSED json_t *line, json_t *data)
@@ -128,7 +121,7 @@ static char *details_metadata(G_GNUC_UNUSED json_t *line, json_t *data)
 {
 	static const char *const types[] = { "description", "title", "element" };
 	json_int_t type = json_integer_value(json_object_get(data, "type"));
-	const char *uri = text(data, "uri");
+	const char *uri = event_text(data, "uri");
 	return g_strdup_printf(": type %s, uri %s", type >= 0 && type < 3 ? types[type] : "unknown",
 			       *uri ? uri : "N/A");
 }
@@ -136,7 +129,7 @@ static char *details_metadata(G_GNUC_UNUSED json_t *line, json_t *data)
 static char *details_threshold(G_GNUC_UNUSED json_t *line, json_t *data)
 {
 	return g_strdup_printf(": dev: %s(%s) %" JSON_INTEGER_FORMAT " %" JSON_INTEGER_FORMAT,
-			       text(data, "dev"), text(data, "path"),
+			       event_text(data, "dev"), event_text(data, "path"),
 			       json_integer_value(json_object_get(data, "write-threshold")),
 			       json_integer_value(json_object_get(data, "amount-exceeded")));
 }
@@ -172,9 +165,11 @@ static char *details_graphics(G_GNUC_UNUSED json_t *line, json_t *data)
 	json_t *server = json_object_get(data, "server"), *client = json_object_get(data, "client");
 	json_int_t phase = json_integer_value(json_object_get(data, "phase"));
 	return g_strdup_printf(": %s local[%s %s %s] remote[%s %s %s] %s",
-			       phase >= 0 && phase < 3 ? phases[phase] : "unknown", text(server, "family"),
-			       text(server, "host"), text(server, "service"), text(client, "family"),
-			       text(client, "host"), text(client, "service"), text(server, "auth"));
+			       phase >= 0 && phase < 3 ? phases[phase] : "unknown",
+			       event_text(server, "family"), event_text(server, "host"),
+			       event_text(server, "service"), event_text(client, "family"),
+			       event_text(client, "host"), event_text(client, "service"),
+			       event_text(server, "auth"));
 }
 
 /* By virsh's names of types; .kind is the stream's. */
@@ -209,8 +204,8 @@ static const struct {
 /* The agent's channel is told of as agent-lifecycle, too: that is the same again. */
 static gboolean fits(guint i, const EventArgs *args, json_t *line)
 {
-	if (!g_str_equal(types[i].kind, text(line, "kind")) ||
-	    (types[i].event && !g_str_equal(types[i].event, text(line, "event"))))
+	if (!g_str_equal(types[i].kind, event_text(line, "kind")) ||
+	    (types[i].event && !g_str_equal(types[i].event, event_text(line, "event"))))
 		return FALSE;
 	return args->all || !g_strcmp0(args->event, types[i].type);
 }
@@ -224,8 +219,9 @@ void print_time_of_event(const char *when)
 }
 
 /* Prints what is asked for of one line; returns how often. */
-static guint print_event(const EventArgs *args, const char *json)
+static guint print_event(gconstpointer asked, const char *json)
 {
+	const EventArgs *args = asked;
 	json_t *line = json_loads(json, 0, NULL), *data = json_object_get(line, "data");
 	guint n = 0;
 	for (guint i = 0; i < G_N_ELEMENTS(types); i++) {
@@ -233,8 +229,8 @@ static guint print_event(const EventArgs *args, const char *json)
 			continue;
 		g_autofree char *details = types[i].details ? types[i].details(line, data) : NULL;
 		if (args->timestamp)
-			print_time_of_event(text(line, "time"));
-		printf("event '%s' for domain '%s'%s\n", types[i].type, text(line, "domain"),
+			print_time_of_event(event_text(line, "time"));
+		printf("event '%s' for domain '%s'%s\n", types[i].type, event_text(line, "domain"),
 		       details ? details : "");
 		n++;
 		if (!args->loop)
@@ -242,35 +238,6 @@ static guint print_event(const EventArgs *args, const char *json)
 	}
 	json_decref(line);
 	return n;
-}
-
-static guint print_lines(const EventArgs *args, GString *lines)
-{
-	guint n = 0;
-	for (char *end; (end = strchr(lines->str, '\n'));) {
-		*end = '\0';
-		if (args->loop || !n)
-			n += print_event(args, lines->str);
-		g_string_erase(lines, 0, end + 1 - lines->str);
-	}
-	fflush(stdout);
-	return n;
-}
-
-static int follow(int fd, const EventArgs *args, GString *lines)
-{
-	guint n = print_lines(args, lines);
-	char buffer[16384];
-	ssize_t got = 1;
-	while ((args->loop || !n) && (got > 0 || (got < 0 && errno == EINTR))) {
-		got = recv(fd, buffer, sizeof buffer, 0);
-		if (got > 0)
-			g_string_append_len(lines, buffer, got);
-		n += print_lines(args, lines);
-	}
-	printf("%sevents received: %u\n", got <= 0 ? "event loop timed out\n" : "", n);
-	show_end();
-	return n ? 0 : 1;
 }
 
 static gboolean check(const EventArgs *args, GError **error)
@@ -298,22 +265,16 @@ static int list_types(void)
 int run_guest_event(Cli *cli, G_GNUC_UNUSED const Op *op, G_GNUC_UNUSED const char *target, gpointer data)
 {
 	const EventArgs *args = data;
-	const Op *events = op_find("events");
 	g_autoptr(GError) error = NULL;
-	g_autoptr(GByteArray) early = g_byte_array_new();
 	if (args->list)
 		return list_types();
 	if (!check(args, &error))
 		return cli_failed(error);
-	g_autofree char *seconds =
-		args->timeout.set ? g_strdup_printf("%" G_GUINT64_FORMAT, args->timeout.v) : NULL;
-	gpointer given = shape_new(events->args);
-	cli_set_word(events, given, "domain", args->domain);
-	cli_set_word(events, given, "timeout", seconds);
-	autofd int fd = cli_stream(cli, events, NULL, given, early, &error);
-	shape_free(events->args, given);
+	g_autoptr(GString) lines = g_string_new(NULL);
+	autofd int fd = events_open(cli, NULL, args->domain, args->timeout, lines, &error);
 	if (fd < 0)
 		return cli_failed(error);
-	g_autoptr(GString) lines = g_string_new_len((const char *)early->data, early->len);
-	return follow(fd, args, lines);
+	guint n = events_follow(fd, lines, args->loop, print_event, args);
+	show_end();
+	return n ? 0 : 1;
 }

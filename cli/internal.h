@@ -105,6 +105,20 @@ void show_json(json_t *result);
 /* Writes all of @bytes to standard output; FALSE where nobody reads it. */
 gboolean show_bytes(const char *bytes, gsize length);
 
+/* ---- event_stream.c ---- */
+
+/* Prints what is asked for of one line, a JSON object; returns how often. */
+typedef guint (*EventPrint)(gconstpointer data, const char *json);
+
+/* A member that is a text; "" where there is none. It is @line's. */
+const char *event_text(json_t *line, const char *name);
+/* The stream of events of @kind and @object (NULL: of all), for @timeout seconds: its socket, which the
+ * caller owns, or -1. What came already is appended to @lines. */
+int events_open(Cli *cli, const char *kind, const char *object, OptUint timeout, GString *lines,
+		GError **error);
+/* Prints @lines and what follows, until one counted, or with @loop until the end; returns how many did. */
+guint events_follow(int fd, GString *lines, gboolean loop, EventPrint print, gconstpointer data);
+
 /* ---- object_event.c ---- */
 
 extern const Shape net_event_args, pool_event_args, secret_event_args, nodedev_event_args;

@@ -1,13 +1,11 @@
 /* net-event, pool-event, secret-event, nodedev-event: what happens to networks, storage pools, secrets and
- * the host's devices, as virsh prints it. The stream is that of `events`, one JSON object a line.
- * Neighbours: verbs.c knows the verbs; ops/guest_watch.c sends. */
+ * the host's devices, as virsh prints it.
+ * Neighbours: event_stream.c follows, verbs.c knows the verbs. */
 #include "cli/internal.h"
 #include "base/fd.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 typedef struct EventArgs {
 	ShapeHead head;
@@ -59,58 +57,30 @@ static const Family *family_of(const Op *op)
 	g_assert_not_reached();
 }
 
-static const char *member(json_t *line, const char *name)
-{
-	const char *text = json_string_value(json_object_get(line, name));
-	return text ? text : "";
-}
+typedef struct Wanted {
+	const Family *family;
+	const EventArgs *args;
+} Wanted;
 
-/* TRUE where the line is one that is asked for. */
-static gboolean print_event(const Family *family, const EventArgs *args, const char *text)
+/* 0 where the line is not one that is asked for. */
+static guint print_event(gconstpointer data, const char *json)
 {
-	json_t *line = json_loads(text, 0, NULL);
-	const char *kind = member(line, "kind"), *what = member(line, "event");
+	const Family *family = ((const Wanted *)data)->family;
+	const EventArgs *args = ((const Wanted *)data)->args;
+	json_t *line = json_loads(json, 0, NULL);
+	const char *kind = event_text(line, "kind"), *what = event_text(line, "event");
 	const char *type = kind + strlen(family->kind);
 	gboolean ours = g_str_has_prefix(kind, family->kind) && g_str_equal(args->event, type);
 	if (ours && args->timestamp)
-		printf("%s: ", member(line, "time"));
+		printf("%s: ", event_text(line, "time"));
 	if (ours)
-		printf("event '%s' for %s %s", type, family->word, member(line, "object"));
+		printf("event '%s' for %s %s", type, family->word, event_text(line, "object"));
 	if (ours && *what)
 		printf(": %c%s", g_ascii_toupper(*what), what + 1);
 	if (ours)
 		putchar('\n');
 	json_decref(line);
 	return ours;
-}
-
-/* Whole lines of @text are printed and taken; returns how many counted. */
-static guint print_lines(const Family *family, const EventArgs *args, GString *text)
-{
-	guint n = 0;
-	for (char *end; (end = strchr(text->str, '\n'));) {
-		*end = '\0';
-		if (args->loop || !n)
-			n += print_event(family, args, text->str);
-		g_string_erase(text, 0, end + 1 - text->str);
-	}
-	fflush(stdout);
-	return n;
-}
-
-static int follow(int fd, const Family *family, const EventArgs *args, GString *text)
-{
-	guint n = print_lines(family, args, text);
-	char buffer[16384];
-	ssize_t got = 1;
-	while ((args->loop || !n) && (got > 0 || (got < 0 && errno == EINTR))) {
-		got = recv(fd, buffer, sizeof buffer, 0);
-		if (got > 0)
-			g_string_append_len(text, buffer, got);
-		n += print_lines(family, args, text);
-	}
-	printf("%sevents received: %u\n\n", got <= 0 ? "event loop timed out\n" : "", n);
-	return n ? 0 : 1;
 }
 
 static gboolean check(const Family *family, const EventArgs *args, GError **error)
@@ -122,13 +92,11 @@ static gboolean check(const Family *family, const EventArgs *args, GError **erro
 	return TRUE;
 }
 
-int run_object_event(Cli *cli, const Op *op, const char *target, gpointer data)
+int run_object_event(Cli *cli, const Op *op, G_GNUC_UNUSED const char *target, gpointer data)
 {
 	const EventArgs *args = data;
 	const Family *family = family_of(op);
-	const Op *events = op_find("events");
 	g_autoptr(GError) error = NULL;
-	g_autoptr(GByteArray) early = g_byte_array_new();
 	if (args->list) {
 		for (guint i = 0; family->types[i]; i++)
 			puts(family->types[i]);
@@ -138,16 +106,11 @@ int run_object_event(Cli *cli, const Op *op, const char *target, gpointer data)
 	if (!check(family, args, &error))
 		return cli_failed(error);
 	g_autofree char *kind = g_strconcat(family->kind, args->event, NULL);
-	g_autofree char *seconds =
-		args->timeout.set ? g_strdup_printf("%" G_GUINT64_FORMAT, args->timeout.v) : NULL;
-	gpointer words = shape_new(events->args);
-	cli_set_word(events, words, "event", kind);
-	cli_set_word(events, words, "domain", args->object);
-	cli_set_word(events, words, "timeout", seconds);
-	autofd int fd = cli_stream(cli, events, target, words, early, &error);
-	shape_free(events->args, words);
+	g_autoptr(GString) lines = g_string_new(NULL);
+	autofd int fd = events_open(cli, kind, args->object, args->timeout, lines, &error);
 	if (fd < 0)
 		return cli_failed(error);
-	g_autoptr(GString) text = g_string_new_len((const char *)early->data, early->len);
-	return follow(fd, family, args, text);
+	guint n = events_follow(fd, lines, args->loop, print_event, &(Wanted){ family, args });
+	putchar('\n');
+	return n ? 0 : 1;
 }
